@@ -1,0 +1,9 @@
+//! Compiles numeric formulas to SIMD machine code at run time and runs them over arrays on all cores.
+
+mod source;
+mod error;
+mod dtype;
+
+pub use crate::dtype::{DType, Element};
+pub use crate::error::{Error, ErrorKind};
+pub use crate::source::Span;
