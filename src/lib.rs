@@ -3,6 +3,9 @@
 mod source;
 mod error;
 mod dtype;
+mod ir;
+mod math;
+mod interp;
 
 pub use crate::dtype::{DType, Element};
 pub use crate::error::{Error, ErrorKind};

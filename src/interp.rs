@@ -1,0 +1,110 @@
+//! The reference: a graph as `lower` left it, evaluated one element at a time. The meaning of the language.
+
+use crate::dtype::DType;
+use crate::ir::{self, BlockId, Graph, Node, Value};
+use crate::math;
+
+/// A graph ready to be evaluated; math functions are the graphs that `math` gives.
+#[derive(Debug)]
+pub(crate) struct Interp {
+    graph: Graph,
+}
+
+/// What one element is computed from, as bits.
+pub(crate) struct Element<'a> {
+    /// The element of each parameter.
+    pub(crate) params: &'a [u64],
+    /// The position along each axis of the output.
+    pub(crate) index: &'a [i64],
+    /// The answers to [`Graph::sizes`].
+    pub(crate) sizes: &'a [i64],
+}
+
+impl Interp {
+    pub(crate) fn new(graph: &Graph) -> Interp {
+        Interp { graph: math::inline(graph) }
+    }
+
+    /// What [`element`](Interp::element) keeps its values in, so that a loop over elements allocates once.
+    pub(crate) fn scratch(&self) -> Vec<u64> {
+        vec![0; self.graph.len()]
+    }
+
+    /// The bits of each output for one element.
+    pub(crate) fn element(&self, element: &Element<'_>, scratch: &mut [u64], outputs: &mut [u64]) {
+        self.block(BlockId::ROOT, element, &[], scratch);
+        for (bits, output) in outputs.iter_mut().zip(&self.graph.outputs) {
+            *bits = scratch[output.value.index()];
+        }
+    }
+
+    fn block(&self, block: BlockId, element: &Element<'_>, carried: &[u64], scratch: &mut [u64]) {
+        let mut parts: Vec<(Value, Vec<u64>)> = Vec::new();
+        for &value in &self.graph.block(block).values {
+            let of = |x: &Value| scratch[x.index()];
+            let dtype = self.graph.dtype(value);
+            let bits = match self.graph.node(value) {
+                Node::Const(bits) => *bits,
+                Node::Param(index) => element.params[*index as usize],
+                Node::Index(axis) => element.index[usize::from(*axis)] as u64,
+                Node::Size(index) => element.sizes[*index as usize] as u64,
+                Node::Apply(op, operands) => {
+                    let mut bits = [0; 3];
+                    for (bits, x) in bits.iter_mut().zip(operands.iter()) {
+                        *bits = of(x);
+                    }
+                    let operand = self.graph.dtype(operands[operands.len() - 1]);
+                    ir::apply(*op, operand, &bits[..operands.len()])
+                }
+                Node::Cast(x) => ir::cast(of(x), self.graph.dtype(*x), dtype),
+                Node::Bitcast(x) => canonical(of(x), self.graph.dtype(*x)),
+                Node::Lookup(table, index) => {
+                    let elements = &self.graph.tables[*table as usize].elements;
+                    elements[(of(index) as i64).clamp(0, elements.len() as i64 - 1) as usize]
+                }
+                Node::When { condition, body, otherwise } => {
+                    let results = if of(condition) != 0 {
+                        self.block(*body, element, &[], scratch);
+                        self.results(*body, scratch)
+                    } else {
+                        otherwise.iter().map(of).collect()
+                    };
+                    parts.push((value, results));
+                    continue;
+                }
+                Node::Repeat { initial, body } => {
+                    let mut carried: Vec<u64> = initial.iter().map(of).collect();
+                    loop {
+                        self.block(*body, element, &carried, scratch);
+                        let results = self.results(*body, scratch);
+                        carried.copy_from_slice(&results[1..]);
+                        if results[0] == 0 {
+                            break;
+                        }
+                    }
+                    parts.push((value, carried));
+                    continue;
+                }
+                Node::Carried(k) => carried[*k as usize],
+                Node::Part(region, k) => {
+                    let known = parts.iter().rev().find(|(known, _)| known == region);
+                    known.expect("a part follows its region").1[*k as usize]
+                }
+            };
+            scratch[value.index()] = bits;
+        }
+    }
+
+    fn results(&self, block: BlockId, scratch: &[u64]) -> Vec<u64> {
+        self.graph.block(block).results.iter().map(|x| scratch[x.index()]).collect()
+    }
+}
+
+/// The bits with any NaN as the positive quiet one.
+pub(crate) fn canonical(bits: u64, dtype: DType) -> u64 {
+    match dtype {
+        DType::F32 if f32::from_bits(bits as u32).is_nan() => u64::from(f32::NAN.to_bits()),
+        DType::F64 if f64::from_bits(bits).is_nan() => f64::NAN.to_bits(),
+        _ => bits,
+    }
+}

@@ -1,0 +1,280 @@
+//! Makes graphs, value by value, and remakes one from another.
+
+use std::sync::Arc;
+
+use super::graph::{Block, BlockId, Graph, Node, Operands, Output, Param, Table, Value};
+use super::op::{Op, Rule};
+use crate::dtype::{DType, Element};
+
+/// A graph under construction. New values go to the innermost open block.
+#[derive(Debug)]
+pub(crate) struct Builder {
+    graph: Graph,
+    open: Vec<BlockId>,
+}
+
+impl Builder {
+    pub(crate) fn new(params: Vec<Param>) -> Builder {
+        let graph = Graph {
+            params,
+            outputs: Vec::new(),
+            tables: Vec::new(),
+            sizes: Vec::new(),
+            nodes: Vec::new(),
+            dtypes: Vec::new(),
+            blocks: vec![Block::default()],
+        };
+        Builder { graph, open: vec![BlockId::ROOT] }
+    }
+
+    pub(crate) fn finish(mut self, outputs: Vec<Output>) -> Graph {
+        assert_eq!(self.open, [BlockId::ROOT], "every region is closed");
+        self.graph.outputs = outputs;
+        self.graph
+    }
+
+    /// What stands so far.
+    pub(crate) fn graph(&self) -> &Graph {
+        &self.graph
+    }
+
+    /// The block that new values go to, and those around it, outermost first.
+    pub(crate) fn open_blocks(&self) -> &[BlockId] {
+        &self.open
+    }
+
+    pub(crate) fn dtype(&self, value: Value) -> DType {
+        self.graph.dtype(value)
+    }
+
+    /// The number of values so far.
+    pub(crate) fn len(&self) -> usize {
+        self.graph.len()
+    }
+
+    pub(crate) fn push(&mut self, node: Node, dtype: DType) -> Value {
+        let value = Value(self.graph.nodes.len() as u32);
+        self.graph.nodes.push(node);
+        self.graph.dtypes.push(dtype);
+        let block = self.open.last().expect("a builder has an open block").index();
+        self.graph.blocks[block].values.push(value);
+        value
+    }
+
+    pub(crate) fn constant(&mut self, dtype: DType, bits: u64) -> Value {
+        self.push(Node::Const(bits), dtype)
+    }
+
+    /// A constant of the Rust type's dtype.
+    pub(crate) fn element<T: Element>(&mut self, x: T) -> Value {
+        self.constant(T::DTYPE, x.to_bits64())
+    }
+
+    pub(crate) fn f64(&mut self, x: f64) -> Value {
+        self.element(x)
+    }
+
+    pub(crate) fn f32(&mut self, x: f32) -> Value {
+        self.element(x)
+    }
+
+    pub(crate) fn i64(&mut self, x: i64) -> Value {
+        self.element(x)
+    }
+
+    /// The integer as `dtype`, cut off to its width; of a float the nearest.
+    pub(crate) fn integer(&mut self, dtype: DType, x: i128) -> Value {
+        let bits = match dtype {
+            DType::F32 => (x as f32).to_bits64(),
+            DType::F64 => (x as f64).to_bits64(),
+            _ => x as u64 & (u64::MAX >> (64 - dtype.bits())),
+        };
+        self.constant(dtype, bits)
+    }
+
+    /// The float as `dtype`.
+    ///
+    /// # Panics
+    /// If `dtype` is no float.
+    pub(crate) fn float(&mut self, dtype: DType, x: f64) -> Value {
+        match dtype {
+            DType::F32 => self.f32(x as f32),
+            DType::F64 => self.f64(x),
+            _ => panic!("{dtype} is no float"),
+        }
+    }
+
+    pub(crate) fn param(&mut self, index: usize) -> Value {
+        let dtype = self.graph.params[index].dtype;
+        self.push(Node::Param(index as u32), dtype)
+    }
+
+    /// `op` on operands of one dtype (after the condition, for `select`).
+    pub(crate) fn apply(&mut self, op: Op, operands: &[Value]) -> Value {
+        assert_eq!(operands.len(), op.arity(), "operands of {}", op.name());
+        let dtype = self.dtype(operands[usize::from(op.rule() == Rule::Choose)]);
+        self.push(Node::Apply(op, Operands::new(operands)), op.result(dtype))
+    }
+
+    /// The value as `dtype`; itself if it is that already.
+    pub(crate) fn cast(&mut self, x: Value, dtype: DType) -> Value {
+        if self.dtype(x) == dtype { x } else { self.push(Node::Cast(x), dtype) }
+    }
+
+    /// The bits as `dtype`, of the same size; the value itself if it is that already.
+    pub(crate) fn bitcast(&mut self, x: Value, dtype: DType) -> Value {
+        assert_eq!(self.dtype(x).size(), dtype.size(), "a bitcast keeps the size");
+        if self.dtype(x) == dtype { x } else { self.push(Node::Bitcast(x), dtype) }
+    }
+
+    /// The element at `index` (i64, clamped) of a table of bits.
+    pub(crate) fn table(&mut self, elements: &[u64], dtype: DType, index: Value) -> Value {
+        assert!(!elements.is_empty(), "a table has elements");
+        let table = Table { dtype, elements: elements.to_vec() };
+        let known = self.graph.tables.iter().position(|known| *known == table);
+        let id = known.unwrap_or_else(|| {
+            self.graph.tables.push(table);
+            self.graph.tables.len() - 1
+        });
+        self.push(Node::Lookup(id as u32, index), dtype)
+    }
+
+    /// The number of elements of `params` broadcast together.
+    pub(crate) fn size(&mut self, params: Vec<u32>) -> Value {
+        let known = self.graph.sizes.iter().position(|known| *known == params);
+        let id = known.unwrap_or_else(|| {
+            self.graph.sizes.push(params);
+            self.graph.sizes.len() - 1
+        });
+        self.push(Node::Size(id as u32), DType::I64)
+    }
+
+    fn block(&mut self, body: impl FnOnce(&mut Builder) -> Vec<Value>) -> BlockId {
+        let id = BlockId(self.graph.blocks.len() as u32);
+        self.graph.blocks.push(Block::default());
+        self.open.push(id);
+        let results = body(self);
+        self.open.pop();
+        self.graph.blocks[id.index()].results = results;
+        id
+    }
+
+    fn parts(&mut self, region: Value, dtypes: &[DType]) -> Vec<Value> {
+        dtypes.iter().enumerate().map(|(k, dtype)| self.push(Node::Part(region, k as u32), *dtype)).collect()
+    }
+
+    /// For each element the values of `body` if `condition` holds, else `otherwise`; the body runs if some element wants it.
+    pub(crate) fn when(
+        &mut self,
+        condition: Value,
+        otherwise: &[Value],
+        body: impl FnOnce(&mut Builder) -> Vec<Value>,
+    ) -> Vec<Value> {
+        let dtypes: Vec<DType> = otherwise.iter().map(|x| self.dtype(*x)).collect();
+        let body = self.block(body);
+        let region = self.push(Node::When { condition, body, otherwise: otherwise.into() }, DType::Bool);
+        self.parts(region, &dtypes)
+    }
+
+    /// Carries values round `body`, which gives whether to go on and the next values; at least one turn.
+    pub(crate) fn repeat(
+        &mut self,
+        initial: &[Value],
+        body: impl FnOnce(&mut Builder, &[Value]) -> (Value, Vec<Value>),
+    ) -> Vec<Value> {
+        let dtypes: Vec<DType> = initial.iter().map(|x| self.dtype(*x)).collect();
+        let body = self.block(|b| {
+            let carried: Vec<Value> =
+                dtypes.iter().enumerate().map(|(k, dtype)| b.push(Node::Carried(k as u32), *dtype)).collect();
+            let (again, next) = body(b, &carried);
+            std::iter::once(again).chain(next).collect()
+        });
+        let region = self.push(Node::Repeat { initial: initial.into(), body }, DType::Bool);
+        self.parts(region, &dtypes)
+    }
+}
+
+macro_rules! short {
+    ($($method:ident($($x:ident),+) = $op:ident;)+) => {
+        /// One method an op.
+        impl Builder { $(
+            pub(crate) fn $method(&mut self, $($x: Value),+) -> Value {
+                self.apply(Op::$op, &[$($x),+])
+            }
+        )+ }
+    };
+}
+
+short! {
+    add(x, y) = Add; sub(x, y) = Sub; mul(x, y) = Mul; div(x, y) = Div; fma(x, y, z) = Fma;
+    neg(x) = Neg; abs(x) = Abs; sqrt(x) = Sqrt; floor(x) = Floor; ceil(x) = Ceil; trunc(x) = Trunc; round(x) = Round;
+    copysign(x, y) = Copysign; lesser(x, y) = Lesser; greater(x, y) = Greater;
+    eq(x, y) = Eq; ne(x, y) = Ne; lt(x, y) = Lt; le(x, y) = Le; gt(x, y) = Gt; ge(x, y) = Ge;
+    and(x, y) = And; or(x, y) = Or; xor(x, y) = Xor; not(x) = Not;
+    shl(x, count) = Shl; shr(x, count) = Shr;
+    select(condition, x, y) = Select;
+}
+
+/// Remakes `graph` with `visit` deciding on every value that is no region: it gets the node with its operands already
+/// those of the new graph, and gives the value that stands for it.
+pub(crate) fn rewrite(graph: &Graph, visit: impl FnMut(&mut Builder, Node, DType) -> Value) -> Graph {
+    let mut builder = Builder::new(graph.params.clone());
+    builder.graph.tables = graph.tables.clone();
+    builder.graph.sizes = graph.sizes.clone();
+    let mut rewriter = Rewriter { old: graph, new: vec![None; graph.len()], visit };
+    rewriter.block(&mut builder, BlockId::ROOT, &[]);
+    let renamed = |output: &Output| Output { name: Arc::clone(&output.name), value: rewriter.renamed(output.value) };
+    builder.finish(graph.outputs.iter().map(renamed).collect())
+}
+
+struct Rewriter<'a, F> {
+    old: &'a Graph,
+    new: Vec<Option<Value>>,
+    visit: F,
+}
+
+impl<F: FnMut(&mut Builder, Node, DType) -> Value> Rewriter<'_, F> {
+    fn renamed(&self, value: Value) -> Value {
+        self.new[value.index()].expect("an operand stands before its user")
+    }
+
+    fn all_renamed(&self, values: &[Value]) -> Vec<Value> {
+        values.iter().map(|x| self.renamed(*x)).collect()
+    }
+
+    fn block(&mut self, b: &mut Builder, block: BlockId, carried: &[Value]) -> Vec<Value> {
+        let old = self.old;
+        let mut parts: Vec<(Value, Vec<Value>)> = Vec::new();
+        for &value in &old.block(block).values {
+            let new = match old.node(value) {
+                Node::When { condition, body, otherwise } => {
+                    let (condition, otherwise) = (self.renamed(*condition), self.all_renamed(otherwise));
+                    parts.push((value, b.when(condition, &otherwise, |b| self.block(b, *body, &[]))));
+                    continue;
+                }
+                Node::Repeat { initial, body } => {
+                    let initial = self.all_renamed(initial);
+                    let results = b.repeat(&initial, |b, carried| {
+                        let mut results = self.block(b, *body, carried);
+                        (results.remove(0), results)
+                    });
+                    parts.push((value, results));
+                    continue;
+                }
+                Node::Part(region, k) => {
+                    let (_, results) =
+                        parts.iter().rev().find(|(known, _)| known == region).expect("a part follows its region");
+                    results[*k as usize]
+                }
+                Node::Carried(k) => carried[*k as usize],
+                node => {
+                    let mut node = node.clone();
+                    node.operands_mut(|x| *x = self.renamed(*x));
+                    (self.visit)(b, node, old.dtype(value))
+                }
+            };
+            self.new[value.index()] = Some(new);
+        }
+        self.all_renamed(&old.block(block).results)
+    }
+}

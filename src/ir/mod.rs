@@ -1,0 +1,15 @@
+//! The graph: scalar SSA for one element, typed, with regions that run only where they are wanted.
+
+mod build;
+mod graph;
+mod meaning;
+mod op;
+#[cfg(test)]
+mod parse;
+pub(crate) mod print;
+mod verify;
+
+pub(crate) use build::{Builder, rewrite};
+pub(crate) use graph::{Block, BlockId, Graph, Node, Operands, Output, Param, Rank, Table, Value};
+pub(crate) use meaning::{apply, cast, to_int};
+pub(crate) use op::{Op, Rule};

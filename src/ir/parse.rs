@@ -1,0 +1,138 @@
+//! The text form back to a graph, for tests; what does not parse is the test's mistake, hence a panic.
+
+use std::collections::HashMap;
+use std::iter::Peekable;
+use std::str::Lines;
+use std::sync::Arc;
+
+use super::build::Builder;
+use super::graph::{Graph, Node, Output, Param, Rank, Table, Value};
+use super::op::Op;
+use crate::dtype::{DType, Element};
+
+type Source<'a> = Peekable<Lines<'a>>;
+
+/// Reads what `Display` writes.
+pub(crate) fn parse(text: &str) -> Graph {
+    let mut lines = text.lines().peekable();
+    let mut params = Vec::new();
+    while let Some(rest) = next_with(&mut lines, "param ") {
+        let (_, name, dtype) = split3(rest, "`", "`: ");
+        let (dtype, rank) = dtype.strip_suffix("[]").map_or((dtype, Rank::Scalar), |dtype| (dtype, Rank::Array));
+        params.push(Param { name: name.into(), dtype: named(dtype), rank });
+    }
+    let mut tables = Vec::new();
+    while let Some(rest) = next_with(&mut lines, "table ") {
+        let (_, dtype, elements) = split3(rest, ": ", " = ");
+        let dtype = named(dtype);
+        tables.push(Table { dtype, elements: elements.split(", ").map(|x| constant(x, dtype)).collect() });
+    }
+    let mut sizes = Vec::new();
+    while let Some(rest) = next_with(&mut lines, "size ") {
+        let (_, params) = rest.split_once(" = ").expect("size k = params");
+        sizes.push(params.split(", ").filter(|x| !x.is_empty()).map(number).collect());
+    }
+    let mut reader = Reader { known: HashMap::new(), tables, sizes };
+    let mut builder = Builder::new(params);
+    reader.block(&mut builder, &mut lines, &[]);
+    let outputs = lines.map(|line| {
+        let (_, name, value) = split3(line, "`", "` = ");
+        Output { name: Arc::from(name), value: reader.known[value] }
+    });
+    let outputs = outputs.collect();
+    builder.finish(outputs)
+}
+
+struct Reader<'a> {
+    known: HashMap<&'a str, Value>,
+    tables: Vec<Table>,
+    sizes: Vec<Vec<u32>>,
+}
+
+impl<'a> Reader<'a> {
+    fn values(&self, list: &str) -> Vec<Value> {
+        list.split(", ").filter(|x| !x.is_empty()).map(|x| self.known[x]).collect()
+    }
+
+    /// Reads up to the line that ends the block; gives what it yields.
+    fn block(&mut self, b: &mut Builder, lines: &mut Source<'a>, carried: &[Value]) -> Vec<Value> {
+        let mut regions: HashMap<&str, Vec<Value>> = HashMap::new();
+        while let Some(line) = lines.next_if(|line| !line.starts_with("output ")) {
+            let line = line.trim();
+            if let Some(results) = line.strip_prefix("yield ") {
+                assert_eq!(lines.next().map(str::trim), Some("}"), "a block ends");
+                return self.values(results);
+            }
+            let (name, what) = line.split_once(" = ").expect("value = node");
+            let (name, dtype) = name.split_once(": ").unwrap_or((name, "bool"));
+            let dtype = named(dtype);
+            let (word, rest) = what.split_once(' ').unwrap_or((what, ""));
+            let value = match word {
+                "param" => b.param(number(rest) as usize),
+                "index" => b.push(Node::Index(number(rest) as u8), DType::I64),
+                "size" => b.size(self.sizes[number(rest) as usize].clone()),
+                "cast" => b.cast(self.known[rest], dtype),
+                "bitcast" => b.bitcast(self.known[rest], dtype),
+                "lookup" => {
+                    let (table, index) = rest.split_once(' ').expect("lookup table index");
+                    let table = &self.tables[number(table) as usize];
+                    b.table(&table.elements, table.dtype, self.known[index])
+                }
+                "when" => {
+                    let (condition, otherwise) =
+                        rest.trim_end_matches(" {").split_once(" else ").expect("when .. else ..");
+                    let (condition, otherwise) = (self.known[condition], self.values(otherwise));
+                    regions.insert(name, b.when(condition, &otherwise, |b| self.block(b, lines, &[])));
+                    continue;
+                }
+                "repeat" => {
+                    let initial = self.values(rest.trim_end_matches(" {"));
+                    let parts = b.repeat(&initial, |b, carried| {
+                        let mut results = self.block(b, lines, carried);
+                        (results.remove(0), results)
+                    });
+                    regions.insert(name, parts);
+                    continue;
+                }
+                "carried" => carried[number(rest) as usize],
+                "part" => {
+                    let (region, k) = rest.split_once(' ').expect("part region k");
+                    regions[region][number(k) as usize]
+                }
+                _ => match Op::from_name(word) {
+                    Some(op) => b.apply(op, &self.values(rest)),
+                    None => b.constant(dtype, constant(what, dtype)),
+                },
+            };
+            self.known.insert(name, value);
+        }
+        Vec::new()
+    }
+}
+
+fn next_with<'a>(lines: &mut Source<'a>, prefix: &str) -> Option<&'a str> {
+    lines.next_if(|line| line.starts_with(prefix)).map(|line| &line[prefix.len()..])
+}
+
+fn split3<'a>(text: &'a str, first: &str, second: &str) -> (&'a str, &'a str, &'a str) {
+    let (a, rest) = text.split_once(first).expect("the first separator");
+    let (b, c) = rest.split_once(second).expect("the second separator");
+    (a, b, c)
+}
+
+fn number(text: &str) -> u32 {
+    text.trim().parse().expect("a number")
+}
+
+fn named(dtype: &str) -> DType {
+    DType::from_name(dtype).expect("a dtype")
+}
+
+fn constant(text: &str, dtype: DType) -> u64 {
+    match dtype {
+        DType::Bool => u64::from(text == "true"),
+        DType::F32 => text.parse::<f32>().expect("a number of f32").to_bits64(),
+        DType::F64 => text.parse::<f64>().expect("a number of f64").to_bits64(),
+        _ => text.parse::<i128>().expect("an integer") as u64 & (u64::MAX >> (64 - dtype.bits())),
+    }
+}

@@ -1,0 +1,84 @@
+//! The text form of a graph, as introspection and file tests show it.
+
+use std::fmt;
+
+use super::graph::{BlockId, Graph, Node, Rank, Value};
+use super::meaning::to_int;
+use crate::dtype::{DType, Element};
+
+impl fmt::Display for Graph {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (k, param) in self.params.iter().enumerate() {
+            let brackets = if param.rank == Rank::Array { "[]" } else { "" };
+            writeln!(f, "param {k} `{}`: {}{brackets}", param.name, param.dtype)?;
+        }
+        for (k, table) in self.tables.iter().enumerate() {
+            let elements: Vec<String> = table.elements.iter().map(|bits| constant(*bits, table.dtype)).collect();
+            writeln!(f, "table {k}: {} = {}", table.dtype, elements.join(", "))?;
+        }
+        for (k, params) in self.sizes.iter().enumerate() {
+            let params: Vec<String> = params.iter().map(u32::to_string).collect();
+            writeln!(f, "size {k} = {}", params.join(", "))?;
+        }
+        self.print_block(f, BlockId::ROOT, 0)?;
+        for output in &self.outputs {
+            writeln!(f, "output `{}` = {}", output.name, output.value)?;
+        }
+        Ok(())
+    }
+}
+
+impl Graph {
+    fn print_block(&self, f: &mut fmt::Formatter<'_>, block: BlockId, depth: usize) -> fmt::Result {
+        let indent = "  ".repeat(depth);
+        for &value in &self.block(block).values {
+            let node = self.node(value);
+            write!(f, "{indent}{value}")?;
+            if node.body().is_none() {
+                write!(f, ": {}", self.dtype(value))?;
+            }
+            f.write_str(" = ")?;
+            match node {
+                Node::Const(bits) => f.write_str(&constant(*bits, self.dtype(value)))?,
+                Node::Param(index) => write!(f, "param {index}")?,
+                Node::Index(axis) => write!(f, "index {axis}")?,
+                Node::Size(index) => write!(f, "size {index}")?,
+                Node::Apply(op, operands) => write!(f, "{} {}", op.name(), list(operands))?,
+                Node::Cast(x) => write!(f, "cast {x}")?,
+                Node::Bitcast(x) => write!(f, "bitcast {x}")?,
+                Node::Lookup(table, index) => write!(f, "lookup {table} {index}")?,
+                Node::When { condition, otherwise, .. } => write!(f, "when {condition} else {} {{", list(otherwise))?,
+                Node::Repeat { initial, .. } => write!(f, "repeat {} {{", list(initial))?,
+                Node::Carried(k) => write!(f, "carried {k}")?,
+                Node::Part(region, k) => write!(f, "part {region} {k}")?,
+            }
+            writeln!(f)?;
+            if let Some(body) = node.body() {
+                self.print_block(f, body, depth + 1)?;
+                writeln!(f, "{indent}  yield {}", list(&self.block(body).results))?;
+                writeln!(f, "{indent}}}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "v{}", self.0)
+    }
+}
+
+fn list(values: &[Value]) -> String {
+    values.iter().map(Value::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// A constant in the shortest digits that read back as the same bits; NaN has one spelling.
+pub(crate) fn constant(bits: u64, dtype: DType) -> String {
+    match dtype {
+        DType::Bool => (bits != 0).to_string(),
+        DType::F32 => format!("{:?}", f32::from_bits64(bits)),
+        DType::F64 => format!("{:?}", f64::from_bits64(bits)),
+        _ => to_int(bits, dtype).to_string(),
+    }
+}
