@@ -1,6 +1,5 @@
 //! The reference: a graph as `lower` left it, evaluated one element at a time. The meaning of the language.
 
-use crate::dtype::DType;
 use crate::ir::{self, BlockId, Graph, Node, Value};
 use crate::math;
 
@@ -57,7 +56,7 @@ impl Interp {
                     ir::apply(*op, operand, &bits[..operands.len()])
                 }
                 Node::Cast(x) => ir::cast(of(x), self.graph.dtype(*x), dtype),
-                Node::Bitcast(x) => canonical(of(x), self.graph.dtype(*x)),
+                Node::Bitcast(x) => of(x),
                 Node::Lookup(table, index) => {
                     let elements = &self.graph.tables[*table as usize].elements;
                     elements[(of(index) as i64).clamp(0, elements.len() as i64 - 1) as usize]
@@ -97,14 +96,5 @@ impl Interp {
 
     fn results(&self, block: BlockId, scratch: &[u64]) -> Vec<u64> {
         self.graph.block(block).results.iter().map(|x| scratch[x.index()]).collect()
-    }
-}
-
-/// The bits with any NaN as the positive quiet one.
-pub(crate) fn canonical(bits: u64, dtype: DType) -> u64 {
-    match dtype {
-        DType::F32 if f32::from_bits(bits as u32).is_nan() => u64::from(f32::NAN.to_bits()),
-        DType::F64 if f64::from_bits(bits).is_nan() => f64::NAN.to_bits(),
-        _ => bits,
     }
 }

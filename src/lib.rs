@@ -3,6 +3,7 @@
 mod source;
 mod error;
 mod dtype;
+mod target;
 mod ir;
 mod math;
 mod interp;

@@ -106,7 +106,8 @@ pub(crate) enum Node {
     Apply(Op, Operands),
     /// The operand converted to this value's dtype.
     Cast(Value),
-    /// The operand's bits as this value's dtype, of the same size. A NaN reads as the positive quiet one.
+    /// The operand's bits as this value's dtype, of the same size. Which NaN an operation gives is open, so whoever
+    /// shows the bits to the program makes every NaN the same before.
     Bitcast(Value),
     /// The element of a [`Graph::tables`] at an i64 index, clamped to the table.
     Lookup(u32, Value),

@@ -1,0 +1,15 @@
+//! What a machine offers, as plain data, so that passes and scheduling may ask.
+
+/// A machine as scheduling sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    /// Bytes of a vector register.
+    pub(crate) vector_bytes: usize,
+    /// Number of vector registers.
+    pub(crate) registers: usize,
+}
+
+impl Target {
+    /// What Cranelift's vectors are on x86-64 (16 registers; aarch64 has more, which scheduling does not need).
+    pub(crate) const VECTOR_128: Target = Target { vector_bytes: 16, registers: 16 };
+}
