@@ -7,7 +7,9 @@ mod target;
 mod ir;
 mod math;
 mod interp;
+mod exec;
 
 pub use crate::dtype::{DType, Element};
 pub use crate::error::{Error, ErrorKind};
+pub use crate::exec::Cancel;
 pub use crate::source::Span;
