@@ -8,6 +8,8 @@ mod ir;
 mod math;
 mod interp;
 mod exec;
+mod stage;
+mod strip;
 
 pub use crate::dtype::{DType, Element};
 pub use crate::error::{Error, ErrorKind};

@@ -14,6 +14,10 @@ pub(crate) struct Value(pub(super) u32);
 pub(crate) struct BlockId(pub(super) u32);
 
 impl Value {
+    pub(crate) fn from_index(index: usize) -> Value {
+        Value(index as u32)
+    }
+
     pub(crate) fn index(self) -> usize {
         self.0 as usize
     }

@@ -1,0 +1,1 @@
+//! Runs a strip one lane at a time, for tests of every target.

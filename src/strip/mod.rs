@@ -1,0 +1,127 @@
+//! The program for one group of elements in machine vectors of one target; and how a stage becomes one.
+
+#[cfg(test)]
+mod evaluate;
+mod measure;
+mod print;
+mod vectorise;
+
+use crate::dtype::DType;
+use crate::ir::{Op, Table};
+use crate::target::Target;
+
+pub(crate) use vectorise::vectorise;
+
+/// Names one register value of a [`Strip`]; it shares its numbers with nothing else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Reg(pub(crate) u32);
+
+impl Reg {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// What a register holds. A value narrower than the register fills its low part; the rest is unspecified.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum RegType {
+    /// Lanes of a dtype other than bool.
+    Vector(DType),
+    /// Lanes of that many bytes, all ones where true, all zeros where false.
+    Mask(usize),
+}
+
+impl RegType {
+    /// Bytes of a lane.
+    pub(crate) fn size(self) -> usize {
+        match self {
+            RegType::Vector(dtype) => dtype.size(),
+            RegType::Mask(size) => size,
+        }
+    }
+}
+
+/// An instruction on whole registers.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Inst {
+    /// The bits in every lane; of a mask 0 or 1.
+    Const(u64),
+    /// A scalar slot of the call in every lane.
+    Scalar(u32),
+    /// `bytes` (4, 8, 16 or the whole register) from element `offset` of the group in an array.
+    Load { array: u32, offset: u32, bytes: u32 },
+    /// `bytes` of the register to element `offset` of the group in an array.
+    Store { array: u32, offset: u32, bytes: u32, value: Reg },
+    /// A legal op of the graph (see `passes::legalize`) on every lane; on masks `and or xor not`. An op of fewer
+    /// operands repeats the first.
+    Apply(Op, [Reg; 3]),
+    /// The same bits as another dtype of the size.
+    Bitcast(Reg),
+    /// The lower half of the lanes at twice the size: integers by their signedness, f32 to f64, masks.
+    WidenLow(Reg),
+    /// The upper half of the lanes at twice the size.
+    WidenHigh(Reg),
+    /// The lanes of both at half the size, the first below: integers cut off, f64 rounded to f32, masks.
+    /// Without a second the upper half is unspecified.
+    Narrow(Reg, Option<Reg>),
+    /// i32 to f32.
+    ToF32(Reg),
+    /// The lower half of the lanes, i32 to f64.
+    ToF64Low(Reg),
+    /// The upper half of the lanes, i32 to f64.
+    ToF64High(Reg),
+    /// The elements of a table at i64 lanes, all in bounds; a lane of 4 bytes takes those of two registers.
+    Lookup(u32, Reg, Option<Reg>),
+    /// Runs `body` if any lane of any mask is on; the results are those of `body`, else `otherwise`.
+    When { masks: Vec<Reg>, body: Block, otherwise: Vec<Reg>, results: Vec<Reg> },
+    /// Carries registers, first `initial`, through `body`, whose first `masks` results say whether to go on: while any lane is on.
+    /// `carried` name them inside, `results` behind.
+    Repeat { initial: Vec<Reg>, carried: Vec<Reg>, masks: usize, body: Block, results: Vec<Reg> },
+}
+
+/// Instructions in the order in which they are emitted, and the registers that leave.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Block {
+    /// The register that each defines, if it defines one.
+    pub(crate) insts: Vec<(Option<Reg>, Inst)>,
+    pub(crate) results: Vec<Reg>,
+}
+
+/// Where an array that the code reads comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Source {
+    /// A parameter of the program.
+    Param(u32),
+    /// The position along an axis, i64.
+    Index(u8),
+    /// The answer to one of the graph's questions for a size, i64.
+    Size(u32),
+}
+
+/// The program for one group of elements.
+#[derive(Clone, Debug)]
+pub(crate) struct Strip {
+    pub(crate) target: Target,
+    /// Elements of a group.
+    pub(crate) group: usize,
+    /// The arrays that are read, in order of their slots, with the dtype in memory; those that are written follow.
+    pub(crate) inputs: Vec<(Source, DType)>,
+    /// The dtypes of the arrays that are written.
+    pub(crate) outputs: Vec<DType>,
+    /// The scalars, in order of their slots.
+    pub(crate) scalars: Vec<(Source, DType)>,
+    pub(crate) tables: Vec<Table>,
+    /// Runs once a call: what is the same for all elements.
+    pub(crate) prologue: Block,
+    /// Runs once a group.
+    pub(crate) body: Block,
+    pub(crate) types: Vec<RegType>,
+    /// A rough count of machine instructions a group.
+    pub(crate) cost: usize,
+}
+
+impl Strip {
+    pub(crate) fn reg_type(&self, reg: Reg) -> RegType {
+        self.types[reg.index()]
+    }
+}

@@ -1,0 +1,112 @@
+//! The text form of a strip, as introspection shows it.
+
+use std::fmt;
+
+use super::{Block, Inst, Reg, RegType, Source, Strip};
+use crate::dtype::DType;
+use crate::ir::print::constant;
+
+impl fmt::Display for Strip {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "group of {} elements, vectors of {} bytes", self.group, self.target.vector_bytes)?;
+        for (slot, (source, dtype)) in self.inputs.iter().enumerate() {
+            writeln!(f, "array {slot}: {dtype} of {source}")?;
+        }
+        for (slot, dtype) in self.outputs.iter().enumerate() {
+            writeln!(f, "array {}: {dtype} written", self.inputs.len() + slot)?;
+        }
+        for (slot, (source, dtype)) in self.scalars.iter().enumerate() {
+            writeln!(f, "scalar {slot}: {dtype} of {source}")?;
+        }
+        writeln!(f, "once:")?;
+        self.print_block(f, &self.prologue, 1)?;
+        writeln!(f, "for each group:")?;
+        self.print_block(f, &self.body, 1)
+    }
+}
+
+impl Strip {
+    fn print_block(&self, f: &mut fmt::Formatter<'_>, block: &Block, depth: usize) -> fmt::Result {
+        for (reg, inst) in &block.insts {
+            f.write_str(&"  ".repeat(depth))?;
+            if let Some(reg) = reg {
+                write!(f, "{reg}: {} = ", self.reg_type(*reg))?;
+            }
+            self.print_inst(f, *reg, inst)?;
+            match inst {
+                Inst::When { body, .. } | Inst::Repeat { body, .. } => {
+                    self.print_block(f, body, depth + 1)?;
+                    writeln!(f, "{}}} {}", "  ".repeat(depth), list(&body.results))?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn print_inst(&self, f: &mut fmt::Formatter<'_>, reg: Option<Reg>, inst: &Inst) -> fmt::Result {
+        match inst {
+            Inst::Const(bits) => match reg.map(|reg| self.reg_type(reg)) {
+                Some(RegType::Vector(dtype)) => writeln!(f, "{}", constant(*bits, dtype)),
+                _ => writeln!(f, "{}", constant(*bits, DType::Bool)),
+            },
+            Inst::Scalar(slot) => writeln!(f, "scalar {slot}"),
+            Inst::Load { array, offset, bytes } => writeln!(f, "load {bytes} bytes of array {array} at {offset}"),
+            Inst::Store { array, offset, bytes, value } => {
+                writeln!(f, "store {value}, {bytes} bytes to array {array} at {offset}")
+            }
+            Inst::Apply(op, operands) => writeln!(f, "{} {}", op.name(), list(&operands[..op.arity()])),
+            Inst::Bitcast(x) => writeln!(f, "bitcast {x}"),
+            Inst::WidenLow(x) => writeln!(f, "widen_low {x}"),
+            Inst::WidenHigh(x) => writeln!(f, "widen_high {x}"),
+            Inst::Narrow(x, None) => writeln!(f, "narrow {x}"),
+            Inst::Narrow(x, Some(y)) => writeln!(f, "narrow {x}, {y}"),
+            Inst::ToF32(x) => writeln!(f, "to_f32 {x}"),
+            Inst::ToF64Low(x) => writeln!(f, "to_f64_low {x}"),
+            Inst::ToF64High(x) => writeln!(f, "to_f64_high {x}"),
+            Inst::Lookup(table, x, None) => writeln!(f, "lookup {table} {x}"),
+            Inst::Lookup(table, x, Some(y)) => writeln!(f, "lookup {table} {x}, {y}"),
+            Inst::When { masks, otherwise, results, .. } => {
+                writeln!(f, "{} = when any of {} else {} {{", list(results), list(masks), list(otherwise))
+            }
+            Inst::Repeat { initial, carried, masks, results, .. } => {
+                writeln!(
+                    f,
+                    "{} = repeat {} from {} while any of {masks} {{",
+                    list(results),
+                    list(carried),
+                    list(initial)
+                )
+            }
+        }
+    }
+}
+
+impl fmt::Display for Reg {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "r{}", self.0)
+    }
+}
+
+impl fmt::Display for RegType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            RegType::Vector(dtype) => write!(f, "{dtype}"),
+            RegType::Mask(size) => write!(f, "mask{}", size * 8),
+        }
+    }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Source::Param(index) => write!(f, "param {index}"),
+            Source::Index(axis) => write!(f, "index {axis}"),
+            Source::Size(index) => write!(f, "size {index}"),
+        }
+    }
+}
+
+fn list(regs: &[Reg]) -> String {
+    regs.iter().map(Reg::to_string).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,606 @@
+//! Stage to strip: each value becomes as many registers as a group of it fills, side by side in the order of emission.
+
+use super::measure::{Measure, is_leaf};
+use super::{Block, Inst, Reg, RegType, Source, Strip};
+use crate::dtype::DType;
+use crate::ir::{BlockId, Node, Op, Rank, Value};
+use crate::stage::Stage;
+use crate::target::Target;
+
+/// The most registers that a value of a group takes.
+const MOST: usize = 4;
+
+/// The registers that hold a value: one for all elements if it is the same for each.
+#[derive(Clone, Copy, Debug)]
+struct Regs {
+    regs: [Reg; MOST],
+    len: usize,
+    uniform: bool,
+}
+
+impl Regs {
+    fn uniform(reg: Reg) -> Regs {
+        Regs { regs: [reg; MOST], len: 1, uniform: true }
+    }
+
+    fn collect(regs: impl Iterator<Item = Reg>) -> Regs {
+        let mut all = Regs { regs: [Reg(0); MOST], len: 0, uniform: false };
+        for reg in regs {
+            all.regs[all.len] = reg;
+            all.len += 1;
+        }
+        all
+    }
+
+    /// The register for the `k`-th part of the group.
+    fn get(&self, k: usize) -> Reg {
+        self.regs[if self.uniform { 0 } else { k }]
+    }
+
+    fn as_slice(&self) -> &[Reg] {
+        &self.regs[..self.len]
+    }
+}
+
+/// How a value is held: numbers in one way, a bool as masks of the lane sizes that were asked for.
+#[derive(Clone, Debug, Default)]
+struct Held {
+    vector: Option<Regs>,
+    masks: Vec<(usize, Regs)>,
+}
+
+struct Vectoriser<'a> {
+    stage: &'a Stage,
+    measure: Measure,
+    strip: Strip,
+    hoists_constants: bool,
+    held: Vec<Held>,
+    /// Blocks under construction, innermost last; the first is the strip's body.
+    open: Vec<Block>,
+    /// What became held inside an open region, to be forgotten behind it.
+    log: Vec<(Value, Option<usize>)>,
+    /// Lanes that the enclosing regions want.
+    active: Option<(usize, Regs)>,
+    /// Whether new instructions go to the prologue.
+    hoisting: bool,
+}
+
+/// The stage as a program for groups of elements on `target`.
+pub(crate) fn vectorise(stage: &Stage, target: &Target) -> Strip {
+    let graph = &stage.graph;
+    let measure = Measure::new(graph);
+    let group = measure.group(target);
+    let strip = Strip {
+        target: *target,
+        group,
+        inputs: Vec::new(),
+        outputs: graph.outputs.iter().map(|output| graph.dtype(output.value)).collect(),
+        scalars: Vec::new(),
+        tables: graph.tables.clone(),
+        prologue: Block::default(),
+        body: Block::default(),
+        types: Vec::new(),
+        cost: 0,
+    };
+    let hoists_constants = measure.hoists_constants(group, target);
+    let held = vec![Held::default(); graph.len()];
+    let mut vectoriser = Vectoriser {
+        stage,
+        measure,
+        strip,
+        hoists_constants,
+        held,
+        open: vec![Block::default()],
+        log: Vec::new(),
+        active: None,
+        hoisting: false,
+    };
+    vectoriser.collect_inputs();
+    vectoriser.block(BlockId::ROOT);
+    vectoriser.stores();
+    let mut strip = vectoriser.strip;
+    strip.body = vectoriser.open.pop().expect("the body is open");
+    strip.cost = strip.body.insts.len();
+    strip
+}
+
+impl Vectoriser<'_> {
+    /// Slots stand in the order of the graph, so that output arrays may follow the inputs.
+    fn collect_inputs(&mut self) {
+        let graph = &self.stage.graph;
+        let leaves = (0..graph.len()).filter(|k| self.measure.live[*k]);
+        for value in leaves.map(|k| Value::from_index(k)) {
+            let (source, is_array) = match graph.node(value) {
+                Node::Param(index) => (Source::Param(*index), graph.params[*index as usize].rank == Rank::Array),
+                Node::Index(axis) => (Source::Index(*axis), true),
+                Node::Size(index) => (Source::Size(*index), false),
+                _ => continue,
+            };
+            let slots = if is_array { &mut self.strip.inputs } else { &mut self.strip.scalars };
+            if !slots.iter().any(|(known, _)| *known == source) {
+                slots.push((source, graph.dtype(value)));
+            }
+        }
+    }
+
+    fn emit(&mut self, reg_type: RegType, inst: Inst) -> Reg {
+        let reg = self.reg(reg_type);
+        self.current().insts.push((Some(reg), inst));
+        reg
+    }
+
+    fn reg(&mut self, reg_type: RegType) -> Reg {
+        self.strip.types.push(reg_type);
+        Reg(self.strip.types.len() as u32 - 1)
+    }
+
+    fn current(&mut self) -> &mut Block {
+        if self.hoisting { &mut self.strip.prologue } else { self.open.last_mut().expect("a block is open") }
+    }
+
+    /// How many registers a varying value of that lane size takes.
+    fn count(&self, size: usize) -> usize {
+        (self.strip.group * size / self.strip.target.vector_bytes).max(1)
+    }
+
+    /// Emits an instruction for each register of the operands; one only where all are uniform.
+    fn each(&mut self, reg_type: RegType, operands: &[Regs], inst: impl Fn([Reg; 3]) -> Inst) -> Regs {
+        let at = |k: usize| {
+            let first = operands[0].get(k);
+            std::array::from_fn(|j| operands.get(j).map_or(first, |regs| regs.get(k)))
+        };
+        if operands.iter().all(|regs| regs.uniform) {
+            return Regs::uniform(self.emit(reg_type, inst(at(0))));
+        }
+        let count = self.count(reg_type.size());
+        Regs::collect((0..count).map(|k| self.emit(reg_type, inst(at(k)))))
+    }
+
+    /// Runs `make` with the prologue as its target if the value is the same for all and this is no region.
+    fn placed<R>(&mut self, value: Value, make: impl FnOnce(&mut Self) -> R) -> R {
+        let before = self.hoisting;
+        self.hoisting |= !self.measure.varying[value.index()] && self.open.len() == 1;
+        let result = make(self);
+        self.hoisting = before;
+        result
+    }
+
+    fn hold_vector(&mut self, value: Value, regs: Regs) {
+        self.held[value.index()].vector = Some(regs);
+        self.log.push((value, None));
+    }
+
+    fn hold_mask(&mut self, value: Value, size: usize, regs: Regs) {
+        self.held[value.index()].masks.push((size, regs));
+        self.log.push((value, Some(size)));
+    }
+
+    /// The registers of a number.
+    fn vector(&mut self, value: Value) -> Regs {
+        if let Some(regs) = self.held[value.index()].vector {
+            return regs;
+        }
+        let dtype = self.stage.graph.dtype(value);
+        let node = self.stage.graph.node(value).clone();
+        if matches!(node, Node::Const(_)) && !self.hoists_constants {
+            return self.constant(&node, RegType::Vector(dtype));
+        }
+        let regs = self.placed(value, |this| this.leaf(&node, dtype));
+        self.hold_vector(value, regs);
+        regs
+    }
+
+    fn constant(&mut self, node: &Node, reg_type: RegType) -> Regs {
+        let Node::Const(bits) = node else { panic!("{node:?} is a constant") };
+        Regs::uniform(self.emit(reg_type, Inst::Const(*bits)))
+    }
+
+    fn leaf(&mut self, node: &Node, dtype: DType) -> Regs {
+        let source = match node {
+            Node::Const(_) => return self.constant(node, RegType::Vector(dtype)),
+            Node::Param(index) => Source::Param(*index),
+            Node::Index(axis) => Source::Index(*axis),
+            Node::Size(index) => Source::Size(*index),
+            _ => panic!("{node:?} is computed before its use"),
+        };
+        // A bool in memory is a byte; any but 0 is true.
+        let reg_type = RegType::Vector(if dtype == DType::Bool { DType::U8 } else { dtype });
+        if let Some(slot) = self.strip.scalars.iter().position(|(known, _)| *known == source) {
+            return Regs::uniform(self.emit(reg_type, Inst::Scalar(slot as u32)));
+        }
+        let array = self.strip.inputs.iter().position(|(known, _)| *known == source).expect("a leaf has a slot") as u32;
+        let (count, lanes, bytes) = self.parts(dtype.size());
+        Regs::collect((0..count).map(|k| self.emit(reg_type, Inst::Load { array, offset: k as u32 * lanes, bytes })))
+    }
+
+    /// Registers, elements a register and bytes a register of a varying value in memory.
+    fn parts(&self, size: usize) -> (usize, u32, u32) {
+        let count = self.count(size);
+        let lanes = self.strip.group / count;
+        (count, lanes as u32, (lanes * size) as u32)
+    }
+
+    /// The lane size that a bool has already, or that it would have at first.
+    fn mask_size(&self, value: Value) -> Option<usize> {
+        let graph = &self.stage.graph;
+        match graph.node(value) {
+            Node::Const(_) => None,
+            node if is_leaf(node) => Some(1),
+            _ => self.held[value.index()].masks.first().map(|(size, _)| *size),
+        }
+    }
+
+    /// The registers of a bool as masks of lanes of `size` bytes.
+    fn mask(&mut self, value: Value, size: usize) -> Regs {
+        if let Some((_, regs)) = self.held[value.index()].masks.iter().find(|(known, _)| *known == size) {
+            return *regs;
+        }
+        let node = self.stage.graph.node(value).clone();
+        if matches!(node, Node::Const(_)) {
+            return self.constant(&node, RegType::Mask(size));
+        }
+        if is_leaf(&node) && self.held[value.index()].masks.is_empty() {
+            let regs = self.placed(value, |this| {
+                let bytes = this.leaf(&node, DType::Bool);
+                let zero = Regs::uniform(this.emit(RegType::Vector(DType::U8), Inst::Const(0)));
+                this.each(RegType::Mask(1), &[bytes, zero], |x| Inst::Apply(Op::Ne, x))
+            });
+            self.hold_mask(value, 1, regs);
+            return self.mask(value, size);
+        }
+        let (from, regs) = *self.held[value.index()].masks.first().expect("a bool is computed before its use");
+        let resized = self.placed(value, |this| this.resize_mask(regs, from, size));
+        self.hold_mask(value, size, resized);
+        resized
+    }
+
+    fn resize_mask(&mut self, regs: Regs, from: usize, to: usize) -> Regs {
+        let (mut regs, mut size) = (regs, from);
+        while size < to {
+            size *= 2;
+            regs = self.widen(regs, RegType::Mask(size));
+        }
+        while size > to {
+            size /= 2;
+            regs = self.narrow(regs, RegType::Mask(size));
+        }
+        regs
+    }
+
+    /// To lanes of twice the size.
+    fn widen(&mut self, regs: Regs, to: RegType) -> Regs {
+        self.halves(regs, to, Inst::WidenLow, Inst::WidenHigh)
+    }
+
+    fn halves(&mut self, regs: Regs, to: RegType, low: fn(Reg) -> Inst, high: fn(Reg) -> Inst) -> Regs {
+        if regs.uniform {
+            return Regs::uniform(self.emit(to, low(regs.get(0))));
+        }
+        // The target's registers decide, not the source's: a source may fill but a part of its register.
+        let count = self.count(to.size());
+        let halves = |k: usize| if k % 2 == 0 { low(regs.get(k / 2)) } else { high(regs.get(k / 2)) };
+        Regs::collect((0..count).map(|k| self.emit(to, halves(k))))
+    }
+
+    /// To lanes of half the size.
+    fn narrow(&mut self, regs: Regs, to: RegType) -> Regs {
+        if regs.uniform {
+            return Regs::uniform(self.emit(to, Inst::Narrow(regs.get(0), Some(regs.get(0)))));
+        }
+        let count = self.count(to.size());
+        let pair = |k: usize| match regs.as_slice() {
+            [one] => Inst::Narrow(*one, None),
+            all => Inst::Narrow(all[2 * k], Some(all[2 * k + 1])),
+        };
+        Regs::collect((0..count).map(|k| self.emit(to, pair(k))))
+    }
+
+    fn block(&mut self, block: BlockId) {
+        let stage = self.stage;
+        for &value in &stage.graph.block(block).values {
+            let node = stage.graph.node(value);
+            if self.measure.live[value.index()] && !is_leaf(node) {
+                self.placed(value, |this| this.node(value, node));
+            }
+        }
+    }
+
+    fn node(&mut self, value: Value, node: &Node) {
+        let dtype = self.stage.graph.dtype(value);
+        match node {
+            Node::Const(_) | Node::Param(_) | Node::Index(_) | Node::Size(_) => panic!("a leaf is made on demand"),
+            // Whoever opens the region holds what it carries and gives.
+            Node::Carried(_) | Node::Part(..) => {}
+            Node::Apply(op, operands) if dtype == DType::Bool && matches!(op, Op::And | Op::Or | Op::Xor | Op::Not) => {
+                let size = operands.iter().filter_map(|x| self.mask_size(*x)).max().unwrap_or(1);
+                let masks: Vec<Regs> = operands.iter().map(|x| self.mask(*x, size)).collect();
+                let regs = self.each(RegType::Mask(size), &masks, |x| Inst::Apply(*op, x));
+                self.hold_mask(value, size, regs);
+            }
+            Node::Apply(Op::Select, operands) => {
+                let mask = self.mask(operands[0], dtype.size());
+                let (x, y) = (self.vector(operands[1]), self.vector(operands[2]));
+                let regs = self.each(RegType::Vector(dtype), &[mask, x, y], |x| Inst::Apply(Op::Select, x));
+                self.hold_vector(value, regs);
+            }
+            Node::Apply(op, operands) => {
+                let vectors: Vec<Regs> = operands.iter().map(|x| self.vector(*x)).collect();
+                let size = self.stage.graph.dtype(operands[0]).size();
+                if dtype == DType::Bool {
+                    let regs = self.each(RegType::Mask(size), &vectors, |x| Inst::Apply(*op, x));
+                    self.hold_mask(value, size, regs);
+                } else {
+                    let regs = self.each(RegType::Vector(dtype), &vectors, |x| Inst::Apply(*op, x));
+                    self.hold_vector(value, regs);
+                }
+            }
+            Node::Cast(x) => {
+                let from = self.stage.graph.dtype(*x);
+                let regs = self.vector(*x);
+                let regs = self.cast(regs, from, dtype);
+                self.hold_vector(value, regs);
+            }
+            Node::Bitcast(x) => {
+                let x = self.vector(*x);
+                let regs = self.each(RegType::Vector(dtype), &[x], |x| Inst::Bitcast(x[0]));
+                self.hold_vector(value, regs);
+            }
+            Node::Lookup(table, index) => {
+                let index = self.vector(*index);
+                let regs = self.lookup(*table, index, dtype);
+                self.hold_vector(value, regs);
+            }
+            Node::When { condition, body, otherwise } => self.when(value, *condition, *body, otherwise),
+            Node::Repeat { initial, body } => self.repeat(value, initial, *body),
+        }
+    }
+
+    fn cast(&mut self, regs: Regs, from: DType, to: DType) -> Regs {
+        if from == DType::I32 && to == DType::F32 {
+            return self.each(RegType::Vector(to), &[regs], |x| Inst::ToF32(x[0]));
+        }
+        if from == DType::I32 && to == DType::F64 {
+            return self.halves(regs, RegType::Vector(to), Inst::ToF64Low, Inst::ToF64High);
+        }
+        assert_eq!(from.is_float(), to.is_float(), "legalize leaves no cast from {from} to {to}");
+        let of_size = |size: usize| match from {
+            _ if from.is_float() => {
+                if size == 8 {
+                    DType::F64
+                } else {
+                    DType::F32
+                }
+            }
+            _ if from.is_signed_int() => DType::signed(size),
+            _ => DType::unsigned(size),
+        };
+        let (mut regs, mut size) = (regs, from.size());
+        while size < to.size() {
+            size *= 2;
+            regs = self.widen(regs, RegType::Vector(of_size(size)));
+        }
+        while size > to.size() {
+            size /= 2;
+            regs = self.narrow(regs, RegType::Vector(of_size(size)));
+        }
+        if of_size(size) == to { regs } else { self.each(RegType::Vector(to), &[regs], |x| Inst::Bitcast(x[0])) }
+    }
+
+    fn lookup(&mut self, table: u32, index: Regs, dtype: DType) -> Regs {
+        let reg_type = RegType::Vector(dtype);
+        assert!(dtype.size() >= 4, "a table has elements of 4 or 8 bytes");
+        if dtype.size() == 8 {
+            return self.each(reg_type, &[index], |x| Inst::Lookup(table, x[0], None));
+        }
+        if index.uniform {
+            return Regs::uniform(self.emit(reg_type, Inst::Lookup(table, index.get(0), Some(index.get(0)))));
+        }
+        let pair = |k: usize| match index.as_slice() {
+            [one] => Inst::Lookup(table, *one, None),
+            all => Inst::Lookup(table, all[2 * k], Some(all[2 * k + 1])),
+        };
+        Regs::collect((0..self.count(4)).map(|k| self.emit(reg_type, pair(k))))
+    }
+
+    /// Opens a block, lets `fill` emit into it, and forgets what became known inside.
+    fn region<R>(&mut self, fill: impl FnOnce(&mut Self) -> R) -> (Block, R) {
+        let (known, active) = (self.log.len(), self.active);
+        self.open.push(Block::default());
+        let hoisting = std::mem::replace(&mut self.hoisting, false);
+        let result = fill(self);
+        self.hoisting = hoisting;
+        self.active = active;
+        for (value, mask) in self.log.drain(known..).rev() {
+            match mask {
+                None => self.held[value.index()].vector = None,
+                Some(_) => drop(self.held[value.index()].masks.pop()),
+            }
+        }
+        (self.open.pop().expect("the region is open"), result)
+    }
+
+    /// The parts of a region that something needs, with their place in its results.
+    fn live_parts(&self, region: Value, count: usize) -> Vec<(usize, Value)> {
+        let graph = &self.stage.graph;
+        let parts = (region.index() + 1..graph.len()).map(Value::from_index);
+        let parts = parts.map_while(|x| match graph.node(x) {
+            Node::Part(of, k) if *of == region => Some((*k as usize, x)),
+            _ => None,
+        });
+        let parts: Vec<(usize, Value)> = parts.filter(|(_, x)| self.measure.live[x.index()]).collect();
+        assert!(parts.len() <= count, "a region has as many parts as results");
+        parts
+    }
+
+    /// A value's registers as a region takes and gives them: all of a group's, or one if `uniform`.
+    fn spread(&mut self, value: Value, mask_size: Option<usize>, uniform: bool) -> Vec<Reg> {
+        let dtype = self.stage.graph.dtype(value);
+        let (regs, size) = match mask_size {
+            Some(size) => (self.mask(value, size), size),
+            None => (self.vector(value), dtype.size()),
+        };
+        let count = if uniform { 1 } else { self.count(size) };
+        (0..count).map(|k| regs.get(k)).collect()
+    }
+
+    fn results(&mut self, parts: &[(Value, Option<usize>)], uniform: bool) -> Vec<Reg> {
+        let mut all = Vec::new();
+        for &(value, mask_size) in parts {
+            let dtype = self.stage.graph.dtype(value);
+            let reg_type = mask_size.map_or(RegType::Vector(dtype), RegType::Mask);
+            let count = if uniform { 1 } else { self.count(reg_type.size()) };
+            let regs = Regs::collect((0..count).map(|_| self.reg(reg_type)));
+            let regs = Regs { uniform, ..regs };
+            all.extend_from_slice(regs.as_slice());
+            match mask_size {
+                Some(size) => self.hold_mask(value, size, regs),
+                None => self.hold_vector(value, regs),
+            }
+        }
+        all
+    }
+
+    /// The condition and what the enclosing regions want, as masks of the condition's size.
+    fn wanted(&mut self, condition: Value) -> (usize, Regs) {
+        let size = self.mask_size(condition).unwrap_or(1);
+        let mask = self.mask(condition, size);
+        let Some((active_size, active)) = self.active else { return (size, mask) };
+        let active = self.resize_mask(active, active_size, size);
+        (size, self.each(RegType::Mask(size), &[mask, active], |x| Inst::Apply(Op::And, x)))
+    }
+
+    fn when(&mut self, value: Value, condition: Value, body: BlockId, otherwise: &[Value]) {
+        let uniform = !self.measure.varying[value.index()];
+        let stage = self.stage;
+        let parts = self.live_parts(value, otherwise.len());
+        // A bool leaves as a mask of the size that it has outside.
+        let is_bool = |part: Value| stage.graph.dtype(part) == DType::Bool;
+        let sizes: Vec<Option<usize>> =
+            parts.iter().map(|&(k, part)| is_bool(part).then(|| self.mask_size(otherwise[k]).unwrap_or(1))).collect();
+        let outside: Vec<Vec<Reg>> =
+            parts.iter().zip(&sizes).map(|(&(k, _), size)| self.spread(otherwise[k], *size, uniform)).collect();
+        let (size, wanted) = self.wanted(condition);
+        let (mut block, results) = self.region(|this| {
+            this.active = Some((size, wanted));
+            this.block(body);
+            let mut results = Vec::new();
+            for ((&(k, part), mask_size), outside) in parts.iter().zip(&sizes).zip(&outside) {
+                let inside = this.spread(stage.graph.block(body).results[k], *mask_size, uniform);
+                let reg_type = mask_size.map_or(RegType::Vector(stage.graph.dtype(part)), RegType::Mask);
+                let mask = this.resize_mask(wanted, size, reg_type.size());
+                for (j, (inside, outside)) in inside.into_iter().zip(outside).enumerate() {
+                    results.push(this.choose(reg_type, mask.get(j), inside, *outside));
+                }
+            }
+            results
+        });
+        block.results = results;
+        let held: Vec<(Value, Option<usize>)> = parts.iter().map(|(_, part)| *part).zip(sizes).collect();
+        let results = self.results(&held, uniform);
+        let inst = Inst::When { masks: wanted.as_slice().to_vec(), body: block, otherwise: outside.concat(), results };
+        self.current().insts.push((None, inst));
+    }
+
+    /// `mask ? x : y` for numbers and for masks.
+    fn choose(&mut self, reg_type: RegType, mask: Reg, x: Reg, y: Reg) -> Reg {
+        match reg_type {
+            RegType::Vector(_) => self.emit(reg_type, Inst::Apply(Op::Select, [mask, x, y])),
+            RegType::Mask(_) => {
+                let x = self.emit(reg_type, Inst::Apply(Op::And, [mask, x, mask]));
+                let off = self.emit(reg_type, Inst::Apply(Op::Not, [mask, mask, mask]));
+                let y = self.emit(reg_type, Inst::Apply(Op::And, [off, y, off]));
+                self.emit(reg_type, Inst::Apply(Op::Or, [x, y, x]))
+            }
+        }
+    }
+
+    fn repeat(&mut self, value: Value, initial: &[Value], body: BlockId) {
+        let uniform = !self.measure.varying[value.index()];
+        let stage = self.stage;
+        let graph = &stage.graph;
+        let carried_sizes: Vec<Option<usize>> =
+            initial.iter().map(|x| (graph.dtype(*x) == DType::Bool).then(|| self.mask_size(*x).unwrap_or(1))).collect();
+        // Lanes as wide as the widest that is carried, so that the choices need the fewest resizes.
+        let size = initial.iter().map(|x| graph.dtype(*x).size()).max().unwrap_or(1);
+        let active = match self.active {
+            Some((known, regs)) => self.resize_mask(regs, known, size),
+            None => Regs::uniform(self.emit(RegType::Mask(size), Inst::Const(1))),
+        };
+        let masks = if uniform { 1 } else { self.count(size) };
+        let mut first: Vec<Reg> = (0..masks).map(|k| active.get(k)).collect();
+        for (x, mask_size) in initial.iter().zip(&carried_sizes) {
+            first.extend(self.spread(*x, *mask_size, uniform));
+        }
+        let carried_values = graph.block(body).values.iter().copied();
+        let carried_values: Vec<Value> =
+            carried_values.take_while(|x| matches!(graph.node(*x), Node::Carried(_))).collect();
+        assert_eq!(carried_values.len(), initial.len(), "a loop's block begins with what it carries");
+        let held: Vec<(Value, Option<usize>)> = carried_values.into_iter().zip(carried_sizes.iter().copied()).collect();
+
+        let (mut block, (carried, results)) = self.region(|this| {
+            let active = Regs::collect((0..masks).map(|_| this.reg(RegType::Mask(size))));
+            let active = Regs { uniform, ..active };
+            this.active = Some((size, active));
+            let mut carried = active.as_slice().to_vec();
+            carried.extend(this.results(&held, uniform));
+            this.block(body);
+            let again = this.spread(graph.block(body).results[0], Some(size), uniform);
+            let next: Vec<Reg> = again
+                .iter()
+                .enumerate()
+                .map(|(k, again)| {
+                    this.emit(RegType::Mask(size), Inst::Apply(Op::And, [active.get(k), *again, active.get(k)]))
+                })
+                .collect();
+            let mut results = next;
+            for (&(known, mask_size), x) in held.iter().zip(&graph.block(body).results[1..]) {
+                let old = this.spread(known, mask_size, uniform);
+                let new = this.spread(*x, mask_size, uniform);
+                let reg_type = mask_size.map_or(RegType::Vector(graph.dtype(known)), RegType::Mask);
+                let mask = this.resize_mask(active, size, reg_type.size());
+                for (k, (new, old)) in new.into_iter().zip(old).enumerate() {
+                    results.push(this.choose(reg_type, mask.get(k), new, old));
+                }
+            }
+            (carried, results)
+        });
+        block.results = results;
+        let parts = self.live_parts(value, initial.len());
+        let mut results: Vec<Reg> = (0..masks).map(|_| self.reg(RegType::Mask(size))).collect();
+        for (k, x) in initial.iter().enumerate() {
+            // A part that nobody needs still has its registers, for the loop gives all that it carries.
+            match parts.iter().find(|(known, _)| *known == k) {
+                Some((_, part)) => results.extend(self.results(&[(*part, carried_sizes[k])], uniform)),
+                None => {
+                    let reg_type = carried_sizes[k].map_or(RegType::Vector(graph.dtype(*x)), RegType::Mask);
+                    let count = if uniform { 1 } else { self.count(reg_type.size()) };
+                    results.extend((0..count).map(|_| self.reg(reg_type)));
+                }
+            }
+        }
+        self.current().insts.push((None, Inst::Repeat { initial: first, carried, masks, body: block, results }));
+    }
+
+    /// Stores stand last, so that an output may lie where an input did.
+    fn stores(&mut self) {
+        let stage = self.stage;
+        for (slot, output) in stage.graph.outputs.iter().enumerate() {
+            let array = (self.strip.inputs.len() + slot) as u32;
+            let dtype = stage.graph.dtype(output.value);
+            let regs = match dtype {
+                DType::Bool => {
+                    let masks = self.mask(output.value, 1);
+                    let one = Regs::uniform(self.emit(RegType::Vector(DType::U8), Inst::Const(1)));
+                    let bytes = self.each(RegType::Vector(DType::U8), &[masks], |x| Inst::Bitcast(x[0]));
+                    self.each(RegType::Vector(DType::U8), &[bytes, one], |x| Inst::Apply(Op::And, x))
+                }
+                _ => self.vector(output.value),
+            };
+            let (count, lanes, bytes) = self.parts(dtype.size());
+            for k in 0..count {
+                let store = Inst::Store { array, offset: k as u32 * lanes, bytes, value: regs.get(k) };
+                self.current().insts.push((None, store));
+            }
+        }
+    }
+}
