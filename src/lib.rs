@@ -3,6 +3,7 @@
 mod source;
 mod error;
 mod dtype;
+mod view;
 mod target;
 mod ir;
 mod math;
@@ -15,3 +16,4 @@ pub use crate::dtype::{DType, Element};
 pub use crate::error::{Error, ErrorKind};
 pub use crate::exec::Cancel;
 pub use crate::source::Span;
+pub use crate::view::{View, ViewMut};
