@@ -8,6 +8,7 @@ mod target;
 mod ir;
 mod math;
 mod interp;
+mod codegen;
 mod exec;
 mod stage;
 mod strip;

@@ -510,6 +510,16 @@ mod tests {
     #[cfg(all(target_os = "linux", not(miri)))]
     #[test]
     fn a_forked_process_has_helpers_of_its_own() {
+        let test = "exec::pool::tests::fork_in_a_process_of_its_own";
+        let program = std::env::current_exe().unwrap();
+        let output = std::process::Command::new(program).args(["--exact", "--ignored", test]).output().unwrap();
+        assert!(String::from_utf8_lossy(&output.stdout).contains("1 passed"), "{output:?}");
+    }
+
+    #[cfg(all(target_os = "linux", not(miri)))]
+    #[test]
+    #[ignore = "a fork would meet the threads and locks of other tests: run by the test above"]
+    fn fork_in_a_process_of_its_own() {
         let pools = [Pool::own(2).unwrap(), Pool::given(rayon_pool(2))];
         for pool in &pools {
             cover(pool, 10, 1);

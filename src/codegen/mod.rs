@@ -1,0 +1,4 @@
+//! Strips to machine code that runs.
+
+pub(crate) mod code;
+mod os;
