@@ -1,0 +1,172 @@
+//! The functions of the language, one row each: canonical name, aliases, parameters, and a line of help.
+
+use std::fmt;
+
+/// What a parameter of a function takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Any expression.
+    Value,
+    /// The name of a dtype, bare or quoted.
+    DType,
+    /// An integer written out.
+    Integer,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Parameter {
+    pub(crate) name: &'static str,
+    pub(crate) kind: Kind,
+    /// What an integer is if left out; without it the argument is required.
+    pub(crate) default: Option<i64>,
+}
+
+/// A row of the table.
+#[derive(Debug)]
+pub(crate) struct Row {
+    pub(crate) name: &'static str,
+    pub(crate) aliases: &'static [&'static str],
+    pub(crate) parameters: &'static [Parameter],
+    /// One line, for completion and help.
+    pub(crate) doc: &'static str,
+}
+
+macro_rules! kind {
+    () => {
+        Kind::Value
+    };
+    ($kind:ident) => {
+        Kind::$kind
+    };
+}
+
+macro_rules! default {
+    () => {
+        None
+    };
+    ($value:literal) => {
+        Some($value)
+    };
+}
+
+macro_rules! functions {
+    ($($variant:ident = $name:literal [$($alias:literal),*]
+        ($($parameter:ident $(: $kind:ident)? $(= $default:literal)?),*), $doc:literal;)+) => {
+        /// A function of the language, by its canonical name.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub(crate) enum Function { $($variant),+ }
+
+        impl Function {
+            /// Every function, in the order of the table.
+            pub(crate) const ALL: &[Function] = &[$(Function::$variant),+];
+
+            pub(crate) fn row(self) -> &'static Row {
+                match self {
+                    $(Function::$variant => &Row {
+                        name: $name,
+                        aliases: &[$($alias),*],
+                        parameters: &[$(Parameter {
+                            name: stringify!($parameter),
+                            kind: kind!($($kind)?),
+                            default: default!($($default)?),
+                        }),*],
+                        doc: $doc,
+                    },)+
+                }
+            }
+
+            /// The function of that name or alias.
+            pub(crate) fn lookup(name: &str) -> Option<Function> {
+                match name {
+                    $($name $(| $alias)* => Some(Function::$variant),)+
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+functions! {
+    Abs = "abs" ["fabs", "absolute"] (x), "the value without its sign; the least signed integer stays as it is";
+    Negative = "negative" [] (x), "-x";
+    Positive = "positive" [] (x), "x, refused for bool";
+    Sign = "sign" [] (x), "-1, 0 or 1 by the sign of x; NaN of NaN";
+    Signbit = "signbit" [] (x), "whether the sign bit is set, so also for -0.0; False for NaN";
+    Copysign = "copysign" [] (x, y), "the magnitude of x with the sign of y";
+    Reciprocal = "reciprocal" [] (x), "1 / x";
+    Square = "square" [] (x), "x * x";
+    Sqrt = "sqrt" [] (x), "the square root, correctly rounded; NaN below 0";
+    Fma = "fma" [] (a, b, c), "a * b + c, rounded once";
+    Fdim = "fdim" [] (x, y), "x - y where x is greater, else 0";
+    FloorDivide = "floor_divide" [] (x, y), "x // y: the quotient rounded down; integers by 0 give 0";
+    Remainder = "remainder" ["mod"] (x, y), "x % y: what x // y leaves, with the sign of y; integers by 0 give 0";
+    Fmod = "fmod" [] (x, y), "what the division rounded to zero leaves, with the sign of x";
+    Pow = "pow" ["power"] (x, y), "x ** y";
+    Minimum = "minimum" [] (x, y), "the lesser of two; NaN if one is, and -0.0 is less than 0.0";
+    Maximum = "maximum" [] (x, y), "the greater of two; NaN if one is, and 0.0 is greater than -0.0";
+    Fmin = "fmin" [] (x, y), "the lesser of two, a number before NaN";
+    Fmax = "fmax" [] (x, y), "the greater of two, a number before NaN";
+    Clip = "clip" ["clamp"] (x, lo, hi), "minimum(maximum(x, lo), hi)";
+    Lerp = "lerp" ["mix"] (a, b, t), "a + t * (b - a): from a at 0 to b at 1";
+    Step = "step" [] (edge, x), "0 where x is below the edge, else 1";
+    Smoothstep = "smoothstep" [] (lo, hi, x), "0 up to lo, 1 from hi, smooth between: 3t**2 - 2t**3";
+    Exp = "exp" [] (x), "e to the power x";
+    Log = "log" ["ln"] (x), "the natural logarithm";
+    Sin = "sin" [] (x), "the sine of radians";
+    Cos = "cos" [] (x), "the cosine of radians";
+    Deg2rad = "deg2rad" ["radians"] (x), "degrees to radians";
+    Rad2deg = "rad2deg" ["degrees"] (x), "radians to degrees";
+    Floor = "floor" [] (x), "rounded down";
+    Ceil = "ceil" [] (x), "rounded up";
+    Trunc = "trunc" [] (x), "rounded towards 0";
+    Round = "round" ["rint"] (x, n: Integer = 0), "rounded to n decimals, half to even";
+    Roundaway = "roundaway" [] (x), "rounded, half away from 0: C's round";
+    Frac = "frac" [] (x), "x - floor(x)";
+    Isnan = "isnan" [] (x), "whether x is NaN";
+    Isinf = "isinf" [] (x), "whether x is infinite";
+    Isfinite = "isfinite" [] (x), "whether x is neither infinite nor NaN";
+    Isnormal = "isnormal" [] (x), "whether x is finite, not 0 and not subnormal";
+    Where = "where" ["select"] (condition, a, b), "a where the condition holds, else b";
+    LogicalAnd = "logical_and" [] (x, y), "x and y";
+    LogicalOr = "logical_or" [] (x, y), "x or y";
+    LogicalNot = "logical_not" [] (x), "not x";
+    LogicalXor = "logical_xor" [] (x, y), "whether just one of two holds";
+    Popcount = "popcount" [] (x), "how many bits are set";
+    Clz = "clz" [] (x), "zero bits above the highest set one; the width for 0";
+    Ctz = "ctz" [] (x), "zero bits below the lowest set one; the width for 0";
+    Rotl = "rotl" [] (x, n), "the bits rotated left by n, modulo the width";
+    Rotr = "rotr" [] (x, n), "the bits rotated right by n, modulo the width";
+    Bitcast = "bitcast" [] (x, dtype: DType), "the same bits as another dtype of the same size";
+    Astype = "astype" [] (x, dtype: DType), "x converted; also written f32(x)";
+    Index = "index" [] (k: Integer), "the element's index along axis k of the output";
+    Size = "size" [] (x), "how many elements x has";
+}
+
+impl Function {
+    pub(crate) fn name(self) -> &'static str {
+        self.row().name
+    }
+
+    /// How it is called, such as `round(x, n=0)`.
+    pub(crate) fn signature(self) -> String {
+        let parameters: Vec<String> = self.row().parameters.iter().map(Parameter::to_string).collect();
+        format!("{}({})", self.name(), parameters.join(", "))
+    }
+
+    /// Every canonical name and alias, in the order of the table.
+    pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+        Function::ALL.iter().flat_map(|function| {
+            let row = function.row();
+            std::iter::once(row.name).chain(row.aliases.iter().copied())
+        })
+    }
+}
+
+impl fmt::Display for Parameter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.default {
+            Some(default) => write!(f, "{}={default}", self.name),
+            None => f.write_str(self.name),
+        }
+    }
+}

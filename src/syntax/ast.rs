@@ -1,0 +1,249 @@
+//! The syntax tree: what was written, and where. An arena, so that no step over it recurses and no drop does.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use crate::dtype::DType;
+use crate::error::Error;
+use crate::source::Span;
+
+/// A parsed program with its text. `exprs` is in post-order: operands stand before their user, statement after statement, so a
+/// step over expressions is a plain loop.
+#[derive(Clone, Debug)]
+pub(crate) struct Ast {
+    pub(crate) source: Arc<str>,
+    pub(crate) exprs: Vec<Expr>,
+    /// At least one.
+    pub(crate) items: Vec<Item>,
+    /// What is legal but likely not meant.
+    pub(crate) warnings: Vec<Error>,
+}
+
+/// A statement, or (some day) a function or a kernel.
+#[derive(Clone, Debug)]
+pub(crate) struct Item {
+    pub(crate) kind: ItemKind,
+    pub(crate) span: Span,
+    /// The nodes of this statement in [`Ast::exprs`], all of them.
+    pub(crate) exprs: Range<usize>,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum ItemKind {
+    /// `a, b = x, y`. `x += y` stands here as `x = x + y`. As many targets as values.
+    Assign { targets: Vec<Name>, values: Vec<ExprId> },
+    /// The program's result: only the last item is one.
+    Result { values: Vec<ExprId> },
+}
+
+/// A place in [`Ast::exprs`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct ExprId(pub(crate) u32);
+
+impl ExprId {
+    pub(crate) fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// One expression; `span` leaves out parentheses round it.
+#[derive(Clone, Debug)]
+pub(crate) struct Expr {
+    pub(crate) kind: ExprKind,
+    pub(crate) span: Span,
+}
+
+#[derive(Clone, Debug)]
+pub(crate) enum ExprKind {
+    Number(Number),
+    Bool(bool),
+    /// `None`, an option's value only.
+    None,
+    /// An option's value only; without its quotes.
+    Text(Arc<str>),
+    Name(Name),
+    Unary {
+        operator: UnaryOperator,
+        operand: ExprId,
+    },
+    Binary {
+        operator: BinaryOperator,
+        left: ExprId,
+        right: ExprId,
+    },
+    /// `first < second <= third`: true if each neighbour pair compares so; each operand is evaluated once.
+    Compare {
+        first: ExprId,
+        rest: Vec<(CompareOperator, ExprId)>,
+    },
+    Not {
+        operand: ExprId,
+    },
+    And {
+        left: ExprId,
+        right: ExprId,
+    },
+    Or {
+        left: ExprId,
+        right: ExprId,
+    },
+    /// `then if condition else otherwise`.
+    Conditional {
+        condition: ExprId,
+        then: ExprId,
+        otherwise: ExprId,
+    },
+    Call {
+        callee: Name,
+        args: Vec<Arg>,
+    },
+    /// `operand[i, j]`.
+    Index {
+        operand: ExprId,
+        indices: Vec<ExprId>,
+    },
+}
+
+/// A name where it is written, without its backticks and in NFC.
+#[derive(Clone, Debug)]
+pub(crate) struct Name {
+    pub(crate) text: Arc<str>,
+    /// Whether it stands in backticks.
+    pub(crate) quoted: bool,
+    pub(crate) span: Span,
+}
+
+/// An argument of a call: `value` or `name=value`.
+#[derive(Clone, Debug)]
+pub(crate) struct Arg {
+    pub(crate) name: Option<Name>,
+    pub(crate) value: ExprId,
+}
+
+/// A literal without a sign; weak if it has no suffix.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Number {
+    pub(crate) value: NumberValue,
+    /// The suffix. An integer dtype holds `value`; a float's `value` is rounded to it once.
+    pub(crate) dtype: Option<DType>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum NumberValue {
+    Int(i128),
+    Float(f64),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum UnaryOperator {
+    Negative,
+    Positive,
+    Invert,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum BinaryOperator {
+    Add,
+    Subtract,
+    Multiply,
+    Divide,
+    FloorDivide,
+    Remainder,
+    Power,
+    And,
+    Or,
+    Xor,
+    ShiftLeft,
+    ShiftRight,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum CompareOperator {
+    Less,
+    LessEqual,
+    Greater,
+    GreaterEqual,
+    Equal,
+    NotEqual,
+}
+
+impl Ast {
+    pub(crate) fn expr(&self, id: ExprId) -> &Expr {
+        &self.exprs[id.index()]
+    }
+
+    /// What was written there.
+    pub(crate) fn text(&self, span: Span) -> &str {
+        &self.source[span.start..span.end]
+    }
+}
+
+impl ExprKind {
+    /// Calls `visit` with each operand, in the order of evaluation.
+    pub(crate) fn operands(&self, mut visit: impl FnMut(ExprId)) {
+        match self {
+            ExprKind::Number(_) | ExprKind::Bool(_) | ExprKind::None | ExprKind::Text(_) | ExprKind::Name(_) => {}
+            ExprKind::Unary { operand, .. } | ExprKind::Not { operand } => visit(*operand),
+            ExprKind::Binary { left, right, .. } | ExprKind::And { left, right } | ExprKind::Or { left, right } => {
+                visit(*left);
+                visit(*right);
+            }
+            ExprKind::Compare { first, rest } => {
+                visit(*first);
+                rest.iter().for_each(|(_, operand)| visit(*operand));
+            }
+            ExprKind::Conditional { condition, then, otherwise } => {
+                visit(*then);
+                visit(*condition);
+                visit(*otherwise);
+            }
+            ExprKind::Call { args, .. } => args.iter().for_each(|arg| visit(arg.value)),
+            ExprKind::Index { operand, indices } => {
+                visit(*operand);
+                indices.iter().for_each(|index| visit(*index));
+            }
+        }
+    }
+}
+
+impl UnaryOperator {
+    pub(crate) fn symbol(self) -> &'static str {
+        match self {
+            UnaryOperator::Negative => "-",
+            UnaryOperator::Positive => "+",
+            UnaryOperator::Invert => "~",
+        }
+    }
+}
+
+impl BinaryOperator {
+    pub(crate) fn symbol(self) -> &'static str {
+        match self {
+            BinaryOperator::Add => "+",
+            BinaryOperator::Subtract => "-",
+            BinaryOperator::Multiply => "*",
+            BinaryOperator::Divide => "/",
+            BinaryOperator::FloorDivide => "//",
+            BinaryOperator::Remainder => "%",
+            BinaryOperator::Power => "**",
+            BinaryOperator::And => "&",
+            BinaryOperator::Or => "|",
+            BinaryOperator::Xor => "^",
+            BinaryOperator::ShiftLeft => "<<",
+            BinaryOperator::ShiftRight => ">>",
+        }
+    }
+}
+
+impl CompareOperator {
+    pub(crate) fn symbol(self) -> &'static str {
+        match self {
+            CompareOperator::Less => "<",
+            CompareOperator::LessEqual => "<=",
+            CompareOperator::Greater => ">",
+            CompareOperator::GreaterEqual => ">=",
+            CompareOperator::Equal => "==",
+            CompareOperator::NotEqual => "!=",
+        }
+    }
+}

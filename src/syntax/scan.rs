@@ -1,0 +1,117 @@
+//! Bytes of a program to bounds kept: its size, the depth of its brackets, and that brackets and quotes are closed.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use crate::error::{Error, ErrorKind, Result};
+use crate::source::Span;
+
+/// Bounds on a program's text.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Bytes of the text.
+    pub(crate) source_bytes: usize,
+    /// Brackets, prefix operators, `**` and `else` pending at one place.
+    pub(crate) nesting: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { source_bytes: 1024 * 1024, nesting: 256 }
+    }
+}
+
+impl Limits {
+    /// The error of a text that nests deeper than `nesting` at `span`.
+    pub(super) fn too_deep(self, source: &Arc<str>, span: Span) -> Error {
+        let (limit, asked) = (self.nesting, self.nesting + 1);
+        Error::new(
+            ErrorKind::Limit,
+            "nesting-limit",
+            format!("the program nests at least {asked} levels deep, the nesting limit is {limit}"),
+        )
+        .at(source, span)
+        .with_hint("`Builder::nesting_limit` sets the limit")
+    }
+
+    pub(super) fn check_size(self, source: &str) -> Result<()> {
+        if source.len() <= self.source_bytes {
+            return Ok(());
+        }
+        let (limit, asked) = (self.source_bytes, source.len());
+        Err(Error::new(
+            ErrorKind::Limit,
+            "source-limit",
+            format!("the program is {asked} bytes long, the source limit is {limit} bytes"),
+        )
+        .with_hint("`Builder::source_limit` sets the limit"))
+    }
+}
+
+/// The text with newlines and comments inside `()` and `[]` blanked, byte for byte. What this passes, the parser
+/// can recurse over: no brackets are deeper than the limit.
+pub(super) fn scan(source: &Arc<str>, limits: Limits) -> Result<Cow<'_, str>> {
+    let bytes = source.as_bytes();
+    let error = |code, message: String, start, end| {
+        Error::new(ErrorKind::Syntax, code, message).at(source, Span::new(start, end))
+    };
+    let mut open: Vec<(char, usize)> = Vec::new();
+    let mut blanked: Option<Vec<u8>> = None;
+    let mut at = 0;
+    while at < bytes.len() {
+        let start = at;
+        at += 1;
+        match bytes[start] {
+            b'(' | b'[' => {
+                if open.len() == limits.nesting {
+                    return Err(limits.too_deep(source, Span::new(start, at)));
+                }
+                open.push((char::from(bytes[start]), start));
+            }
+            b')' | b']' => {
+                let close = char::from(bytes[start]);
+                let Some((opener, opened)) = open.pop() else {
+                    return Err(error("unopened-bracket", format!("`{close}` closes nothing"), start, at));
+                };
+                if (opener == '(') != (close == ')') {
+                    let (line, column) = Span::new(opened, opened).line_column(source);
+                    return Err(error("mismatched-bracket", format!("`{close}` cannot close `{opener}`"), start, at)
+                        .with_note(format!("`{opener}` opens at line {line}, column {column}")));
+                }
+            }
+            quote @ (b'"' | b'\'' | b'`') => {
+                let rest = &bytes[at..];
+                let length = rest.iter().position(|byte| *byte == quote || is_newline(*byte)).unwrap_or(rest.len());
+                if rest.get(length) != Some(&quote) {
+                    let what = if quote == b'`' { "name" } else { "string" };
+                    let message = format!("the {what} that opens with `{}` is never closed", char::from(quote));
+                    return Err(error("unclosed-quote", message, start, at + length));
+                }
+                at += length + 1;
+            }
+            b'#' => {
+                while at < bytes.len() && !is_newline(bytes[at]) {
+                    at += 1;
+                }
+                if !open.is_empty() {
+                    blanked.get_or_insert_with(|| bytes.to_vec())[start..at].fill(b' ');
+                }
+            }
+            byte if is_newline(byte) && !open.is_empty() => {
+                blanked.get_or_insert_with(|| bytes.to_vec())[start] = b' ';
+            }
+            _ => {}
+        }
+    }
+    if let Some((opener, opened)) = open.pop() {
+        return Err(error("unclosed-bracket", format!("`{opener}` is never closed"), opened, opened + 1));
+    }
+    Ok(match blanked {
+        Some(bytes) => Cow::Owned(String::from_utf8(bytes).expect("whole comments are blanked")),
+        None => Cow::Borrowed(source),
+    })
+}
+
+fn is_newline(byte: u8) -> bool {
+    byte == b'\n' || byte == b'\r'
+}
