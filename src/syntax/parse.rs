@@ -53,7 +53,8 @@ fn syntax_error(source: &Arc<str>, text: &str, error: PestError<Rule>) -> Error 
             .at(source, Span::new(at, at));
         }
     };
-    diagnose(source, text, at, expected.contains(&Rule::number))
+    let starts_operand = |rule: &Rule| matches!(rule, Rule::statement | Rule::value | Rule::name | Rule::number);
+    diagnose(source, text, at, expected.iter().any(starts_operand))
 }
 
 /// What a name is compared by.
