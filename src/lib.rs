@@ -15,7 +15,9 @@ mod codegen;
 mod exec;
 mod stage;
 mod strip;
+mod args;
 
+pub use crate::args::{Args, Backend, Outputs, Param, Schema, Stats};
 pub use crate::dtype::{DType, Element};
 pub use crate::error::{Error, ErrorKind};
 pub use crate::exec::Cancel;
