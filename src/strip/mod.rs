@@ -55,6 +55,8 @@ pub(crate) enum Inst {
     /// A legal op of the graph (see `passes::legalize`) on every lane; on masks `and or xor not`. An op of fewer
     /// operands repeats the first.
     Apply(Op, [Reg; 3]),
+    /// `shl` or `shr` of every lane by a count below the lane's width.
+    Shift(Op, Reg, u32),
     /// The same bits as another dtype of the size.
     Bitcast(Reg),
     /// The lower half of the lanes at twice the size: integers by their signedness, f32 to f64, masks.

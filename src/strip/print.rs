@@ -56,6 +56,7 @@ impl Strip {
                 writeln!(f, "store {value}, {bytes} bytes to array {array} at {offset}")
             }
             Inst::Apply(op, operands) => writeln!(f, "{} {}", op.name(), list(&operands[..op.arity()])),
+            Inst::Shift(op, x, count) => writeln!(f, "{} {x} by {count}", op.name()),
             Inst::Bitcast(x) => writeln!(f, "bitcast {x}"),
             Inst::WidenLow(x) => writeln!(f, "widen_low {x}"),
             Inst::WidenHigh(x) => writeln!(f, "widen_high {x}"),

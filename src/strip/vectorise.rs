@@ -323,6 +323,13 @@ impl Vectoriser<'_> {
                 let regs = self.each(RegType::Vector(dtype), &[mask, x, y], |x| Inst::Apply(Op::Select, x));
                 self.hold_vector(value, regs);
             }
+            Node::Apply(op @ (Op::Shl | Op::Shr), operands)
+                if let Some(count) = self.stage.graph.constant(operands[1]) =>
+            {
+                let x = self.vector(operands[0]);
+                let regs = self.each(RegType::Vector(dtype), &[x], |x| Inst::Shift(*op, x[0], count as u32));
+                self.hold_vector(value, regs);
+            }
             Node::Apply(op, operands) => {
                 let vectors: Vec<Regs> = operands.iter().map(|x| self.vector(*x)).collect();
                 let size = self.stage.graph.dtype(operands[0]).size();

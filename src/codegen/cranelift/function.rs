@@ -1,0 +1,158 @@
+//! The function around a strip: its arguments, the loop over groups, regions as blocks.
+
+use cranelift_codegen::ir::condcodes::IntCC;
+use cranelift_codegen::ir::{
+    AbiParam, Block, BlockArg, Function, InstBuilder, MemFlagsData as MemFlags, Signature, Type, Value, types,
+};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+
+use super::emit;
+use super::isa::Isa;
+use crate::codegen::code::Call;
+use crate::strip::{self, Inst, Reg, Strip};
+
+/// Fills `function` and gives the tables that its code refers to.
+pub(super) fn build(
+    strip: &Strip,
+    isa: &Isa,
+    function: &mut Function,
+    scratch: &mut FunctionBuilderContext,
+) -> Vec<Box<[u64]>> {
+    let pointer = isa.target.pointer_type();
+    function.signature = Signature::new(isa.target.default_call_conv());
+    function.signature.params.push(AbiParam::new(pointer));
+    function.signature.returns.push(AbiParam::new(types::I32));
+    let tables: Vec<Box<[u64]>> = strip.tables.iter().map(|table| table.elements.clone().into()).collect();
+    let builder = FunctionBuilder::new(function, scratch);
+    let values = vec![None; strip.types.len()];
+    let mut body = Body { strip, isa, pointer, builder, values, arrays: Vec::new(), scalars: None, at: None, tables: &tables };
+    body.function();
+    body.builder.finalize(isa.target.frontend_config());
+    tables
+}
+
+pub(super) struct Body<'a> {
+    pub(super) strip: &'a Strip,
+    pub(super) isa: &'a Isa,
+    pub(super) pointer: Type,
+    pub(super) builder: FunctionBuilder<'a>,
+    values: Vec<Option<Value>>,
+    /// Where each array begins.
+    pub(super) arrays: Vec<Value>,
+    /// Where the scalars are.
+    pub(super) scalars: Option<Value>,
+    /// The first element of the group.
+    pub(super) at: Option<Value>,
+    pub(super) tables: &'a [Box<[u64]>],
+}
+
+impl Body<'_> {
+    pub(super) fn value(&self, reg: Reg) -> Value {
+        self.values[reg.index()].expect("a register is written before it is read")
+    }
+
+    pub(super) fn set(&mut self, reg: Reg, value: Value) {
+        self.values[reg.index()] = Some(value);
+    }
+
+    fn new_block(&mut self, params: &[Reg]) -> Block {
+        let block = self.builder.create_block();
+        for reg in params {
+            let ty = emit::clif_type(self.strip.reg_type(*reg));
+            let value = self.builder.append_block_param(block, ty);
+            self.set(*reg, value);
+        }
+        block
+    }
+
+    fn args(&self, regs: &[Reg]) -> Vec<BlockArg> {
+        regs.iter().map(|reg| BlockArg::Value(self.value(*reg))).collect()
+    }
+
+    fn function(&mut self) {
+        let entry = self.builder.create_block();
+        self.builder.append_block_params_for_function_params(entry);
+        self.builder.switch_to_block(entry);
+        let call = self.builder.block_params(entry)[0];
+        let field = |this: &mut Self, offset: usize| {
+            this.builder.ins().load(this.pointer, MemFlags::trusted(), call, offset as i32)
+        };
+        let groups = field(self, std::mem::offset_of!(Call, groups));
+        let arrays = field(self, std::mem::offset_of!(Call, arrays));
+        self.scalars = Some(field(self, std::mem::offset_of!(Call, scalars)));
+        for slot in 0..self.strip.inputs.len() + self.strip.outputs.len() {
+            let offset = slot as i32 * self.pointer.bytes() as i32;
+            let array = self.builder.ins().load(self.pointer, MemFlags::trusted(), arrays, offset);
+            self.arrays.push(array);
+        }
+        let strip = self.strip;
+        self.block(&strip.prologue);
+
+        let (turn, exit) = (self.builder.create_block(), self.builder.create_block());
+        let at = self.builder.append_block_param(turn, self.pointer);
+        let zero = self.builder.ins().iconst(self.pointer, 0);
+        let end = self.builder.ins().imul_imm_s(groups, strip.group as i64);
+        let any = self.builder.ins().icmp(IntCC::NotEqual, end, zero);
+        self.builder.ins().brif(any, turn, &[BlockArg::Value(zero)], exit, &[]);
+
+        self.builder.switch_to_block(turn);
+        self.at = Some(at);
+        self.block(&strip.body);
+        let next = self.builder.ins().iadd_imm_s(at, strip.group as i64);
+        let more = self.builder.ins().icmp(IntCC::UnsignedLessThan, next, end);
+        self.builder.ins().brif(more, turn, &[BlockArg::Value(next)], exit, &[]);
+
+        self.builder.switch_to_block(exit);
+        let done = self.builder.ins().iconst(types::I32, 0);
+        self.builder.ins().return_(&[done]);
+        self.builder.seal_all_blocks();
+    }
+
+    fn block(&mut self, block: &strip::Block) {
+        for (reg, inst) in &block.insts {
+            match inst {
+                Inst::When { masks, body, otherwise, results } => self.when(masks, body, otherwise, results),
+                Inst::Repeat { initial, carried, masks, body, results } => {
+                    self.repeat(initial, carried, *masks, body, results);
+                }
+                inst => {
+                    if let (Some(reg), Some(value)) = (*reg, emit::inst(self, *reg, inst)) {
+                        self.set(reg, value);
+                    }
+                }
+            }
+        }
+    }
+
+    fn any(&mut self, masks: &[Reg]) -> Value {
+        let masks: Vec<Value> = masks.iter().map(|mask| self.value(*mask)).collect();
+        let all = masks.into_iter().reduce(|x, y| self.builder.ins().bor(x, y)).expect("a condition has masks");
+        self.builder.ins().vany_true(all)
+    }
+
+    fn when(&mut self, masks: &[Reg], body: &strip::Block, otherwise: &[Reg], results: &[Reg]) {
+        let wanted = self.builder.create_block();
+        let join = self.new_block(results);
+        let any = self.any(masks);
+        let otherwise = self.args(otherwise);
+        self.builder.ins().brif(any, wanted, &[], join, &otherwise);
+        self.builder.switch_to_block(wanted);
+        self.block(body);
+        let inside = self.args(&body.results);
+        self.builder.ins().jump(join, &inside);
+        self.builder.switch_to_block(join);
+    }
+
+    fn repeat(&mut self, initial: &[Reg], carried: &[Reg], masks: usize, body: &strip::Block, results: &[Reg]) {
+        let initial = self.args(initial);
+        let turn = self.new_block(carried);
+        let exit = self.new_block(results);
+        self.builder.ins().jump(turn, &initial);
+        self.builder.switch_to_block(turn);
+        self.block(body);
+        let any = self.any(&body.results[..masks]);
+        let next = self.args(&body.results);
+        self.builder.ins().brif(any, turn, &next, exit, &next);
+        self.builder.switch_to_block(exit);
+    }
+}
