@@ -11,10 +11,10 @@ mod functions;
 mod resolve;
 mod math;
 mod interp;
-mod codegen;
-mod exec;
 mod stage;
 mod strip;
+mod codegen;
+mod exec;
 mod args;
 
 pub use crate::args::{Args, Backend, Outputs, Param, Schema, Stats};

@@ -1,8 +1,13 @@
 //! Code and arrays to results: what a run needs of threads, memory and the processor's modes.
 
 pub(crate) mod float_env;
+pub(crate) mod plan;
 pub(crate) mod pool;
+mod program;
+mod run;
 pub(crate) mod stop;
 pub(crate) mod stream;
 
+pub(crate) use program::{Layout, Machine, Program};
+pub(crate) use run::{Input, Job, Report, Resources, run};
 pub use stop::Cancel;

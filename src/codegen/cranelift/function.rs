@@ -25,7 +25,8 @@ pub(super) fn build(
     let tables: Vec<Box<[u64]>> = strip.tables.iter().map(|table| table.elements.clone().into()).collect();
     let builder = FunctionBuilder::new(function, scratch);
     let values = vec![None; strip.types.len()];
-    let mut body = Body { strip, isa, pointer, builder, values, arrays: Vec::new(), scalars: None, at: None, tables: &tables };
+    let mut body =
+        Body { strip, isa, pointer, builder, values, arrays: Vec::new(), scalars: None, at: None, tables: &tables };
     body.function();
     body.builder.finalize(isa.target.frontend_config());
     tables

@@ -1,0 +1,162 @@
+//! A domain and views over it to the order in which elements are visited.
+
+use smallvec::SmallVec;
+
+use crate::error::{Error, ErrorKind, Result};
+
+/// Axes that are kept without allocation.
+const FEW_AXES: usize = 4;
+/// Arrays that are kept without allocation.
+const FEW_ARRAYS: usize = 8;
+
+pub(crate) type Extents = SmallVec<[usize; FEW_AXES]>;
+pub(super) type Strides = SmallVec<[isize; FEW_AXES]>;
+
+/// The shape that arrays of these shapes have together, as NumPy broadcasts; names are for the error.
+pub(crate) fn broadcast<'a>(shapes: impl Iterator<Item = (&'a str, &'a [usize])> + Clone) -> Result<Extents> {
+    let mut common = Extents::new();
+    for (name, shape) in shapes.clone() {
+        if shape.len() > common.len() {
+            let missing = shape.len() - common.len();
+            common.insert_many(0, std::iter::repeat_n(1, missing));
+        }
+        let offset = common.len() - shape.len();
+        for (axis, &extent) in shape.iter().enumerate() {
+            let known = &mut common[offset + axis];
+            if *known == 1 {
+                *known = extent;
+            } else if extent != 1 && extent != *known {
+                let axis_from_end = shape.len() - axis;
+                let blames = |other: &&(&str, &[usize])| {
+                    other.1.len() >= axis_from_end && other.1[other.1.len() - axis_from_end] == *known
+                };
+                let (other, other_shape) =
+                    shapes.clone().find(|other| blames(&other)).expect("an extent came from a shape");
+                return Err(mismatch(other, other_shape, name, shape, axis_from_end));
+            }
+        }
+    }
+    Ok(common)
+}
+
+fn mismatch(a: &str, a_shape: &[usize], b: &str, b_shape: &[usize], axis_from_end: usize) -> Error {
+    let (i, j) = (a_shape.len() - axis_from_end, b_shape.len() - axis_from_end);
+    let message = format!(
+        "`{a}` of shape {} and `{b}` of shape {} do not broadcast: axis {i} of `{a}` has {} elements, axis {j} of `{b}` has {}",
+        show(a_shape),
+        show(b_shape),
+        a_shape[i],
+        b_shape[j]
+    );
+    Error::new(ErrorKind::Shape, "shape-mismatch", message)
+        .with_note("shapes are aligned at their last axis; extents must be equal, or one of them 1")
+}
+
+/// A shape as NumPy writes it.
+pub(crate) fn show(shape: &[usize]) -> String {
+    match shape {
+        [one] => format!("({one},)"),
+        _ => format!("({})", shape.iter().map(usize::to_string).collect::<Vec<_>>().join(", ")),
+    }
+}
+
+/// Where the elements of one array lie along the axes of a plan.
+#[derive(Clone, Debug)]
+pub(super) struct Walk {
+    /// The first element: an address, or a position along an axis.
+    pub(super) start: i64,
+    /// Steps along each axis of the plan: bytes, or positions.
+    pub(super) strides: Strides,
+    /// The step of an array without gaps.
+    pub(super) unit: isize,
+    /// Whether the whole array lies in the order of the plan without gaps.
+    pub(super) dense: bool,
+}
+
+/// The order of elements: axes from slow to fast, as few as the arrays allow.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub(super) len: usize,
+    pub(super) extents: Extents,
+    pub(super) walks: SmallVec<[Walk; FEW_ARRAYS]>,
+}
+
+/// Where an array lies along the axes of the domain.
+pub(super) struct Placed<'a> {
+    pub(super) start: i64,
+    /// Of the array's own shape, which broadcasts to the domain.
+    pub(super) shape: &'a [usize],
+    pub(super) strides: &'a [isize],
+    pub(super) unit: isize,
+}
+
+impl Plan {
+    /// Elements do not depend on one another, so axes are put in the order in which the last array (an output) lies in memory,
+    /// turned so that its steps are positive, and joined where all arrays go on without a break.
+    pub(super) fn new<'a>(domain: &[usize], arrays: impl Iterator<Item = Placed<'a>>) -> Plan {
+        let len = domain.iter().product();
+        let mut walks: SmallVec<[Walk; FEW_ARRAYS]> = arrays.map(|array| spread(domain, &array)).collect();
+        let mut extents = Extents::from_slice(domain);
+        if len > 1 {
+            drop_single(&mut extents, &mut walks);
+            order(&mut extents, &mut walks);
+            join(&mut extents, &mut walks);
+        } else {
+            extents = Extents::from_slice(&[len]);
+            walks.iter_mut().for_each(|walk| walk.strides = Strides::from_slice(&[walk.unit]));
+        }
+        for walk in &mut walks {
+            walk.dense = extents.len() == 1 && walk.strides[0] == walk.unit;
+        }
+        Plan { len, extents, walks }
+    }
+}
+
+/// Strides along every axis of the domain: 0 along those that the array is repeated along.
+fn spread(domain: &[usize], array: &Placed<'_>) -> Walk {
+    let offset = domain.len() - array.shape.len();
+    let stride = |axis: usize| match axis.checked_sub(offset) {
+        Some(own) if array.shape[own] != 1 => array.strides[own],
+        _ => 0,
+    };
+    Walk { start: array.start, strides: (0..domain.len()).map(stride).collect(), unit: array.unit, dense: false }
+}
+
+fn drop_single(extents: &mut Extents, walks: &mut [Walk]) {
+    for axis in (0..extents.len()).rev().filter(|axis| extents[*axis] == 1).collect::<Extents>() {
+        extents.remove(axis);
+        walks.iter_mut().for_each(|walk| drop(walk.strides.remove(axis)));
+    }
+}
+
+fn order(extents: &mut Extents, walks: &mut [Walk]) {
+    let Some(leader) = walks.last().map(|walk| walk.strides.clone()) else { return };
+    for axis in (0..extents.len()).filter(|axis| leader[*axis] < 0) {
+        for walk in walks.iter_mut() {
+            walk.start += (extents[axis] as i64 - 1) * walk.strides[axis] as i64;
+            walk.strides[axis] = -walk.strides[axis];
+        }
+    }
+    let mut axes: Extents = (0..extents.len()).collect();
+    if axes.is_sorted_by_key(|axis| std::cmp::Reverse(leader[*axis].unsigned_abs())) {
+        return;
+    }
+    axes.sort_by_key(|axis| std::cmp::Reverse(leader[*axis].unsigned_abs()));
+    *extents = axes.iter().map(|axis| extents[*axis]).collect();
+    for walk in walks {
+        walk.strides = axes.iter().map(|axis| walk.strides[*axis]).collect();
+    }
+}
+
+fn join(extents: &mut Extents, walks: &mut [Walk]) {
+    for axis in (1..extents.len()).rev() {
+        let inner = extents[axis] as isize;
+        if walks.iter().all(|walk| walk.strides[axis - 1] == walk.strides[axis] * inner) {
+            extents[axis - 1] *= extents[axis];
+            extents.remove(axis);
+            for walk in walks.iter_mut() {
+                walk.strides.remove(axis - 1);
+            }
+        }
+    }
+}

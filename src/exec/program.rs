@@ -1,0 +1,74 @@
+//! What runs: machine code or the interpreter, behind one description of its arrays and scalars.
+
+use crate::codegen::Native;
+use crate::dtype::DType;
+use crate::interp::Interp;
+use crate::ir::{Graph, Node, Rank, Value};
+use crate::strip::{Source, Strip};
+
+/// A stage ready to run.
+pub(crate) struct Program {
+    pub(crate) layout: Layout,
+    pub(crate) engine: Machine,
+}
+
+/// Who computes.
+pub(crate) enum Machine {
+    Native(Native),
+    Interpreter(Interp),
+}
+
+/// What a program reads and writes, in order of its slots.
+#[derive(Clone, Debug)]
+pub(crate) struct Layout {
+    /// Elements that are computed together; every array holds a multiple of it.
+    pub(crate) group: usize,
+    pub(crate) inputs: Vec<(Source, DType)>,
+    pub(crate) outputs: Vec<DType>,
+    pub(crate) scalars: Vec<(Source, DType)>,
+    /// Nanoseconds an element, roughly; decides how many threads pay.
+    pub(crate) cost: f64,
+}
+
+/// Nanoseconds an instruction of a strip takes, roughly: two a cycle at 3 GHz.
+const NANOSECONDS_AN_INSTRUCTION: f64 = 0.2;
+
+/// Nanoseconds that the interpreter takes for a value, roughly.
+const NANOSECONDS_A_VALUE: f64 = 10.0;
+
+impl Layout {
+    /// Of compiled code.
+    pub(crate) fn of_strip(strip: &Strip) -> Layout {
+        Layout {
+            group: strip.group,
+            inputs: strip.inputs.clone(),
+            outputs: strip.outputs.clone(),
+            scalars: strip.scalars.clone(),
+            cost: strip.cost as f64 * NANOSECONDS_AN_INSTRUCTION / strip.group as f64,
+        }
+    }
+
+    /// Of a graph for the interpreter: every parameter, in order.
+    pub(crate) fn of_graph(graph: &Graph) -> Layout {
+        let mut layout = Layout {
+            group: 1,
+            inputs: Vec::new(),
+            outputs: graph.outputs.iter().map(|output| graph.dtype(output.value)).collect(),
+            scalars: Vec::new(),
+            cost: graph.len() as f64 * NANOSECONDS_A_VALUE,
+        };
+        for (k, param) in graph.params.iter().enumerate() {
+            let slots = if param.rank == Rank::Array { &mut layout.inputs } else { &mut layout.scalars };
+            slots.push((Source::Param(k as u32), param.dtype));
+        }
+        let axes = (0..graph.len()).filter_map(|k| match graph.node(Value::from_index(k)) {
+            Node::Index(axis) => Some(*axis),
+            _ => None,
+        });
+        if let Some(last) = axes.max() {
+            layout.inputs.extend((0..=last).map(|axis| (Source::Index(axis), DType::I64)));
+        }
+        layout.scalars.extend((0..graph.sizes.len()).map(|k| (Source::Size(k as u32), DType::I64)));
+        layout
+    }
+}

@@ -1,0 +1,536 @@
+//! A program over whole arrays: chunks for threads, strips that stay in the first cache, buffers for what does not lie right.
+#![expect(unsafe_code, reason = "elements are read and written through the addresses of checked views")]
+
+use std::mem::MaybeUninit;
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use smallvec::SmallVec;
+
+use super::plan::{Placed, Plan, Walk};
+use super::pool::{self, Pool};
+use super::program::{Machine, Program};
+use super::stop::Stop;
+use super::stream;
+use crate::codegen::code::Call;
+use crate::error::Result;
+use crate::interp;
+use crate::strip::Source;
+use crate::view::{View, ViewMut};
+
+/// What a parameter of the program is in one run.
+pub(crate) enum Input<'a> {
+    Array(&'a View<'a>),
+    /// The array that this output of the job is written to.
+    InPlace(usize),
+    /// The bits of a scalar, zero-extended.
+    Scalar(u64),
+}
+
+/// One run of a program.
+pub(crate) struct Job<'a, 'b> {
+    /// The shape of every output.
+    pub(crate) domain: &'a [usize],
+    /// For each parameter of the graph; arrays broadcast to the domain and have the parameter's dtype.
+    pub(crate) inputs: &'a [Input<'a>],
+    /// Of the domain's shape and the program's dtypes.
+    pub(crate) outputs: &'a mut [ViewMut<'b>],
+    /// The answers to the graph's sizes.
+    pub(crate) sizes: &'a [i64],
+}
+
+/// What a run may use.
+pub(crate) struct Resources<'a> {
+    pub(crate) pool: &'a Pool,
+    /// Elements a chunk.
+    pub(crate) chunk: usize,
+    /// Bytes of the last-level cache: an output beyond it is written past it.
+    pub(crate) cache: usize,
+    pub(crate) stop: &'a Stop,
+}
+
+/// What a run did.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Report {
+    pub(crate) threads: usize,
+    pub(crate) chunks: usize,
+}
+
+/// Serial work that waking one more thread is worth, in nanoseconds: it costs up to 20 us where threads sleep.
+const NANOSECONDS_A_THREAD: f64 = 40_000.0;
+
+/// Nanoseconds to bring a byte from or to memory, roughly; one core.
+const NANOSECONDS_A_BYTE: f64 = 0.03;
+
+/// Bytes of buffers of one strip, half of a first-level cache, so that the arrays beside them find room.
+const STRIP_BYTES: usize = 16 * 1024;
+
+/// Elements of one strip at most.
+const STRIP_LEN: usize = 2048;
+
+/// From this extent on the fastest axis is walked for itself, without buffers for arrays that lie right along it.
+const LONG_AXIS: usize = 256;
+
+/// Bytes of buffers that lie on the stack; more are allocated.
+const STACK_BYTES: usize = 32 * 1024;
+
+/// Runs `program` over the domain.
+///
+/// Fails if the run was stopped; outputs then hold unspecified but initialised values.
+pub(crate) fn run(program: &Program, job: Job<'_, '_>, resources: &Resources<'_>) -> Result<Report> {
+    let layout = &program.layout;
+    let mut outputs: SmallVec<[*mut u8; 8]> = SmallVec::new();
+    for output in job.outputs.iter_mut() {
+        outputs.push(output.pointer());
+    }
+    let outputs_of = &*job.outputs;
+    let placed = |k: usize| match (layout.inputs[k].0, layout.inputs[k].1.size()) {
+        (Source::Index(axis), _) => {
+            Placed { start: 0, shape: job.domain, strides: &AXIS_STEPS[usize::from(axis)][..], unit: 1 }
+        }
+        (Source::Param(param), size) => match &job.inputs[param as usize] {
+            Input::Array(view) => Placed {
+                start: view.pointer() as i64,
+                shape: view.extents(),
+                strides: view.strides(),
+                unit: size as isize,
+            },
+            Input::InPlace(output) => Placed {
+                start: outputs[*output] as i64,
+                shape: outputs_of[*output].extents(),
+                strides: outputs_of[*output].strides(),
+                unit: size as isize,
+            },
+            Input::Scalar(_) => unreachable!("an array slot is given an array"),
+        },
+        (Source::Size(_), _) => unreachable!("a size is a scalar"),
+    };
+    let written = |k: usize| Placed {
+        start: outputs[k] as i64,
+        shape: outputs_of[k].extents(),
+        strides: outputs_of[k].strides(),
+        unit: layout.outputs[k].size() as isize,
+    };
+    let arrays = (0..layout.inputs.len()).map(placed).chain((0..layout.outputs.len()).map(written));
+    let plan = Plan::new(job.domain, arrays);
+    if plan.len == 0 {
+        return Ok(Report { threads: 1, chunks: 0 });
+    }
+    let scalars: SmallVec<[u64; 8]> = layout
+        .scalars
+        .iter()
+        .map(|(source, _)| match source {
+            Source::Param(param) => match &job.inputs[*param as usize] {
+                Input::Scalar(bits) => *bits,
+                Input::Array(_) | Input::InPlace(_) => unreachable!("a scalar slot is given a scalar"),
+            },
+            Source::Size(index) => job.sizes[*index as usize] as u64,
+            Source::Index(_) => unreachable!("an index is an array"),
+        })
+        .collect();
+    let in_place = |k: usize| job.inputs.iter().any(|input| matches!(input, Input::InPlace(output) if *output == k));
+    let streamed = (0..layout.outputs.len())
+        .map(|k| plan.len.saturating_mul(layout.outputs[k].size()) > resources.cache && !in_place(k))
+        .collect();
+    let runner = Runner::new(program, &plan, &scalars, streamed);
+    Ok(runner.run(resources)?)
+}
+
+/// The steps along the axes of a domain of the position along one of them.
+static AXIS_STEPS: [[isize; crate::view::MAX_RANK]; crate::view::MAX_RANK] = {
+    let mut steps = [[0; crate::view::MAX_RANK]; crate::view::MAX_RANK];
+    let mut axis = 0;
+    while axis < crate::view::MAX_RANK {
+        steps[axis][axis] = 1;
+        axis += 1;
+    }
+    steps
+};
+
+struct Runner<'a> {
+    program: &'a Program,
+    plan: &'a Plan,
+    scalars: &'a [u64],
+    slots: SmallVec<[Slot; 8]>,
+    /// Elements of one call of code where buffers are used.
+    strip: usize,
+    /// Bytes of all buffers.
+    buffers: usize,
+    /// Whether spans end where the fastest axis does.
+    by_rows: bool,
+}
+
+/// How one array is reached.
+#[derive(Clone, Copy)]
+struct Slot {
+    size: usize,
+    is_output: bool,
+    is_index: bool,
+    /// Code reads or writes the array itself, where whole groups are left.
+    direct: bool,
+    /// What the buffer holds is written past the caches.
+    streamed: bool,
+    /// Where its buffer begins.
+    buffer: usize,
+}
+
+// SAFETY: the addresses in a plan are of views that the job borrows for as long as the run lasts; threads get disjoint
+// ranges of elements, and no two elements of an output share a byte.
+unsafe impl Sync for Runner<'_> {}
+
+impl<'a> Runner<'a> {
+    fn new(program: &'a Program, plan: &'a Plan, scalars: &'a [u64], streamed: SmallVec<[bool; 8]>) -> Runner<'a> {
+        let layout = &program.layout;
+        let inner = plan.extents[plan.extents.len() - 1];
+        let by_rows = plan.extents.len() > 1 && inner >= LONG_AXIS;
+        let inputs = layout.inputs.len();
+        let mut slots: SmallVec<[Slot; 8]> = SmallVec::new();
+        for (k, walk) in plan.walks.iter().enumerate() {
+            let is_output = k >= inputs;
+            let is_index = !is_output && matches!(layout.inputs[k].0, Source::Index(_));
+            let size = if is_output { layout.outputs[k - inputs] } else { layout.inputs[k].1 }.size();
+            let streamed = is_output && streamed[k - inputs] && walk.dense;
+            let lies_right = walk.dense || (by_rows && walk.strides[walk.strides.len() - 1] == walk.unit);
+            slots.push(Slot {
+                size,
+                is_output,
+                is_index,
+                direct: lies_right && !is_index && !streamed,
+                streamed,
+                buffer: 0,
+            });
+        }
+        let group = layout.group;
+        let bytes: usize = slots.iter().filter(|slot| !slot.direct).map(|slot| slot.size).sum();
+        let fitting = if bytes == 0 { usize::MAX } else { (STRIP_BYTES / bytes).min(STRIP_LEN) };
+        let strip = (fitting / group * group).max(group);
+        let mut buffers = 0;
+        for slot in &mut slots {
+            slot.buffer = buffers;
+            let elements = if slot.direct { group } else { strip.min(plan.len.next_multiple_of(group)) };
+            buffers += (elements * slot.size).next_multiple_of(64);
+        }
+        Runner { program, plan, scalars, slots, strip, buffers, by_rows }
+    }
+
+    fn run(&self, resources: &Resources<'_>) -> Result<Report> {
+        let chunk = resources.chunk.next_multiple_of(self.program.layout.group);
+        let chunks = self.plan.len.div_ceil(chunk);
+        let bytes: usize = self.slots.iter().map(|slot| slot.size).sum();
+        let work = self.plan.len as f64 * (self.program.layout.cost + bytes as f64 * NANOSECONDS_A_BYTE);
+        let helpers = (work / NANOSECONDS_A_THREAD) as usize;
+        let stopped = AtomicBool::new(false);
+        let body = |k: usize| {
+            if resources.stop.poll().is_break() {
+                stopped.store(true, Ordering::Relaxed);
+                return ControlFlow::Break(());
+            }
+            self.chunk(k * chunk, self.plan.len.min((k + 1) * chunk));
+            ControlFlow::Continue(())
+        };
+        let threads = pool::run(resources.pool, chunks, helpers.min(chunks - 1), &body);
+        if stopped.load(Ordering::Relaxed) {
+            resources.stop.check()?;
+        }
+        Ok(Report { threads, chunks })
+    }
+
+    /// Elements `start..end` in the order of the plan.
+    fn chunk(&self, start: usize, end: usize) {
+        if self.buffers <= STACK_BYTES {
+            let mut stack = MaybeUninit::<Aligned>::uninit();
+            self.spans(start, end, stack.as_mut_ptr().cast());
+        } else {
+            let mut heap: Vec<MaybeUninit<Aligned>> = Vec::with_capacity(self.buffers.div_ceil(STACK_BYTES));
+            self.spans(start, end, heap.as_mut_ptr().cast());
+        }
+        if self.slots.iter().any(|slot| slot.streamed) {
+            stream::fence();
+        }
+    }
+
+    fn spans(&self, start: usize, end: usize, buffers: *mut u8) {
+        let inner = self.plan.extents[self.plan.extents.len() - 1];
+        let mut at = start;
+        while at < end {
+            let left = if self.by_rows { inner - at % inner } else { usize::MAX };
+            let span = left.min(end - at).min(self.strip);
+            self.span(at, span, buffers);
+            at += span;
+        }
+    }
+
+    /// Elements from `at` on, not beyond a row's end if rows are walked: whole groups, then what is left.
+    fn span(&self, at: usize, span: usize, buffers: *mut u8) {
+        let group = self.program.layout.group;
+        let whole = span / group * group;
+        if whole > 0 {
+            self.call(at, whole, whole, buffers);
+        }
+        if whole < span {
+            self.call(at + whole, span - whole, group, buffers);
+        }
+    }
+
+    /// Computes `count` elements in code that takes `computed`: the same, or one group for what is less than a group.
+    fn call(&self, at: usize, count: usize, computed: usize, buffers: *mut u8) {
+        let mut arrays: SmallVec<[*mut u8; 16]> = SmallVec::new();
+        for (slot, walk) in self.slots.iter().zip(&self.plan.walks) {
+            if slot.direct && count == computed {
+                arrays.push(self.address(walk, at));
+                continue;
+            }
+            let buffer = buffers.wrapping_add(slot.buffer);
+            arrays.push(buffer);
+            if !slot.is_output {
+                // SAFETY: the buffer has room for `computed` elements of the slot, which no one else uses.
+                unsafe { self.fill(slot, walk, at, count, computed, buffer) };
+            }
+        }
+        self.compute(&arrays, computed);
+        for (slot, walk) in self.slots.iter().zip(&self.plan.walks) {
+            if slot.is_output && !(slot.direct && count == computed) {
+                let buffer = buffers.wrapping_add(slot.buffer);
+                // SAFETY: the code has written `computed` elements to the buffer.
+                unsafe { self.flush(slot, walk, at, count, buffer) };
+            }
+        }
+    }
+
+    fn compute(&self, arrays: &[*mut u8], computed: usize) {
+        match &self.program.engine {
+            Machine::Native(native) => {
+                let groups = (computed / self.program.layout.group) as u64;
+                let go = 0_u8;
+                let call =
+                    Call { groups, arrays: arrays.as_ptr(), scalars: self.scalars.as_ptr(), stop: &raw const go };
+                // SAFETY: each array has `computed` elements of its slot's dtype, each scalar its eight bytes.
+                unsafe { native.call(&call) };
+            }
+            Machine::Interpreter(interp) => self.interpret(interp, arrays, computed),
+        }
+    }
+
+    /// The interpreter in the place of code.
+    fn interpret(&self, interp: &interp::Interp, arrays: &[*mut u8], computed: usize) {
+        let layout = &self.program.layout;
+        let last_param = |slots: &[(Source, crate::dtype::DType)]| {
+            slots
+                .iter()
+                .filter_map(|(source, _)| if let Source::Param(k) = source { Some(*k as usize + 1) } else { None })
+                .max()
+        };
+        let count = last_param(&layout.inputs).max(last_param(&layout.scalars)).unwrap_or(0);
+        let (mut params, mut index, mut sizes) = (vec![0; count], Vec::new(), Vec::new());
+        for ((source, _), bits) in layout.scalars.iter().zip(self.scalars) {
+            match source {
+                Source::Param(k) => params[*k as usize] = *bits,
+                Source::Size(_) => sizes.push(*bits as i64),
+                Source::Index(_) => unreachable!("an index is an array"),
+            }
+        }
+        let mut scratch = interp.scratch();
+        let mut results = vec![0; layout.outputs.len()];
+        for k in 0..computed {
+            index.clear();
+            for ((source, dtype), array) in layout.inputs.iter().zip(arrays) {
+                // SAFETY: the array has `computed` elements.
+                let bits = unsafe { read(array.add(k * dtype.size()), dtype.size()) };
+                match source {
+                    // A bool in memory is a byte; any but 0 is true.
+                    Source::Param(param) if *dtype == crate::dtype::DType::Bool => {
+                        params[*param as usize] = u64::from(bits != 0)
+                    }
+                    Source::Param(param) => params[*param as usize] = bits,
+                    Source::Index(_) => index.push(bits as i64),
+                    Source::Size(_) => unreachable!("a size is a scalar"),
+                }
+            }
+            interp.element(
+                &interp::Element { params: &params, index: &index, sizes: &sizes },
+                &mut scratch,
+                &mut results,
+            );
+            for ((dtype, array), bits) in layout.outputs.iter().zip(&arrays[layout.inputs.len()..]).zip(&results) {
+                // SAFETY: as above.
+                unsafe { write(array.add(k * dtype.size()), dtype.size(), *bits) };
+            }
+        }
+    }
+
+    /// Where an array that lies right has its element `at`.
+    fn address(&self, walk: &Walk, at: usize) -> *mut u8 {
+        if walk.dense {
+            return (walk.start as usize as *mut u8).wrapping_add(at * walk.unit as usize);
+        }
+        let mut offset = 0;
+        self.each_axis(at, |axis, position| offset += position as isize * walk.strides[axis]);
+        (walk.start as usize as *mut u8).wrapping_offset(offset)
+    }
+
+    /// The position of element `at` along each axis, fastest first.
+    fn each_axis(&self, at: usize, mut visit: impl FnMut(usize, usize)) {
+        let mut rest = at;
+        for axis in (1..self.plan.extents.len()).rev() {
+            visit(axis, rest % self.plan.extents[axis]);
+            rest /= self.plan.extents[axis];
+        }
+        visit(0, rest);
+    }
+
+    /// Runs of elements from `at` on along the fastest axis: where each begins, counted in elements, and how many it has.
+    fn rows(&self, walk: &Walk, at: usize, count: usize, mut visit: impl FnMut(i64, usize, usize)) {
+        let axes = self.plan.extents.len();
+        let inner = self.plan.extents[axes - 1];
+        let mut position: SmallVec<[usize; 8]> = SmallVec::from_elem(0, axes);
+        self.each_axis(at, |axis, k| position[axis] = k);
+        let mut start = walk.start;
+        for (k, stride) in position.iter().zip(&walk.strides) {
+            start += *k as i64 * *stride as i64;
+        }
+        let mut done = 0;
+        while done < count {
+            let row = (inner - position[axes - 1]).min(count - done);
+            visit(start, done, row);
+            done += row;
+            if done == count {
+                break;
+            }
+            start -= position[axes - 1] as i64 * walk.strides[axes - 1] as i64;
+            position[axes - 1] = 0;
+            for axis in (0..axes - 1).rev() {
+                position[axis] += 1;
+                start += walk.strides[axis] as i64;
+                if position[axis] < self.plan.extents[axis] {
+                    break;
+                }
+                start -= position[axis] as i64 * walk.strides[axis] as i64;
+                position[axis] = 0;
+            }
+        }
+    }
+
+    /// Copies elements into a buffer and repeats the last one up to `computed`: a lane without an element of its own
+    /// computes what some element computes, and no loop can fail to end.
+    ///
+    /// # Safety
+    /// The buffer has room for `computed` elements of the slot.
+    unsafe fn fill(&self, slot: &Slot, walk: &Walk, at: usize, count: usize, computed: usize, buffer: *mut u8) {
+        let stride = walk.strides[walk.strides.len() - 1];
+        self.rows(walk, at, count, |start, done, row| {
+            let to = buffer.wrapping_add(done * slot.size);
+            // SAFETY: the plan's walk stays within the view, `done + row <= count <= computed`.
+            unsafe {
+                if slot.is_index {
+                    for k in 0..row {
+                        to.cast::<i64>().add(k).write_unaligned(start + k as i64 * stride as i64);
+                    }
+                } else {
+                    gather(start as usize as *const u8, stride, to, slot.size, row);
+                }
+            }
+        });
+        // SAFETY: `count` elements are written, and `computed` have room.
+        unsafe {
+            let last = read(buffer.add((count - 1) * slot.size), slot.size);
+            for k in count..computed {
+                write(buffer.add(k * slot.size), slot.size, last);
+            }
+        }
+    }
+
+    /// Copies elements from a buffer to the array.
+    ///
+    /// # Safety
+    /// The buffer holds `count` elements of the slot.
+    unsafe fn flush(&self, slot: &Slot, walk: &Walk, at: usize, count: usize, buffer: *const u8) {
+        if slot.streamed {
+            // SAFETY: a streamed array is dense, so `count` elements follow.
+            unsafe { stream::copy(buffer, self.address(walk, at), count * slot.size) };
+            return;
+        }
+        let stride = walk.strides[walk.strides.len() - 1];
+        self.rows(walk, at, count, |start, done, row| {
+            let from = buffer.wrapping_add(done * slot.size);
+            // SAFETY: the plan's walk stays within the view, and `done + row <= count`.
+            unsafe { scatter(from, start as usize as *mut u8, stride, slot.size, row) };
+        });
+    }
+}
+
+#[repr(align(64))]
+struct Aligned(#[expect(dead_code, reason = "bytes that are only reached by address")] [u8; STACK_BYTES]);
+
+/// # Safety
+/// `size` bytes (1, 2, 4 or 8) can be read there.
+unsafe fn read(from: *const u8, size: usize) -> u64 {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match size {
+            1 => u64::from(*from),
+            2 => u64::from(from.cast::<u16>().read_unaligned()),
+            4 => u64::from(from.cast::<u32>().read_unaligned()),
+            _ => from.cast::<u64>().read_unaligned(),
+        }
+    }
+}
+
+/// # Safety
+/// `size` bytes (1, 2, 4 or 8) can be written there.
+unsafe fn write(to: *mut u8, size: usize, bits: u64) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match size {
+            1 => *to = bits as u8,
+            2 => to.cast::<u16>().write_unaligned(bits as u16),
+            4 => to.cast::<u32>().write_unaligned(bits as u32),
+            _ => to.cast::<u64>().write_unaligned(bits),
+        }
+    }
+}
+
+/// Copies `count` elements that lie `stride` bytes apart to a place without gaps.
+///
+/// # Safety
+/// The elements can be read, and there is room.
+unsafe fn gather(from: *const u8, stride: isize, to: *mut u8, size: usize, count: usize) {
+    // SAFETY: the caller's promise; each of the loops has one type, so that it becomes plain moves.
+    unsafe {
+        match size {
+            _ if stride == size as isize => std::ptr::copy_nonoverlapping(from, to, count * size),
+            1 => strided::<u8>(from, stride, to, 1, count),
+            2 => strided::<u16>(from, stride, to, 2, count),
+            4 => strided::<u32>(from, stride, to, 4, count),
+            _ => strided::<u64>(from, stride, to, 8, count),
+        }
+    }
+}
+
+/// Copies `count` elements without gaps to places `stride` bytes apart.
+///
+/// # Safety
+/// The elements can be read, and the places written.
+unsafe fn scatter(from: *const u8, to: *mut u8, stride: isize, size: usize, count: usize) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match size {
+            _ if stride == size as isize => std::ptr::copy_nonoverlapping(from, to, count * size),
+            1 => strided::<u8>(from, 1, to, stride, count),
+            2 => strided::<u16>(from, 2, to, stride, count),
+            4 => strided::<u32>(from, 4, to, stride, count),
+            _ => strided::<u64>(from, 8, to, stride, count),
+        }
+    }
+}
+
+/// # Safety
+/// `count` elements of `T`'s size can be read from and written to, each at its stride, at any alignment.
+unsafe fn strided<T: Copy>(from: *const u8, from_stride: isize, to: *mut u8, to_stride: isize, count: usize) {
+    for k in 0..count as isize {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let element = from.wrapping_offset(k * from_stride).cast::<T>().read_unaligned();
+            to.wrapping_offset(k * to_stride).cast::<T>().write_unaligned(element);
+        }
+    }
+}
