@@ -1,12 +1,24 @@
 //! The math library: each function as a graph of primitive ops, one file a family.
 
+mod double;
+mod exp;
+mod log;
+mod pow;
+mod trig;
+
 use crate::ir::{Builder, Graph, Node, Op, Value, rewrite};
 
 /// The graph of a function, built into `b`; nothing for ops that have a meaning of their own.
-pub(crate) fn expand(_b: &mut Builder, op: Op, operands: &[Value]) -> Option<Value> {
+pub(crate) fn expand(b: &mut Builder, op: Op, operands: &[Value]) -> Option<Value> {
+    let dtype = b.dtype(operands[0]);
     match op {
-        Op::Exp | Op::Log | Op::Sin | Op::Cos => panic!("{} of {operands:?} has no graph yet", op.name()),
-        _ => None,
+        _ if !op.is_math(dtype) => None,
+        Op::Exp => Some(exp::exp(b, operands[0])),
+        Op::Log => Some(log::log(b, operands[0])),
+        Op::Sin => Some(trig::sin(b, operands[0])),
+        Op::Cos => Some(trig::cos(b, operands[0])),
+        Op::Power => Some(pow::power(b, operands[0], operands[1])),
+        _ => panic!("{} has no graph", op.name()),
     }
 }
 

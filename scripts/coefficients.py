@@ -1,0 +1,113 @@
+#!/usr/bin/env python3
+"""Prints the constants of src/math: minimax polynomials, split constants, bits of 2/pi.
+
+Needs mpmath. Each polynomial is fitted in 200 bits; then its coefficients are rounded to f64 one at a time, lowest
+power first, with the rest fitted anew, so that later ones make up for the rounding of earlier ones.
+"""
+
+from mpmath import cos, exp, log, lu_solve, matrix, mp, mpf, pi, sqrt
+
+mp.prec = 200
+
+
+def fit(target, weight, lo, hi, degrees):
+    """Coefficients of x**d for d in degrees: weighted least squares at Chebyshev nodes, within a bit of minimax."""
+    nodes = [(lo + hi) / 2 - (hi - lo) / 2 * cos(pi * (2 * k + 1) / 128) for k in range(64)]
+    rows = matrix([[weight(x) * x**d for d in degrees] for x in nodes])
+    return list(lu_solve(rows, matrix([weight(x) * target(x) for x in nodes])))
+
+
+def rounded(name, target, weight, lo, hi, degrees):
+    """Prints the polynomial with coefficients rounded to f64."""
+    fixed, rest = [], list(degrees)
+
+    def left(x):
+        return target(x) - sum(c * x**d for d, c in fixed)
+
+    while rest:
+        fixed.append((rest[0], mpf(float(fit(left, weight, lo, hi, rest)[0]))))
+        rest.pop(0)
+    worst = max(abs(weight(x) * left(x)) for x in (lo + (hi - lo) * k / 1001 for k in range(1002)))
+    print(f"\n// {name}: error 2^{float(log(worst, 2)):.2f}")
+    for _, coefficient in fixed:
+        print(f"    {float(coefficient)!r},")
+
+
+def split(name, value, *bits):
+    """Prints `value` as a sum of floats of so many bits each."""
+    print(f"\n// {name}")
+    for count in bits:
+        exponent = int(mp.floor(log(abs(value), 2))) + 1 - count
+        part = mpf(int(mp.nint(value / mpf(2) ** exponent))) * mpf(2) ** exponent
+        assert mpf(float(part)) == part
+        print(f"    {float(part)!r},")
+        value -= part
+
+
+def series(f, first, x, terms=40):
+    """Sum of f(k) * x**(k - first) for k from `first`."""
+    return sum(f(k) * x ** (k - first) for k in range(first, first + terms))
+
+
+def exp_rest(x):
+    """(exp(x) - 1 - x) / x**2"""
+    return series(lambda k: 1 / mp.factorial(k), 2, x)
+
+
+def log_rest(z):
+    """(log((1+s)/(1-s)) - 2*s) / s**3 with z = s*s"""
+    return series(lambda k: mpf(2) / (2 * k + 1), 1, z, 80)
+
+
+def sin_rest(z):
+    """(sin(x) - x) / x**3 with z = x*x"""
+    return series(lambda k: mpf(-1) ** k / mp.factorial(2 * k + 1), 1, z)
+
+
+def cos_rest(z):
+    """(cos(x) - 1 + x*x/2) / x**4 with z = x*x"""
+    return series(lambda k: mpf(-1) ** k / mp.factorial(2 * k), 2, z)
+
+
+def main():
+    ln2 = log(mpf(2))
+    r = ln2 / 2 * mpf("1.0001")
+    rounded("exp f64, (e^r-1-r)/r^2, weighted to the result", exp_rest, lambda x: x * x / exp(x), -r, r, range(10))
+    rounded("exp f32", exp_rest, lambda x: x * x / exp(x), -r, r, range(7))
+    s = (sqrt(mpf(2)) - 1) / (sqrt(mpf(2)) + 1) * mpf("1.0001")
+    tiny = mpf(2) ** -60
+
+    def log_weight(z):
+        return z / 2
+
+    rounded("log f64, (log((1+s)/(1-s))-2s)/s^3, relative to log", log_rest, log_weight, tiny, s * s, range(7))
+    rounded("log f32", log_rest, log_weight, tiny, s * s, range(5))
+    rounded(
+        "pow f64: the same less 2/3, over s^2",
+        lambda z: series(lambda k: mpf(2) / (2 * k + 1), 2, z, 80),
+        lambda z: z * z / 2,
+        tiny,
+        s * s,
+        range(8),
+    )
+    q = pi / 4 * mpf("1.0001")
+    rounded("sin f64, (sin x - x)/x^3, relative", sin_rest, lambda z: z, tiny, q * q, range(6))
+    rounded("sin f32", sin_rest, lambda z: z, tiny, q * q, range(4))
+    rounded("cos f64, (cos x - 1 + x^2/2)/x^4", cos_rest, lambda z: z * z / mpf("0.7"), tiny, q * q, range(6))
+    rounded("cos f32", cos_rest, lambda z: z * z / mpf("0.7"), tiny, q * q, range(3))
+    split("ln 2", ln2, 53, 53)
+    split("ln 2 with room for an exponent", ln2, 42, 53)
+    split("1/ln 2", 1 / ln2, 53)
+    split("2/pi", 2 / pi, 53)
+    split("pi/2", pi / 2, 53, 53)
+    split("pi/2 for reduction", pi / 2, 53, 29, 53)
+    split("2/3", mpf(2) / 3, 53, 53)
+    print("\n// 2/pi, 64 bits a word, after the point")
+    mp.prec = 1400
+    value = int(mp.floor(2 / pi * mpf(2) ** (64 * 19)))
+    for word in range(19):
+        print(f"    0x{value >> (64 * (18 - word)) & (2**64 - 1):016x},")
+
+
+if __name__ == "__main__":
+    main()

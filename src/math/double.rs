@@ -1,0 +1,82 @@
+//! Pieces that the functions share: polynomials, sums and products without error, exponents and their bits.
+
+use crate::dtype::DType;
+use crate::ir::{Builder, Value};
+
+/// A value as an unevaluated sum; `low` is at most about an ulp of `high`.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Double {
+    pub(super) high: Value,
+    pub(super) low: Value,
+}
+
+/// Added to a float below 2^51 in magnitude it rounds to an integer, which the low bits of the sum then hold.
+pub(super) const ROUNDER: f64 = 6755399441055744.0;
+
+pub(super) const SIGN: u64 = 1 << 63;
+
+/// The sum without error, for `|x| >= |y|` or `x == 0`.
+pub(super) fn ordered_sum(b: &mut Builder, x: Value, y: Value) -> Double {
+    let high = b.add(x, y);
+    let back = b.sub(x, high);
+    Double { high, low: b.add(back, y) }
+}
+
+/// The sum without error.
+pub(super) fn exact_sum(b: &mut Builder, x: Value, y: Value) -> Double {
+    let high = b.add(x, y);
+    let of_y = b.sub(high, x);
+    let of_x = b.sub(high, of_y);
+    let (left_x, left_y) = (b.sub(x, of_x), b.sub(y, of_y));
+    Double { high, low: b.add(left_x, left_y) }
+}
+
+/// The product without error, unless it overflows or its low part falls below the least subnormal.
+pub(super) fn exact_product(b: &mut Builder, x: Value, y: Value) -> Double {
+    let high = b.mul(x, y);
+    let minus = b.neg(high);
+    Double { high, low: b.fma(x, y, minus) }
+}
+
+/// The product but for the product of the low parts, and not renormalised.
+pub(super) fn product(b: &mut Builder, x: Double, y: Double) -> Double {
+    let Double { high, low } = exact_product(b, x.high, y.high);
+    let low = b.fma(x.high, y.low, low);
+    Double { high, low: b.fma(x.low, y.high, low) }
+}
+
+/// `coefficients[0] + coefficients[1]*x + ...`; `square` is `x*x`. Even and odd powers are summed apart: as many
+/// operations as one chain, half as long.
+pub(super) fn polynomial(b: &mut Builder, x: Value, square: Value, coefficients: &[f64]) -> Value {
+    let mut chain = |first: usize| {
+        let mut terms = coefficients.iter().skip(first).step_by(2).rev();
+        let mut sum = b.f64(*terms.next().expect("a polynomial has two coefficients"));
+        for coefficient in terms {
+            let coefficient = b.f64(*coefficient);
+            sum = b.fma(sum, square, coefficient);
+        }
+        sum
+    };
+    let (even, odd) = (chain(0), chain(1));
+    b.fma(odd, x, even)
+}
+
+pub(super) fn bits(b: &mut Builder, x: Value) -> Value {
+    b.bitcast(x, DType::U64)
+}
+
+pub(super) fn float(b: &mut Builder, bits: Value) -> Value {
+    b.bitcast(bits, DType::F64)
+}
+
+pub(super) fn shift_left(b: &mut Builder, bits: Value, count: u64) -> Value {
+    let count = b.element(count);
+    b.shl(bits, count)
+}
+
+/// What `f` makes of f32 in f64.
+pub(super) fn widened(b: &mut Builder, x: Value, f: impl FnOnce(&mut Builder, Value) -> Value) -> Value {
+    let wide = b.cast(x, DType::F64);
+    let result = f(b, wide);
+    b.cast(result, DType::F32)
+}

@@ -1,0 +1,137 @@
+//! `exp`: x = n ln 2 + r with |r| <= ln 2 / 2, a polynomial for e^r, and 2^n put on by its bits.
+//!
+//! No table and no branch. In f64 r is a sum of two floats, of which the polynomial takes the rounded one and the last
+//! sums the exact ones: 1 + (r_high + (r_low + r^2 q(r))). Coefficients: `scripts/coefficients.py`.
+
+use super::double::{Double, ROUNDER, bits, float, polynomial, shift_left, widened};
+use crate::dtype::DType;
+use crate::ir::{Builder, Value};
+
+const PER_LN2: f64 = 1.4426950408889634;
+const LN2: Parts = Parts { high: 0.6931471805599453, low: 2.3190468138462996e-17 };
+
+struct Parts {
+    high: f64,
+    low: f64,
+}
+
+/// (e^r - 1 - r) / r^2, to 2^-57.7 of e^r.
+const REST: [f64; 10] = [
+    0.5000000000000012,
+    0.16666666666666471,
+    0.04166666666651975,
+    0.008333333333458665,
+    0.0013888888945921057,
+    0.00019841269581196487,
+    2.4801491030993337e-05,
+    2.755752164644174e-06,
+    2.763090755114223e-07,
+    2.5020074850572813e-08,
+];
+
+/// The same, to 2^-39.4.
+const REST_F32: [f64; 7] = [
+    0.5000000000743857,
+    0.1666666678717443,
+    0.04166666305544353,
+    0.008333281195479447,
+    0.0013889370844999739,
+    0.00019909266481153845,
+    2.4638566352350512e-05,
+];
+
+/// Twice the bias of an exponent: halves of `n + BIASES` are biased exponents of two factors of 2^n.
+const BIASES: f64 = 2046.0;
+
+pub(super) fn exp(b: &mut Builder, x: Value) -> Value {
+    match b.dtype(x) {
+        DType::F32 => widened(b, x, exp_of_f32),
+        _ => exp_of_f64(b, x),
+    }
+}
+
+/// `x` between bounds behind which nothing but 0 and infinity lie; NaN stays.
+fn bounded(b: &mut Builder, x: Value, least: f64, greatest: f64) -> Value {
+    let (least, greatest) = (b.f64(least), b.f64(greatest));
+    let x = b.lesser(greatest, x);
+    b.greater(least, x)
+}
+
+fn exp_of_f64(b: &mut Builder, x: Value) -> Value {
+    let x = bounded(b, x, -746.0, 710.0);
+    let Reduced { scale, r, rest } = reduce(b, x, None);
+    let one = b.f64(1.0);
+    let less_one = b.add(r, rest);
+    let mantissa = b.add(one, less_one);
+    scaled(b, mantissa, scale)
+}
+
+/// e^x of a sum, to 0.53 ulp if the sum is exact.
+pub(super) fn exp_of_double(b: &mut Builder, x: Double) -> Value {
+    let high = bounded(b, x.high, -746.0, 710.0);
+    // Far outside the low part is no longer small.
+    let inside = b.eq(high, x.high);
+    let zero = b.f64(0.0);
+    let low = b.select(inside, x.low, zero);
+    let Reduced { scale, r, rest } = reduce(b, high, Some(low));
+    let one = b.f64(1.0);
+    let sum = super::double::ordered_sum(b, one, r);
+    let low = b.add(sum.low, rest);
+    let mantissa = b.add(sum.high, low);
+    scaled(b, mantissa, scale)
+}
+
+/// e^(x + low) = 2^n (1 + r + rest), with n + [`BIASES`] in the low bits of `scale`.
+struct Reduced {
+    scale: Value,
+    r: Value,
+    rest: Value,
+}
+
+fn reduce(b: &mut Builder, x: Value, low: Option<Value>) -> Reduced {
+    let (rounder, per_ln2) = (b.f64(ROUNDER + BIASES), b.f64(PER_LN2));
+    let scale = b.fma(x, per_ln2, rounder);
+    let n = b.sub(scale, rounder);
+    // Exact: a multiple of 2^-53 below 1/2, unless n is 0.
+    let minus_ln2 = b.f64(-LN2.high);
+    let r = b.fma(n, minus_ln2, x);
+    let minus_ln2_low = b.f64(-LN2.low);
+    let r_low = match low {
+        Some(low) => b.fma(n, minus_ln2_low, low),
+        None => b.mul(n, minus_ln2_low),
+    };
+    let rounded = b.add(r, r_low);
+    let square = b.mul(rounded, rounded);
+    let rest = polynomial(b, rounded, square, &REST);
+    Reduced { scale, r, rest: b.fma(square, rest, r_low) }
+}
+
+/// `x` times 2^n in two exact steps, the second of which rounds only where the result is subnormal.
+fn scaled(b: &mut Builder, x: Value, scale: Value) -> Value {
+    let scale = bits(b, scale);
+    let one = b.element(1_u64);
+    let half = b.shr(scale, one);
+    let first = shift_left(b, half, 52);
+    let both = shift_left(b, scale, 52);
+    let second = b.sub(both, first);
+    let (first, second) = (float(b, first), float(b, second));
+    let x = b.mul(x, first);
+    b.mul(x, second)
+}
+
+/// e^x in f64, right for f32: relative error 2^-39.
+pub(super) fn exp_of_f32(b: &mut Builder, x: Value) -> Value {
+    let x = bounded(b, x, -110.0, 100.0);
+    let (rounder, per_ln2) = (b.f64(ROUNDER + BIASES / 2.0), b.f64(PER_LN2));
+    let scale = b.fma(x, per_ln2, rounder);
+    let n = b.sub(scale, rounder);
+    let minus_ln2 = b.f64(-LN2.high);
+    let r = b.fma(n, minus_ln2, x);
+    let square = b.mul(r, r);
+    let rest = polynomial(b, r, square, &REST_F32);
+    let less_one = b.fma(square, rest, r);
+    let scale = bits(b, scale);
+    let scale = shift_left(b, scale, 52);
+    let scale = float(b, scale);
+    b.fma(less_one, scale, scale)
+}

@@ -1,0 +1,183 @@
+//! `log`: x = 2^k m with m between sqrt(1/2) and sqrt(2), and log m = 2s + s^3 R(s^2) with s = (m-1)/(m+1).
+//!
+//! The scheme is fdlibm's; its sums keep the leading m - 1, which is exact. Coefficients: `scripts/coefficients.py`.
+
+use super::double::{Double, exact_product, ordered_sum, polynomial, product, widened};
+use crate::dtype::DType;
+use crate::ir::{Builder, Value};
+
+/// (log((1+s)/(1-s)) - 2s) / s^3 in powers of s^2, to 2^-59.4 of the logarithm.
+const REST: [f64; 7] = [
+    0.6666666666666736,
+    0.3999999999940528,
+    0.2857142874413959,
+    0.22222198415578567,
+    0.18183571721190672,
+    0.15313876171678634,
+    0.14797582483749622,
+];
+
+/// The same, to 2^-44.9.
+const REST_F32: [f64; 5] =
+    [0.6666666667603587, 0.3999999555929768, 0.28572114739974047, 0.22175984007131974, 0.19586806801691975];
+
+/// The same without the first, which is 2/3 as [`TWO_THIRDS`], to 2^-73.2.
+const REST_DOUBLE: [f64; 8] = [
+    0.39999999999999974,
+    0.2857142857144668,
+    0.22222222217217893,
+    0.18181818903931982,
+    0.15384554858096572,
+    0.13336386455843222,
+    0.1167355366997287,
+    0.11998616365055859,
+];
+const TWO_THIRDS: (f64, f64) = (0.6666666666666666, 3.700743415417188e-17);
+
+/// ln 2, the first with room for a product with an exponent.
+const LN2: (f64, f64) = (0.6931471805598903, 5.497923018708371e-14);
+const LN2_NEAREST: f64 = 0.6931471805599453;
+
+const LEAST_NORMAL: f64 = f64::MIN_POSITIVE;
+const SQRT_HALF_BITS: u64 = 0x3fe6_a09e_667f_3bcd;
+const MANTISSA: u64 = (1 << 52) - 1;
+const BIAS: f64 = 1023.0;
+/// Bits that, or-ed to an integer below 2^52, make it a float 2^52 too large.
+const INTEGER: u64 = 0x4330_0000_0000_0000;
+const INTEGER_OFFSET: f64 = 4503599627370496.0;
+
+pub(super) fn log(b: &mut Builder, x: Value) -> Value {
+    match b.dtype(x) {
+        DType::F32 => widened(b, x, |b, x| {
+            let result = log_of_f32(b, x);
+            with_special_cases(b, x, result)
+        }),
+        _ => {
+            let result = log_of_f64(b, x);
+            with_special_cases(b, x, result)
+        }
+    }
+}
+
+/// Right where `x` is 0, negative, infinite or NaN, `result` elsewhere.
+fn with_special_cases(b: &mut Builder, x: Value, result: Value) -> Value {
+    let (zero, infinity, minus_infinity, nan) =
+        (b.f64(0.0), b.f64(f64::INFINITY), b.f64(f64::NEG_INFINITY), b.f64(f64::NAN));
+    let is_infinite = b.eq(x, infinity);
+    let result = b.select(is_infinite, infinity, result);
+    let is_zero = b.eq(x, zero);
+    let otherwise = b.select(is_zero, minus_infinity, nan);
+    let is_positive = b.gt(x, zero);
+    b.select(is_positive, result, otherwise)
+}
+
+/// The exponent and mantissa of a positive number: x = 2^exponent mantissa.
+struct Split {
+    exponent: Value,
+    mantissa: Value,
+}
+
+/// `bias` is what the integer held in [`INTEGER`] exceeds the exponent by.
+fn split(b: &mut Builder, x: Value, bias: Value) -> Split {
+    let bits = super::double::bits(b, x);
+    let up = b.element((1023 << 52) - SQRT_HALF_BITS);
+    let bits = b.add(bits, up);
+    let (width, integer) = (b.element(52_u64), b.element(INTEGER));
+    let exponent = b.shr(bits, width);
+    let exponent = b.or(exponent, integer);
+    let exponent = super::double::float(b, exponent);
+    let mask = b.element(MANTISSA);
+    let mantissa = b.and(bits, mask);
+    let down = b.element(SQRT_HALF_BITS);
+    let mantissa = b.add(mantissa, down);
+    Split { exponent: b.sub(exponent, bias), mantissa: super::double::float(b, mantissa) }
+}
+
+/// The same where `x` may be subnormal.
+fn split_any(b: &mut Builder, x: Value) -> Split {
+    let (least, up) = (b.f64(LEAST_NORMAL), b.f64(18014398509481984.0)); // 2^54
+    let is_subnormal = b.lt(x, least);
+    let scaled = b.mul(x, up);
+    let x = b.select(is_subnormal, scaled, x);
+    let (bias, more) = (b.f64(INTEGER_OFFSET + BIAS), b.f64(INTEGER_OFFSET + BIAS + 54.0));
+    let bias = b.select(is_subnormal, more, bias);
+    split(b, x, bias)
+}
+
+fn log_of_f64(b: &mut Builder, x: Value) -> Value {
+    let Split { exponent, mantissa } = split_any(b, x);
+    let (one, two, half) = (b.f64(1.0), b.f64(2.0), b.f64(0.5));
+    let f = b.sub(mantissa, one);
+    let below = b.add(two, f);
+    let s = b.div(f, below);
+    let square = b.mul(s, s);
+    let fourth = b.mul(square, square);
+    let rest = polynomial(b, square, fourth, &REST);
+    // 2s = f - s f, so that log m = f - (f^2/2 - s (f^2/2 + s^2 R)).
+    let half_f = b.mul(half, f);
+    let half_square = b.mul(half_f, f);
+    let inner = b.fma(square, rest, half_square);
+    let (ln2, ln2_low) = (b.f64(LN2.0), b.f64(LN2.1));
+    let low = b.mul(exponent, ln2_low);
+    let low = b.fma(s, inner, low);
+    let low = b.sub(half_square, low);
+    let log = b.sub(f, low);
+    b.fma(exponent, ln2, log)
+}
+
+/// The logarithm of a positive f64 that is no subnormal one, right for f32: relative error 2^-44.
+pub(super) fn log_of_f32(b: &mut Builder, x: Value) -> Value {
+    let bias = b.f64(INTEGER_OFFSET + BIAS);
+    let Split { exponent, mantissa } = split(b, x, bias);
+    let one = b.f64(1.0);
+    let (above, below) = (b.sub(mantissa, one), b.add(mantissa, one));
+    let s = b.div(above, below);
+    let square = b.mul(s, s);
+    let fourth = b.mul(square, square);
+    let rest = polynomial(b, square, fourth, &REST_F32);
+    let two = b.f64(2.0);
+    let factor = b.fma(square, rest, two);
+    let ln2 = b.f64(LN2_NEAREST);
+    let of_exponent = b.mul(exponent, ln2);
+    b.fma(s, factor, of_exponent)
+}
+
+/// The logarithm of a positive finite `x` with a relative error below 2^-66.
+pub(super) fn log_double(b: &mut Builder, x: Value) -> Double {
+    let Split { exponent, mantissa } = split_any(b, x);
+    let one = b.f64(1.0);
+    let (above, below) = (b.sub(mantissa, one), b.add(mantissa, one));
+    let back = b.sub(below, one);
+    let below_low = b.sub(mantissa, back);
+    // s = above / (below + below_low): a quotient, then what it leaves over.
+    let inverse = b.div(one, below);
+    let s = b.mul(above, inverse);
+    let minus_s = b.neg(s);
+    let left = b.fma(minus_s, below, above);
+    let left = b.fma(minus_s, below_low, left);
+    let s = Double { high: s, low: b.mul(left, inverse) };
+
+    let square = exact_product(b, s.high, s.high);
+    let twice = b.add(s.high, s.high);
+    let square = Double { high: square.high, low: b.fma(twice, s.low, square.low) };
+    let fourth = b.mul(square.high, square.high);
+    let rest = polynomial(b, square.high, fourth, &REST_DOUBLE);
+    let (two_thirds, two_thirds_low) = (b.f64(TWO_THIRDS.0), b.f64(TWO_THIRDS.1));
+    let factor = b.fma(square.high, rest, two_thirds);
+    let low = b.sub(two_thirds, factor);
+    let low = b.fma(square.high, rest, low);
+    let low = b.add(low, two_thirds_low);
+    let factor = Double { high: factor, low: b.fma(square.low, rest, low) };
+    let cube = product(b, square, factor);
+    let cube = product(b, s, cube);
+
+    let sum = ordered_sum(b, twice, cube.high);
+    let two = b.f64(2.0);
+    let low = b.fma(two, s.low, cube.low);
+    let low = b.add(sum.low, low);
+    let (ln2, ln2_low) = (b.f64(LN2.0), b.f64(LN2.1));
+    let of_exponent = b.mul(exponent, ln2);
+    let low = b.fma(exponent, ln2_low, low);
+    let log = ordered_sum(b, of_exponent, sum.high);
+    Double { high: log.high, low: b.add(log.low, low) }
+}

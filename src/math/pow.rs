@@ -1,0 +1,207 @@
+//! `**` of floats: |x|^y = exp(y log |x|) with the logarithm and the product as sums of two floats; literal integers by
+//! products as sums of two floats.
+//!
+//! f32 goes through f64. The special cases of C99's Annex F stand in a region of their own.
+
+use super::double::{Double, exact_product, widened};
+use super::exp::{exp_of_double, exp_of_f32};
+use super::log::{log_double, log_of_f32};
+use crate::dtype::{DType, Element};
+use crate::ir::{Builder, Value};
+
+/// Exponents from here on (2^66) are even, and every x but 1 overflows or vanishes.
+const HUGE: f64 = 73786976294838206464.0;
+/// Integer exponents up to here take fewer operations by products than by logarithm, and keep 0.51 ulp.
+const MOST_FACTORS: u64 = 1024;
+/// Between the inverse of this, 2^-960, and it, no low part of a product is lost.
+const SAFE: f64 = 9.7453140114e288;
+
+pub(super) fn power(b: &mut Builder, x: Value, y: Value) -> Value {
+    let dtype = b.dtype(x);
+    let literal = b.graph().constant(y).map(|bits| match dtype {
+        DType::F32 => f64::from(f32::from_bits64(bits)),
+        _ => f64::from_bits64(bits),
+    });
+    if let Some(n) = literal
+        && let Some(result) = literal_power(b, x, n)
+    {
+        return result;
+    }
+    match dtype {
+        DType::F32 => {
+            let (x, y) = (b.cast(x, DType::F64), b.cast(y, DType::F64));
+            let magnitude = b.abs(x);
+            let magnitude = magnitude_f32(b, magnitude, y);
+            let result = with_special_cases(b, x, y, magnitude);
+            b.cast(result, dtype)
+        }
+        _ => {
+            let magnitude = b.abs(x);
+            let magnitude = magnitude_f64(b, magnitude, y);
+            with_special_cases(b, x, y, magnitude)
+        }
+    }
+}
+
+fn magnitude_f64(b: &mut Builder, x: Value, y: Value) -> Value {
+    let log = log_double(b, x);
+    let Double { high, low } = exact_product(b, y, log.high);
+    let low = b.fma(y, log.low, low);
+    exp_of_double(b, Double { high, low })
+}
+
+fn magnitude_f32(b: &mut Builder, x: Value, y: Value) -> Value {
+    let log = log_of_f32(b, x);
+    let log = b.mul(y, log);
+    exp_of_f32(b, log)
+}
+
+/// x^y, given `magnitude`, which is |x|^y where x is finite and not 0 and |y| below [`HUGE`].
+fn with_special_cases(b: &mut Builder, x: Value, y: Value, magnitude: Value) -> Value {
+    let (zero, infinity, huge) = (b.f64(0.0), b.f64(f64::INFINITY), b.f64(HUGE));
+    let y_magnitude = b.abs(y);
+    let (is_positive, is_finite, is_small) = (b.gt(x, zero), b.lt(x, infinity), b.lt(y_magnitude, huge));
+    let is_usual = b.and(is_positive, is_finite);
+    let is_usual = b.and(is_usual, is_small);
+    let is_special = b.not(is_usual);
+    b.when(is_special, &[magnitude], |b| vec![special(b, x, y, magnitude)])[0]
+}
+
+fn special(b: &mut Builder, x: Value, y: Value, magnitude: Value) -> Value {
+    let (zero, half, one, huge) = (b.f64(0.0), b.f64(0.5), b.f64(1.0), b.f64(HUGE));
+    let (infinity, nan) = (b.f64(f64::INFINITY), b.f64(f64::NAN));
+    let (x_magnitude, y_magnitude) = (b.abs(x), b.abs(y));
+
+    // At the ends of the domain the magnitude is 0 or infinity, and 1 for a base of 1.
+    let (is_large, is_growing) = (b.gt(x_magnitude, one), b.gt(y, zero));
+    let shrinks = b.xor(is_large, is_growing);
+    let limit = b.select(shrinks, zero, infinity);
+    let (is_zero, is_infinite, is_huge) =
+        (b.eq(x_magnitude, zero), b.eq(x_magnitude, infinity), b.ge(y_magnitude, huge));
+    let is_end = b.or(is_zero, is_infinite);
+    let is_end = b.or(is_end, is_huge);
+    let result = b.select(is_end, limit, magnitude);
+    let is_one = b.eq(x_magnitude, one);
+    let result = b.select(is_one, one, result);
+
+    // A negative base: the sign of an odd power, no power that is no integer.
+    let whole = b.trunc(y);
+    let is_integer = b.eq(whole, y);
+    let half_y = b.mul(half, y);
+    let half_whole = b.trunc(half_y);
+    let is_odd = b.ne(half_whole, half_y);
+    let is_odd = b.and(is_odd, is_integer);
+    let signed = b.copysign(result, x);
+    let result = b.select(is_odd, signed, result);
+    let (is_negative, is_bounded, is_fraction) = (b.lt(x, zero), b.lt(x_magnitude, infinity), b.not(is_integer));
+    let is_invalid = b.and(is_negative, is_bounded);
+    let is_invalid = b.and(is_invalid, is_fraction);
+    let (x_is_nan, y_is_nan) = (b.ne(x, x), b.ne(y, y));
+    let is_invalid = b.or(is_invalid, x_is_nan);
+    let is_invalid = b.or(is_invalid, y_is_nan);
+    let result = b.select(is_invalid, nan, result);
+
+    // These are 1 even for NaN.
+    let (x_is_one, y_is_zero) = (b.eq(x, one), b.eq(y, zero));
+    let is_one = b.or(x_is_one, y_is_zero);
+    b.select(is_one, one, result)
+}
+
+/// x^n for a literal n that has a way of its own.
+fn literal_power(b: &mut Builder, x: Value, n: f64) -> Option<Value> {
+    let dtype = b.dtype(x);
+    if n == 0.0 {
+        return Some(b.float(dtype, 1.0));
+    } else if n == 1.0 {
+        return Some(x);
+    } else if n == 2.0 {
+        return Some(b.mul(x, x));
+    } else if n == -1.0 {
+        let one = b.float(dtype, 1.0);
+        return Some(b.div(one, x));
+    } else if n == 0.5 {
+        return Some(square_root(b, x));
+    } else if n.trunc() != n || n.abs() > MOST_FACTORS as f64 {
+        return None;
+    }
+    let (factors, inverse) = (n.abs() as u64, n < 0.0);
+    Some(match dtype {
+        DType::F32 => widened(b, x, |b, x| integer_power_f32(b, x, factors, inverse)),
+        _ => integer_power_f64(b, x, factors, inverse),
+    })
+}
+
+/// `sqrt`, but for -0 and -infinity, whose powers are +0 and infinity.
+fn square_root(b: &mut Builder, x: Value) -> Value {
+    let dtype = b.dtype(x);
+    let root = b.sqrt(x);
+    let zero = b.float(dtype, 0.0);
+    let root = b.add(root, zero);
+    let (infinity, minus_infinity) = (b.float(dtype, f64::INFINITY), b.float(dtype, f64::NEG_INFINITY));
+    let is_least = b.eq(x, minus_infinity);
+    b.select(is_least, infinity, root)
+}
+
+/// The binary digits of `n` below the highest, that one first.
+fn lower_digits(n: u64) -> impl Iterator<Item = bool> {
+    (0..n.ilog2()).rev().map(move |place| n >> place & 1 == 1)
+}
+
+/// In f64: between x and the result no factor leaves f64 unless the result leaves f32.
+fn integer_power_f32(b: &mut Builder, x: Value, n: u64, inverse: bool) -> Value {
+    let mut result = x;
+    for digit in lower_digits(n) {
+        result = b.mul(result, result);
+        if digit {
+            result = b.mul(result, x);
+        }
+    }
+    if inverse {
+        let one = b.f64(1.0);
+        result = b.div(one, result);
+    }
+    result
+}
+
+fn integer_power_f64(b: &mut Builder, x: Value, n: u64, inverse: bool) -> Value {
+    let mut result = Double { high: x, low: x };
+    for (k, digit) in lower_digits(n).enumerate() {
+        let square = exact_product(b, result.high, result.high);
+        result = if k == 0 {
+            square
+        } else {
+            let twice = b.add(result.high, result.high);
+            Double { high: square.high, low: b.fma(twice, result.low, square.low) }
+        };
+        if digit {
+            let more = exact_product(b, result.high, x);
+            result = Double { high: more.high, low: b.fma(result.low, x, more.low) };
+        }
+    }
+    let product = result.high;
+    if inverse {
+        let one = b.f64(1.0);
+        let quotient = b.div(one, product);
+        let minus = b.neg(quotient);
+        let left = b.fma(minus, product, one);
+        let left = b.fma(minus, result.low, left);
+        result = Double { high: quotient, low: b.mul(left, quotient) };
+    }
+    let sum = b.add(result.high, result.low);
+    let magnitude = b.abs(product);
+    let (least, greatest) = (b.f64(1.0 / SAFE), b.f64(SAFE));
+    let (is_low, is_high) = (b.lt(magnitude, least), b.gt(magnitude, greatest));
+    // A NaN is in neither and is in the sum.
+    let is_extreme = b.or(is_low, is_high);
+    b.when(is_extreme, &[sum], |b| {
+        let x_magnitude = b.abs(x);
+        let (zero, infinity) = (b.f64(0.0), b.f64(f64::INFINITY));
+        let (is_nonzero, is_finite) = (b.gt(x_magnitude, zero), b.lt(x_magnitude, infinity));
+        let is_general = b.and(is_nonzero, is_finite);
+        b.when(is_general, &[result.high], |b| {
+            let y = b.f64(if inverse { -(n as f64) } else { n as f64 });
+            let magnitude = magnitude_f64(b, x_magnitude, y);
+            vec![if n % 2 == 1 { b.copysign(magnitude, x) } else { magnitude }]
+        })
+    })[0]
+}

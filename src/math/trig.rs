@@ -1,0 +1,302 @@
+//! `sin` and `cos`: |x| = n pi/2 + r with |r| <= pi/4, a polynomial for sin r and one for cos r; n chooses.
+//!
+//! Both functions make the same reduction, value for value, so that sharing equal values merges them. Up to
+//! [`NEAR`] (f64) pi/2 is taken off in three parts with fma, the first two steps without error (Cody and Waite);
+//! beyond, in a region that rarely runs, x is multiplied by 2/pi to 212 bits behind the ones that only add whole turns
+//! (Payne and Hanek). Coefficients and bits: `scripts/coefficients.py`.
+
+use super::double::{
+    Double, ROUNDER, SIGN, bits, exact_product, exact_sum, float, ordered_sum, polynomial, shift_left,
+};
+use crate::dtype::DType;
+use crate::ir::{Builder, Value};
+
+const TWO_PER_PI: f64 = 0.6366197723675814;
+const HALF_PI: (f64, f64) = (1.5707963267948966, 6.123233995736766e-17);
+/// The second has 29 bits: its product with an n below 2^24 is exact.
+const HALF_PI_PARTS: (f64, f64, f64) = (1.5707963267948966, 6.12323399409214e-17, 1.6446256936324258e-26);
+
+/// 2^24 pi/2.
+const NEAR: f64 = 26353589.0;
+/// Up to here pi/2 in two parts is good for an f32.
+const NEAR_F32: f64 = 274877906944.0; // 2^38
+
+/// (sin r - r) / r^3 in powers of r^2, to 2^-57.8 of the sine.
+const SIN: [f64; 6] = [
+    -0.1666666666666663,
+    0.008333333333321973,
+    -0.00019841269829520692,
+    2.7557313607067274e-06,
+    -2.5050746453348854e-08,
+    1.589618977343222e-10,
+];
+/// The same, to 2^-37.5.
+const SIN_F32: [f64; 4] = [-0.1666666664093631, 0.008333329327156684, -0.00019839319768573637, 2.718191240376133e-06];
+
+/// (cos r - 1 + r^2/2) / r^4 in powers of r^2, to 2^-63.5 of the cosine.
+const COS: [f64; 6] = [
+    0.041666666666666595,
+    -0.001388888888887346,
+    2.4801587289117357e-05,
+    -2.755731425770238e-07,
+    2.0875711542211635e-09,
+    -1.1359087310084711e-11,
+];
+/// The same, to 2^-32.6.
+const COS_F32: [f64; 3] = [0.04166664622447496, -0.0013887340870370366, 2.4435779096795385e-05];
+
+/// 2/pi behind the point.
+const TWO_PER_PI_BITS: [u64; 19] = [
+    0xa2f9836e4e441529,
+    0xfc2757d1f534ddc0,
+    0xdb6295993c439041,
+    0xfe5163abdebbc561,
+    0xb7246e3a424dd2e0,
+    0x06492eea09d1921c,
+    0xfe1deb1cb129a73e,
+    0xe88235f52ebb4484,
+    0xe99c7026b45f7e41,
+    0x3991d639835339f4,
+    0x9c845f8bbdf9283b,
+    0x1ff897ffde05980f,
+    0xef2f118b5a0a6d1f,
+    0x6d367ecf27cb09b7,
+    0x4f463f669e5fea2d,
+    0x7527bac7ebe5f17b,
+    0x3d0739f78a5292ea,
+    0x6bfb5fb11f8d5d08,
+    0x56033046fc7b6bab,
+];
+/// The exponents that share an entry of the tables, the least of them, and the number of entries.
+const GROUP: i32 = 32;
+const FIRST_EXPONENT: i32 = 24;
+const GROUPS: i32 = 32;
+/// x is scaled down and 2/pi up by this power of two, so that neither leaves the normal numbers.
+const SCALE: i32 = 128;
+
+/// What is left of |x|, and in the low two bits of `quadrant` (u64) how often pi/2 was taken off.
+#[derive(Clone, Copy)]
+struct Reduced {
+    r: Double,
+    quadrant: Value,
+}
+
+/// The polynomials of a dtype.
+type Kernel = fn(&mut Builder, Reduced) -> Value;
+
+pub(super) fn sin(b: &mut Builder, x: Value) -> Value {
+    reduced(b, x, |b, x, reduced, [sin, cos]| {
+        let (sin, cos) = (sin(b, reduced), cos(b, reduced));
+        let magnitude = choose(b, reduced.quadrant, cos, sin);
+        let turned = shift_left(b, reduced.quadrant, 62);
+        let x = bits(b, x);
+        let turned = b.xor(turned, x);
+        signed(b, magnitude, turned)
+    })
+}
+
+pub(super) fn cos(b: &mut Builder, x: Value) -> Value {
+    reduced(b, x, |b, _, reduced, [sin, cos]| {
+        let (sin, cos) = (sin(b, reduced), cos(b, reduced));
+        let magnitude = choose(b, reduced.quadrant, sin, cos);
+        // Quadrants 1 and 2 are the negative ones.
+        let one = b.element(1_u64);
+        let next = b.add(reduced.quadrant, one);
+        let turned = shift_left(b, next, 62);
+        signed(b, magnitude, turned)
+    })
+}
+
+/// Reduces, near or far, and finishes with `finish`, which gets the polynomials for sine and cosine too.
+fn reduced(b: &mut Builder, x: Value, finish: impl Fn(&mut Builder, Value, Reduced, [Kernel; 2]) -> Value) -> Value {
+    let dtype = b.dtype(x);
+    let x = b.cast(x, DType::F64);
+    let magnitude = b.abs(x);
+    let (near, kernels): (_, [Kernel; 2]) = match dtype {
+        DType::F32 => (near_f32(b, magnitude), [sin_f32, cos_f32]),
+        _ => (near_f64(b, magnitude), [sin_f64, cos_f64]),
+    };
+    let result = finish(b, x, near, kernels);
+    let limit = b.f64(if dtype == DType::F32 { NEAR_F32 } else { NEAR });
+    let is_far = b.gt(magnitude, limit);
+    let result = b.when(is_far, &[result], |b| {
+        let far = far(b, magnitude);
+        vec![finish(b, x, far, kernels)]
+    });
+    b.cast(result[0], dtype)
+}
+
+fn choose(b: &mut Builder, quadrant: Value, odd: Value, even: Value) -> Value {
+    let (one, zero) = (b.element(1_u64), b.element(0_u64));
+    let low = b.and(quadrant, one);
+    let is_even = b.eq(low, zero);
+    b.select(is_even, even, odd)
+}
+
+/// `x` with its sign turned if the highest bit of `turned` is set.
+fn signed(b: &mut Builder, x: Value, turned: Value) -> Value {
+    let sign = b.element(SIGN);
+    let turned = b.and(turned, sign);
+    let x = bits(b, x);
+    let x = b.xor(x, turned);
+    float(b, x)
+}
+
+/// n, and the sum in whose low bits it stands.
+fn quarter_turns(b: &mut Builder, x: Value) -> (Value, Value) {
+    let (rounder, two_per_pi) = (b.f64(ROUNDER), b.f64(TWO_PER_PI));
+    let sum = b.fma(x, two_per_pi, rounder);
+    (b.sub(sum, rounder), bits(b, sum))
+}
+
+fn near_f64(b: &mut Builder, x: Value) -> Reduced {
+    let (n, quadrant) = quarter_turns(b, x);
+    let parts = HALF_PI_PARTS;
+    let (first, second, third) = (b.f64(-parts.0), b.f64(-parts.1), b.f64(-parts.2));
+    // Exact: a multiple of 2^-53 below 1.
+    let r = b.fma(n, first, x);
+    let high = b.fma(n, second, r);
+    let left = b.sub(r, high);
+    let left = b.fma(n, second, left);
+    Reduced { r: Double { high, low: b.fma(n, third, left) }, quadrant }
+}
+
+fn near_f32(b: &mut Builder, x: Value) -> Reduced {
+    let (n, quadrant) = quarter_turns(b, x);
+    let (first, second) = (b.f64(-HALF_PI.0), b.f64(-HALF_PI.1));
+    let r = b.fma(n, first, x);
+    let high = b.fma(n, second, r);
+    Reduced { r: Double { high, low: high }, quadrant }
+}
+
+/// The reduction of `x` from 2^[`FIRST_EXPONENT`] up; NaN for infinity.
+fn far(b: &mut Builder, x: Value) -> Reduced {
+    let exponent = bits(b, x);
+    let (width, first) = (b.element(52_u64), b.element((1023 + FIRST_EXPONENT) as u64));
+    let exponent = b.shr(exponent, width);
+    let above = b.sub(exponent, first);
+    let group = b.element(u64::from(GROUP.ilog2()));
+    let group = b.shr(above, group);
+    let group = b.bitcast(group, DType::I64);
+    let down = b.f64(power_of_two(-SCALE));
+    let x = b.mul(x, down);
+
+    let part = |b: &mut Builder, k: i32| b.table(&table(k), DType::F64, group);
+    let parts = [part(b, 0), part(b, 1), part(b, 2), part(b, 3)];
+    let [p0, p1, p2] = [0, 1, 2].map(|k| exact_product(b, x, parts[k]));
+    let p3 = b.mul(x, parts[3]);
+
+    // Whole quarter turns come off the larger products; the fractions left have few enough bits to add without error.
+    let (whole0, rest0) = whole(b, p0.high);
+    let (whole1, rest1) = whole(b, p0.low);
+    let (whole2, rest2) = whole(b, p1.high);
+    let rest = b.add(rest0, rest1);
+    let rest = exact_sum(b, rest, rest2);
+    let (whole3, rest3) = whole(b, rest.high);
+    let quarter = b.f64(0.25);
+    let minus_four = b.f64(-4.0);
+    let turns = b.mul(whole0, quarter);
+    let turns = b.floor(turns);
+    let whole0 = b.fma(turns, minus_four, whole0);
+    let n = b.add(whole0, whole1);
+    let n = b.add(n, whole2);
+    let n = b.add(n, whole3);
+    let rounder = b.f64(ROUNDER);
+    let n = b.add(n, rounder);
+
+    let small = exact_sum(b, p2.high, p1.low);
+    let sum = exact_sum(b, rest3, small.high);
+    let low = b.add(p2.low, p3);
+    let low = b.add(small.low, low);
+    let low = b.add(rest.low, low);
+    let low = b.add(sum.low, low);
+    let turn = ordered_sum(b, sum.high, low);
+
+    let (half_pi, half_pi_low) = (b.f64(HALF_PI.0), b.f64(HALF_PI.1));
+    let r = exact_product(b, turn.high, half_pi);
+    let low = b.fma(turn.high, half_pi_low, r.low);
+    let low = b.fma(turn.low, half_pi, low);
+    let r = ordered_sum(b, r.high, low);
+    Reduced { r, quadrant: bits(b, n) }
+}
+
+/// The nearest integer and the rest.
+fn whole(b: &mut Builder, x: Value) -> (Value, Value) {
+    let whole = b.round(x);
+    (whole, b.sub(x, whole))
+}
+
+/// For each group of exponents the k-th 53 bits of 2/pi, from the first whose product with such an x is not whole turns.
+fn table(k: i32) -> Vec<u64> {
+    let entry = |group: i32| {
+        // An x of the group is a multiple of 2^(least - 52).
+        let least = FIRST_EXPONENT + group * GROUP;
+        let first = least - 53 + 53 * k;
+        let field = (first..first + 53).fold(0, |field, place| (field << 1) | two_per_pi_bit(place));
+        // In two steps, since the power itself may be too small for an f64.
+        let exponent = SCALE - first - 52;
+        (field as f64 * power_of_two(exponent / 2) * power_of_two(exponent - exponent / 2)).to_bits()
+    };
+    (0..GROUPS).map(entry).collect()
+}
+
+/// The bit of 2/pi that is worth 2^-place.
+fn two_per_pi_bit(place: i32) -> u64 {
+    if place < 1 {
+        return 0;
+    }
+    let place = place as usize - 1;
+    TWO_PER_PI_BITS[place / 64] >> (63 - place % 64) & 1
+}
+
+/// 2^exponent, a normal number.
+fn power_of_two(exponent: i32) -> f64 {
+    f64::from_bits(((1023 + exponent) as u64) << 52)
+}
+
+fn sin_f64(b: &mut Builder, reduced: Reduced) -> Value {
+    let Double { high: r, low } = reduced.r;
+    let square = b.mul(r, r);
+    let fourth = b.mul(square, square);
+    let rest = polynomial(b, square, fourth, &SIN);
+    let cube = b.mul(square, r);
+    let rest = b.fma(cube, rest, low);
+    b.add(r, rest)
+}
+
+fn cos_f64(b: &mut Builder, reduced: Reduced) -> Value {
+    let Double { high: r, low } = reduced.r;
+    let (one, half) = (b.f64(1.0), b.f64(0.5));
+    let square = b.mul(r, r);
+    let fourth = b.mul(square, square);
+    let rest = polynomial(b, square, fourth, &COS);
+    // r^2/2 and what its rounding and `low` leave out of it.
+    let half_square = b.mul(half, square);
+    let half_r = b.mul(half, r);
+    let minus = b.neg(half_square);
+    let left = b.fma(half_r, r, minus);
+    let left = b.fma(r, low, left);
+    let left = b.neg(left);
+    let rest = b.fma(fourth, rest, left);
+    let less = b.sub(half_square, rest);
+    b.sub(one, less)
+}
+
+fn sin_f32(b: &mut Builder, reduced: Reduced) -> Value {
+    let r = reduced.r.high;
+    let square = b.mul(r, r);
+    let fourth = b.mul(square, square);
+    let rest = polynomial(b, square, fourth, &SIN_F32);
+    let cube = b.mul(square, r);
+    b.fma(cube, rest, r)
+}
+
+fn cos_f32(b: &mut Builder, reduced: Reduced) -> Value {
+    let r = reduced.r.high;
+    let square = b.mul(r, r);
+    let fourth = b.mul(square, square);
+    let rest = polynomial(b, square, fourth, &COS_F32);
+    let (one, minus_half) = (b.f64(1.0), b.f64(-0.5));
+    let start = b.fma(square, minus_half, one);
+    b.fma(fourth, rest, start)
+}
