@@ -11,6 +11,7 @@ mod functions;
 mod resolve;
 mod math;
 mod interp;
+mod passes;
 mod stage;
 mod strip;
 mod codegen;

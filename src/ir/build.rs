@@ -215,25 +215,43 @@ short! {
     select(condition, x, y) = Select;
 }
 
-/// Remakes `graph` with `visit` deciding on every value that is no region: it gets the node with its operands already
-/// those of the new graph, and gives the value that stands for it.
-pub(crate) fn rewrite(graph: &Graph, visit: impl FnMut(&mut Builder, Node, DType) -> Value) -> Graph {
+/// What becomes of a graph's values when it is remade. A closure decides on every value that is no region.
+pub(crate) trait Rewrite {
+    /// Gives the value that stands for `node`, whose operands are already those of the new graph.
+    fn value(&mut self, b: &mut Builder, node: Node, dtype: DType) -> Value;
+
+    /// Gives the values that stand for the parts of the region just made, `before` it the graph had so many values.
+    fn region(&mut self, _b: &Builder, _before: usize, parts: Vec<Value>) -> Vec<Value> {
+        parts
+    }
+}
+
+impl<F: FnMut(&mut Builder, Node, DType) -> Value> Rewrite for F {
+    fn value(&mut self, b: &mut Builder, node: Node, dtype: DType) -> Value {
+        self(b, node, dtype)
+    }
+}
+
+/// Remakes `graph` as `visit` decides; a `when` whose condition has become a constant goes.
+pub(crate) fn rewrite(graph: &Graph, visit: impl Rewrite) -> Graph {
     let mut builder = Builder::new(graph.params.clone());
     builder.graph.tables = graph.tables.clone();
     builder.graph.sizes = graph.sizes.clone();
+    builder.graph.nodes.reserve(graph.len());
+    builder.graph.dtypes.reserve(graph.len());
     let mut rewriter = Rewriter { old: graph, new: vec![None; graph.len()], visit };
     rewriter.block(&mut builder, BlockId::ROOT, &[]);
     let renamed = |output: &Output| Output { name: Arc::clone(&output.name), value: rewriter.renamed(output.value) };
     builder.finish(graph.outputs.iter().map(renamed).collect())
 }
 
-struct Rewriter<'a, F> {
+struct Rewriter<'a, R> {
     old: &'a Graph,
     new: Vec<Option<Value>>,
-    visit: F,
+    visit: R,
 }
 
-impl<F: FnMut(&mut Builder, Node, DType) -> Value> Rewriter<'_, F> {
+impl<R: Rewrite> Rewriter<'_, R> {
     fn renamed(&self, value: Value) -> Value {
         self.new[value.index()].expect("an operand stands before its user")
     }
@@ -248,17 +266,16 @@ impl<F: FnMut(&mut Builder, Node, DType) -> Value> Rewriter<'_, F> {
         for &value in &old.block(block).values {
             let new = match old.node(value) {
                 Node::When { condition, body, otherwise } => {
-                    let (condition, otherwise) = (self.renamed(*condition), self.all_renamed(otherwise));
-                    parts.push((value, b.when(condition, &otherwise, |b| self.block(b, *body, &[]))));
+                    parts.push((value, self.when(b, *condition, *body, otherwise)));
                     continue;
                 }
                 Node::Repeat { initial, body } => {
-                    let initial = self.all_renamed(initial);
+                    let (before, initial) = (b.len(), self.all_renamed(initial));
                     let results = b.repeat(&initial, |b, carried| {
                         let mut results = self.block(b, *body, carried);
                         (results.remove(0), results)
                     });
-                    parts.push((value, results));
+                    parts.push((value, self.visit.region(b, before, results)));
                     continue;
                 }
                 Node::Part(region, k) => {
@@ -270,11 +287,24 @@ impl<F: FnMut(&mut Builder, Node, DType) -> Value> Rewriter<'_, F> {
                 node => {
                     let mut node = node.clone();
                     node.operands_mut(|x| *x = self.renamed(*x));
-                    (self.visit)(b, node, old.dtype(value))
+                    self.visit.value(b, node, old.dtype(value))
                 }
             };
             self.new[value.index()] = Some(new);
         }
         self.all_renamed(&old.block(block).results)
+    }
+
+    fn when(&mut self, b: &mut Builder, condition: Value, body: BlockId, otherwise: &[Value]) -> Vec<Value> {
+        let (before, condition) = (b.len(), self.renamed(condition));
+        let otherwise = self.all_renamed(otherwise);
+        match b.graph().constant(condition) {
+            Some(0) => otherwise,
+            Some(_) => self.block(b, body, &[]),
+            None => {
+                let results = b.when(condition, &otherwise, |b| self.block(b, body, &[]));
+                self.visit.region(b, before, results)
+            }
+        }
     }
 }

@@ -9,7 +9,7 @@ mod parse;
 pub(crate) mod print;
 mod verify;
 
-pub(crate) use build::{Builder, rewrite};
+pub(crate) use build::{Builder, Rewrite, rewrite};
 pub(crate) use graph::{Block, BlockId, Graph, Node, Operands, Output, Param, Rank, Table, Value};
 pub(crate) use meaning::{apply, cast, to_int};
 pub(crate) use op::{Op, Rule};
