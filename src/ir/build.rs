@@ -232,8 +232,13 @@ impl<F: FnMut(&mut Builder, Node, DType) -> Value> Rewrite for F {
     }
 }
 
+/// Remakes `graph` with `visit` deciding on every value that is no region, see [`Rewrite::value`].
+pub(crate) fn rewrite(graph: &Graph, visit: impl FnMut(&mut Builder, Node, DType) -> Value) -> Graph {
+    rewrite_regions(graph, visit)
+}
+
 /// Remakes `graph` as `visit` decides; a `when` whose condition has become a constant goes.
-pub(crate) fn rewrite(graph: &Graph, visit: impl Rewrite) -> Graph {
+pub(crate) fn rewrite_regions(graph: &Graph, visit: impl Rewrite) -> Graph {
     let mut builder = Builder::new(graph.params.clone());
     builder.graph.tables = graph.tables.clone();
     builder.graph.sizes = graph.sizes.clone();

@@ -5,11 +5,11 @@ mod graph;
 mod meaning;
 mod op;
 #[cfg(test)]
-mod parse;
+pub(crate) mod parse;
 pub(crate) mod print;
 mod verify;
 
-pub(crate) use build::{Builder, Rewrite, rewrite};
+pub(crate) use build::{Builder, Rewrite, rewrite, rewrite_regions};
 pub(crate) use graph::{Block, BlockId, Graph, Node, Operands, Output, Param, Rank, Table, Value};
 pub(crate) use meaning::{apply, cast, to_int};
 pub(crate) use op::{Op, Rule};
