@@ -10,6 +10,8 @@ use crate::dtype::DType;
 use crate::ir::{Op, Table};
 use crate::target::Target;
 
+#[cfg(test)]
+pub(crate) use evaluate::Call;
 pub(crate) use vectorise::vectorise;
 
 /// Names one register value of a [`Strip`]; it shares its numbers with nothing else.

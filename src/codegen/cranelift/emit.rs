@@ -111,7 +111,11 @@ fn address(body: &mut Body<'_>, array: u32, offset: u32, size: usize) -> (Value,
 fn load(body: &mut Body<'_>, ty: Type, array: u32, offset: u32, bytes: u32) -> Value {
     let (address, offset) = address(body, array, offset, ty.lane_type().bytes() as usize);
     let part = match bytes {
-        16 => return body.builder.ins().load(ty, memory(), address, offset),
+        16 if body.isa.folds_loads => return body.builder.ins().load(ty, memory(), address, offset),
+        16 => {
+            let lanes = body.builder.ins().load(int_type(ty.lane_type().bytes() as usize), memory(), address, offset);
+            return bitcast(body, ty, lanes);
+        }
         8 => types::I64,
         4 => types::I32,
         _ => panic!("a load is of 4, 8 or 16 bytes"),

@@ -11,6 +11,9 @@ pub(crate) struct Isa {
     pub(super) target: OwnedTargetIsa,
     /// Whether there is an instruction that chooses lanes by their top bit.
     pub(super) has_blend: bool,
+    /// Whether any load may become an operand in memory. Without AVX Cranelift 0.135 makes it one of `cmpps` and `cmppd`
+    /// although these need it aligned; a load of integers cannot become one.
+    pub(super) folds_loads: bool,
 }
 
 impl Isa {
@@ -36,8 +39,9 @@ impl Isa {
             flags.set(name, value).expect("a setting that Cranelift has");
         }
         let target = builder.finish(settings::Flags::new(flags)).expect("settings that agree");
-        let has_blend = target.isa_flags().iter().any(|flag| flag.name == "has_sse41" && flag.as_bool() == Some(true));
-        Isa { target, has_blend }
+        let has = |name| target.isa_flags().iter().any(|flag| flag.name == name && flag.as_bool() == Some(true));
+        let (has_blend, folds_loads) = (has("has_sse41"), has("has_avx"));
+        Isa { target, has_blend, folds_loads }
     }
 }
 
