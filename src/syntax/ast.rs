@@ -167,6 +167,46 @@ pub(crate) enum CompareOperator {
     NotEqual,
 }
 
+/// How tightly an expression holds together. Operators of one level associate to the left, but for `Power`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Precedence {
+    Conditional,
+    Or,
+    And,
+    Not,
+    Compare,
+    BitOr,
+    BitXor,
+    BitAnd,
+    Shift,
+    Sum,
+    Product,
+    Unary,
+    Power,
+    Atom,
+}
+
+impl Precedence {
+    /// The next level.
+    pub(super) fn tighter(self) -> Precedence {
+        match self {
+            Precedence::Conditional => Precedence::Or,
+            Precedence::Or => Precedence::And,
+            Precedence::And => Precedence::Not,
+            Precedence::Not => Precedence::Compare,
+            Precedence::Compare => Precedence::BitOr,
+            Precedence::BitOr => Precedence::BitXor,
+            Precedence::BitXor => Precedence::BitAnd,
+            Precedence::BitAnd => Precedence::Shift,
+            Precedence::Shift => Precedence::Sum,
+            Precedence::Sum => Precedence::Product,
+            Precedence::Product => Precedence::Unary,
+            Precedence::Unary => Precedence::Power,
+            Precedence::Power | Precedence::Atom => Precedence::Atom,
+        }
+    }
+}
+
 impl Ast {
     pub(crate) fn expr(&self, id: ExprId) -> &Expr {
         &self.exprs[id.index()]
@@ -204,6 +244,25 @@ impl ExprKind {
             }
         }
     }
+
+    pub(super) fn precedence(&self) -> Precedence {
+        match self {
+            ExprKind::Conditional { .. } => Precedence::Conditional,
+            ExprKind::Or { .. } => Precedence::Or,
+            ExprKind::And { .. } => Precedence::And,
+            ExprKind::Not { .. } => Precedence::Not,
+            ExprKind::Compare { .. } => Precedence::Compare,
+            ExprKind::Binary { operator, .. } => operator.precedence(),
+            ExprKind::Unary { .. } => Precedence::Unary,
+            ExprKind::Number(_)
+            | ExprKind::Bool(_)
+            | ExprKind::None
+            | ExprKind::Text(_)
+            | ExprKind::Name(_)
+            | ExprKind::Call { .. }
+            | ExprKind::Index { .. } => Precedence::Atom,
+        }
+    }
 }
 
 impl UnaryOperator {
@@ -217,6 +276,21 @@ impl UnaryOperator {
 }
 
 impl BinaryOperator {
+    pub(super) fn precedence(self) -> Precedence {
+        match self {
+            BinaryOperator::Or => Precedence::BitOr,
+            BinaryOperator::Xor => Precedence::BitXor,
+            BinaryOperator::And => Precedence::BitAnd,
+            BinaryOperator::ShiftLeft | BinaryOperator::ShiftRight => Precedence::Shift,
+            BinaryOperator::Add | BinaryOperator::Subtract => Precedence::Sum,
+            BinaryOperator::Multiply
+            | BinaryOperator::Divide
+            | BinaryOperator::FloorDivide
+            | BinaryOperator::Remainder => Precedence::Product,
+            BinaryOperator::Power => Precedence::Power,
+        }
+    }
+
     pub(crate) fn symbol(self) -> &'static str {
         match self {
             BinaryOperator::Add => "+",

@@ -4,7 +4,10 @@ mod ast;
 mod diagnose;
 mod number;
 mod parse;
+mod print;
 mod scan;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use ast::{
     Arg, Ast, BinaryOperator, CompareOperator, Expr, ExprId, ExprKind, Item, ItemKind, Name, Number, NumberValue,

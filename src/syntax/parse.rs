@@ -8,7 +8,7 @@ use pest::{Parser, Token};
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use super::ast::{
-    Arg, Ast, BinaryOperator, CompareOperator, Expr, ExprId, ExprKind, Item, ItemKind, Name, UnaryOperator,
+    Arg, Ast, BinaryOperator, CompareOperator, Expr, ExprId, ExprKind, Item, ItemKind, Name, Precedence, UnaryOperator,
 };
 use super::diagnose::{diagnose, shorten};
 use super::number::number;
@@ -65,24 +65,6 @@ pub(crate) fn normalize_name(name: &str) -> String {
     }
 }
 
-/// How tightly an operator binds; those of one level associate to the left, but for `Power`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Precedence {
-    Conditional,
-    Or,
-    And,
-    Not,
-    Compare,
-    BitOr,
-    BitXor,
-    BitAnd,
-    Shift,
-    Sum,
-    Product,
-    Unary,
-    Power,
-}
-
 /// An operator that waits for its right operand.
 #[derive(Clone, Copy, Debug)]
 enum Operator {
@@ -106,18 +88,7 @@ impl Operator {
             Operator::Not => Precedence::Not,
             Operator::Compare(_) => Precedence::Compare,
             Operator::Unary(_) => Precedence::Unary,
-            Operator::Binary(operator) => match operator {
-                BinaryOperator::Or => Precedence::BitOr,
-                BinaryOperator::Xor => Precedence::BitXor,
-                BinaryOperator::And => Precedence::BitAnd,
-                BinaryOperator::ShiftLeft | BinaryOperator::ShiftRight => Precedence::Shift,
-                BinaryOperator::Add | BinaryOperator::Subtract => Precedence::Sum,
-                BinaryOperator::Multiply
-                | BinaryOperator::Divide
-                | BinaryOperator::FloorDivide
-                | BinaryOperator::Remainder => Precedence::Product,
-                BinaryOperator::Power => Precedence::Power,
-            },
+            Operator::Binary(operator) => operator.precedence(),
         }
     }
 
@@ -237,8 +208,6 @@ impl TreeBuilder {
     }
 
     fn end(&mut self, rule: Rule, at: usize) -> Result<()> {
-        use BinaryOperator as Binary;
-        use CompareOperator as Compare;
         let span = Span::new(self.start, at);
         match rule {
             Rule::EOI | Rule::program => {}
@@ -248,8 +217,10 @@ impl TreeBuilder {
             Rule::call => self.end_call(at)?,
             Rule::index => self.end_index(at)?,
             Rule::argument_name => self.end_argument_name(),
-            Rule::assign => self.assign()?,
-            Rule::compound => self.compound(span)?,
+            Rule::assign => match compound(self.ast.text(span)) {
+                Some(operator) => self.compound(operator)?,
+                None => self.assign()?,
+            },
 
             Rule::name => {
                 let name = self.name(span);
@@ -263,53 +234,35 @@ impl TreeBuilder {
                 let text = self.ast.text(Span::new(span.start + 1, span.end - 1)).into();
                 self.push_expr(ExprKind::Text(text), span);
             }
-            Rule::true_ => self.push_expr(ExprKind::Bool(true), span),
-            Rule::false_ => self.push_expr(ExprKind::Bool(false), span),
-            Rule::none => self.push_expr(ExprKind::None, span),
+            Rule::literal => self.push_expr(literal(self.ast.text(span)), span),
 
-            Rule::if_ => self.if_(span)?,
-            Rule::else_ => self.else_(span)?,
-            Rule::or => self.infix(Operator::Or, span)?,
-            Rule::and => self.infix(Operator::And, span)?,
-            Rule::less => self.infix(Operator::Compare(Compare::Less), span)?,
-            Rule::less_equal => self.infix(Operator::Compare(Compare::LessEqual), span)?,
-            Rule::greater => self.infix(Operator::Compare(Compare::Greater), span)?,
-            Rule::greater_equal => self.infix(Operator::Compare(Compare::GreaterEqual), span)?,
-            Rule::equal => self.infix(Operator::Compare(Compare::Equal), span)?,
-            Rule::not_equal => self.infix(Operator::Compare(Compare::NotEqual), span)?,
-            Rule::add => self.infix(Operator::Binary(Binary::Add), span)?,
-            Rule::subtract => self.infix(Operator::Binary(Binary::Subtract), span)?,
-            Rule::multiply => self.infix(Operator::Binary(Binary::Multiply), span)?,
-            Rule::divide => self.infix(Operator::Binary(Binary::Divide), span)?,
-            Rule::floor_divide => self.infix(Operator::Binary(Binary::FloorDivide), span)?,
-            Rule::remainder => self.infix(Operator::Binary(Binary::Remainder), span)?,
-            Rule::power => self.infix(Operator::Binary(Binary::Power), span)?,
-            Rule::bit_and => self.infix(Operator::Binary(Binary::And), span)?,
-            Rule::bit_or => self.infix(Operator::Binary(Binary::Or), span)?,
-            Rule::bit_xor => self.infix(Operator::Binary(Binary::Xor), span)?,
-            Rule::shift_left => self.infix(Operator::Binary(Binary::ShiftLeft), span)?,
-            Rule::shift_right => self.infix(Operator::Binary(Binary::ShiftRight), span)?,
-            Rule::not => self.not(span)?,
-            Rule::negative => self.push_operator(Operator::Unary(UnaryOperator::Negative), span)?,
-            Rule::positive => self.push_operator(Operator::Unary(UnaryOperator::Positive), span)?,
-            Rule::invert => self.push_operator(Operator::Unary(UnaryOperator::Invert), span)?,
+            Rule::infix => match infix(self.ast.text(span)) {
+                Operator::If => self.if_(span)?,
+                Operator::Else => self.else_(span)?,
+                operator => self.infix(operator, span)?,
+            },
+            Rule::prefix => match prefix(self.ast.text(span)) {
+                Operator::Not => self.not(span)?,
+                operator => self.push_operator(operator, span)?,
+            },
 
-            silent @ (Rule::WHITESPACE
-            | Rule::COMMENT
-            | Rule::separator
+            silent @ (Rule::separator
+            | Rule::blank
             | Rule::item
             | Rule::values
-            | Rule::infix
-            | Rule::prefix
             | Rule::operand
+            | Rule::arithmetic
             | Rule::atom
             | Rule::postfix
             | Rule::argument
-            | Rule::digits
-            | Rule::fraction
-            | Rule::exponent
+            | Rule::equals
+            | Rule::first
+            | Rule::letter
+            | Rule::end
             | Rule::keyword
-            | Rule::end) => unreachable!("{silent:?} is silent in the grammar"),
+            | Rule::digit
+            | Rule::fraction
+            | Rule::exponent) => unreachable!("{silent:?} is silent in the grammar"),
         }
         Ok(())
     }
@@ -622,9 +575,11 @@ impl TreeBuilder {
         }
     }
 
-    /// The `=` of an assignment or of a named argument: the values before it were targets.
+    /// The `=` of an assignment: the values before it were targets.
     fn assign(&mut self) -> Result<()> {
-        let FrameKind::Statement { first_expr, .. } = self.frame().kind else { return Ok(()) };
+        let FrameKind::Statement { first_expr, .. } = self.frame().kind else {
+            unreachable!("assignments stand in statements")
+        };
         let values = std::mem::take(&mut self.frame().values);
         let mut targets: Vec<Name> = Vec::new();
         for target in self.flatten(values)? {
@@ -644,7 +599,7 @@ impl TreeBuilder {
     }
 
     /// `x += y` is `x = x + y`.
-    fn compound(&mut self, span: Span) -> Result<()> {
+    fn compound(&mut self, operator: BinaryOperator) -> Result<()> {
         let mut values = std::mem::take(&mut self.frame().values);
         let operand = values.remove(0);
         let target = match (&operand.values, values.first()) {
@@ -653,21 +608,6 @@ impl TreeBuilder {
                 _ => return Err(self.bad_target(operand.span)),
             },
             (_, last) => return Err(self.bad_target(operand.span.to(last.map_or(operand.span, |last| last.span)))),
-        };
-        let operator = match self.ast.text(span) {
-            "+=" => BinaryOperator::Add,
-            "-=" => BinaryOperator::Subtract,
-            "*=" => BinaryOperator::Multiply,
-            "/=" => BinaryOperator::Divide,
-            "//=" => BinaryOperator::FloorDivide,
-            "%=" => BinaryOperator::Remainder,
-            "**=" => BinaryOperator::Power,
-            "&=" => BinaryOperator::And,
-            "|=" => BinaryOperator::Or,
-            "^=" => BinaryOperator::Xor,
-            "<<=" => BinaryOperator::ShiftLeft,
-            ">>=" => BinaryOperator::ShiftRight,
-            other => unreachable!("the grammar has no compound assignment {other}"),
         };
         self.set_assignment(Assignment::Compound { target, operand, operator });
         Ok(())
@@ -735,4 +675,66 @@ impl TreeBuilder {
 
 fn count(n: usize, what: &str) -> String {
     format!("{n} {what}{}", if n == 1 { "" } else { "s" })
+}
+
+/// The operator between two operands that is written so.
+fn infix(written: &str) -> Operator {
+    match written {
+        "if" => Operator::If,
+        "else" => Operator::Else,
+        "or" | "||" => Operator::Or,
+        "and" | "&&" => Operator::And,
+        "<" => Operator::Compare(CompareOperator::Less),
+        "<=" => Operator::Compare(CompareOperator::LessEqual),
+        ">" => Operator::Compare(CompareOperator::Greater),
+        ">=" => Operator::Compare(CompareOperator::GreaterEqual),
+        "==" => Operator::Compare(CompareOperator::Equal),
+        "!=" => Operator::Compare(CompareOperator::NotEqual),
+        arithmetic => Operator::Binary(binary(arithmetic)),
+    }
+}
+
+fn binary(written: &str) -> BinaryOperator {
+    match written {
+        "+" => BinaryOperator::Add,
+        "-" => BinaryOperator::Subtract,
+        "*" => BinaryOperator::Multiply,
+        "/" => BinaryOperator::Divide,
+        "//" => BinaryOperator::FloorDivide,
+        "%" => BinaryOperator::Remainder,
+        "**" => BinaryOperator::Power,
+        "&" => BinaryOperator::And,
+        "|" => BinaryOperator::Or,
+        "^" => BinaryOperator::Xor,
+        "<<" => BinaryOperator::ShiftLeft,
+        ">>" => BinaryOperator::ShiftRight,
+        other => unreachable!("the grammar has no operator {other}"),
+    }
+}
+
+fn prefix(written: &str) -> Operator {
+    match written {
+        "-" => Operator::Unary(UnaryOperator::Negative),
+        "+" => Operator::Unary(UnaryOperator::Positive),
+        "~" => Operator::Unary(UnaryOperator::Invert),
+        "!" | "not" => Operator::Not,
+        other => unreachable!("the grammar has no prefix {other}"),
+    }
+}
+
+/// The operator of a compound assignment; none in a plain one.
+fn compound(written: &str) -> Option<BinaryOperator> {
+    match written {
+        "=" => None,
+        compound => Some(binary(&compound[..compound.len() - 1])),
+    }
+}
+
+fn literal(written: &str) -> ExprKind {
+    match written {
+        "True" => ExprKind::Bool(true),
+        "False" => ExprKind::Bool(false),
+        "None" => ExprKind::None,
+        other => unreachable!("the grammar has no literal {other}"),
+    }
 }

@@ -1,6 +1,7 @@
 //! Bytes of a program to bounds kept: its size, the depth of its brackets, and that brackets and quotes are closed.
 
 use std::borrow::Cow;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::error::{Error, ErrorKind, Result};
@@ -48,8 +49,8 @@ impl Limits {
     }
 }
 
-/// The text with newlines and comments inside `()` and `[]` blanked, byte for byte. What this passes, the parser
-/// can recurse over: no brackets are deeper than the limit.
+/// The text with comments, tabs, carriage returns and newlines inside `()` and `[]` blanked, byte for byte. What this passes,
+/// the parser can recurse over: no brackets are deeper than the limit.
 pub(super) fn scan(source: &Arc<str>, limits: Limits) -> Result<Cow<'_, str>> {
     let bytes = source.as_bytes();
     let error = |code, message: String, start, end| {
@@ -57,6 +58,7 @@ pub(super) fn scan(source: &Arc<str>, limits: Limits) -> Result<Cow<'_, str>> {
     };
     let mut open: Vec<(char, usize)> = Vec::new();
     let mut blanked: Option<Vec<u8>> = None;
+    let mut blank = |range: Range<usize>, with| blanked.get_or_insert_with(|| bytes.to_vec())[range].fill(with);
     let mut at = 0;
     while at < bytes.len() {
         let start = at;
@@ -93,13 +95,12 @@ pub(super) fn scan(source: &Arc<str>, limits: Limits) -> Result<Cow<'_, str>> {
                 while at < bytes.len() && !is_newline(bytes[at]) {
                     at += 1;
                 }
-                if !open.is_empty() {
-                    blanked.get_or_insert_with(|| bytes.to_vec())[start..at].fill(b' ');
-                }
+                blank(start..at, b' ');
             }
-            byte if is_newline(byte) && !open.is_empty() => {
-                blanked.get_or_insert_with(|| bytes.to_vec())[start] = b' ';
-            }
+            // A carriage return by itself is a newline.
+            b'\r' if open.is_empty() && bytes.get(at) != Some(&b'\n') => blank(start..at, b'\n'),
+            b'\n' if open.is_empty() => {}
+            b'\t' | b'\r' | b'\n' => blank(start..at, b' '),
             _ => {}
         }
     }
