@@ -4,6 +4,8 @@ mod double;
 mod exp;
 mod log;
 mod pow;
+#[cfg(test)]
+mod tests;
 mod trig;
 
 use crate::ir::{Builder, Graph, Node, Op, Value, rewrite};

@@ -107,6 +107,10 @@ fn special(b: &mut Builder, x: Value, y: Value, magnitude: Value) -> Value {
     b.select(is_one, one, result)
 }
 
+pub(super) fn is_product(n: f64) -> bool {
+    n.trunc() == n && n.abs() <= MOST_FACTORS as f64
+}
+
 /// x^n for a literal n that has a way of its own.
 fn literal_power(b: &mut Builder, x: Value, n: f64) -> Option<Value> {
     let dtype = b.dtype(x);
@@ -121,7 +125,7 @@ fn literal_power(b: &mut Builder, x: Value, n: f64) -> Option<Value> {
         return Some(b.div(one, x));
     } else if n == 0.5 {
         return Some(square_root(b, x));
-    } else if n.trunc() != n || n.abs() > MOST_FACTORS as f64 {
+    } else if !is_product(n) {
         return None;
     }
     let (factors, inverse) = (n.abs() as u64, n < 0.0);
