@@ -53,7 +53,9 @@ fn syntax_error(source: &Arc<str>, text: &str, error: PestError<Rule>) -> Error 
             .at(source, Span::new(at, at));
         }
     };
-    let starts_operand = |rule: &Rule| matches!(rule, Rule::statement | Rule::value | Rule::name | Rule::number);
+    // A rule that failed where it began stands for the rules that it began with.
+    let starts_operand =
+        |rule: &Rule| matches!(rule, Rule::program | Rule::statement | Rule::value | Rule::name | Rule::number);
     diagnose(source, text, at, expected.iter().any(starts_operand))
 }
 

@@ -85,9 +85,11 @@ pub(super) fn scan(source: &Arc<str>, limits: Limits) -> Result<Cow<'_, str>> {
                 let rest = &bytes[at..];
                 let length = rest.iter().position(|byte| *byte == quote || is_newline(*byte)).unwrap_or(rest.len());
                 if rest.get(length) != Some(&quote) {
-                    let what = if quote == b'`' { "name" } else { "string" };
-                    let message = format!("the {what} that opens with `{}` is never closed", char::from(quote));
-                    return Err(error("unclosed-quote", message, start, at + length));
+                    let message = match quote {
+                        b'`' => "the name in backticks is never closed",
+                        _ => "the string is never closed",
+                    };
+                    return Err(error("unclosed-quote", message.to_owned(), start, at + length));
                 }
                 at += length + 1;
             }

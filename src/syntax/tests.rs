@@ -299,3 +299,111 @@ fn numbers() {
     }
     assert_eq!(error("128i8 + 1").hint(), Some("`i8(-128)` is the least i8"));
 }
+
+/// A text, and of its error: the code, the column, and words of the message and the hint.
+const ERRORS: &[(&str, &str, usize, &str, &str)] = &[
+    ("", "empty-program", 0, "the program is empty", ""),
+    (" # nothing\n;", "empty-program", 0, "the program is empty", ""),
+    ("a b", "unexpected-token", 3, "unexpected `b` after `a`, expected an operator", "newline or `;`"),
+    ("f(a b)", "unexpected-token", 5, "unexpected `b` after `a`, expected an operator", "separated by `,`"),
+    ("f(a;b)", "unexpected-token", 4, "unexpected `;` after `a`, expected an operator", ""),
+    ("a + )", "unopened-bracket", 5, "`)` closes nothing", ""),
+    ("(a", "unclosed-bracket", 1, "`(` is never closed", ""),
+    ("a[1", "unclosed-bracket", 2, "`[` is never closed", ""),
+    ("f(a, [b)", "mismatched-bracket", 8, "`)` cannot close `[`", ""),
+    ("'abc", "unclosed-quote", 1, "the string is never closed", ""),
+    ("`abc\n`", "unclosed-quote", 1, "the name in backticks is never closed", ""),
+    ("2 (x)", "not-callable", 1, "`2` is not the name of a function", "`2 * (...)`"),
+    ("f(x)(y)", "not-callable", 1, "`f(x)` is not the name of a function", "`f(x) * (...)`"),
+    ("(f)(y)", "not-callable", 1, "`(f)` is not the name of a function", ""),
+    ("2x", "malformed-number", 1, "`2x` is not a number", "`2 * x`"),
+    ("1 +", "unexpected-end", 3, "the program ends after `+`, expected a value", ""),
+    ("1 +\n2", "unexpected-end", 3, "the statement ends after `+`, expected a value", "parentheses"),
+    ("a if b else", "unexpected-end", 8, "the program ends after `else`, expected a value", ""),
+    ("x == ", "unexpected-end", 3, "the program ends after `==`, expected a value", ""),
+    ("a = b = c", "unexpected-token", 7, "`=` cannot stand inside an expression", "`==` compares"),
+    ("(a = b)", "unexpected-token", 4, "`=` cannot stand inside an expression", "`==` compares"),
+    ("= 3", "unexpected-token", 1, "unexpected `=`, expected a value", ""),
+    ("and b", "unexpected-token", 1, "unexpected `and`, expected a value", "backticks"),
+    ("in = 3", "unexpected-token", 1, "unexpected `in`, expected a value", "backticks"),
+    ("a + for", "unexpected-token", 5, "unexpected `for` after `+`, expected a value", "backticks"),
+    ("a ** ** b", "unexpected-token", 6, "unexpected `**` after `**`, expected a value", ""),
+    ("a <> b", "unexpected-token", 4, "`<>` is not in the language", "`!=`"),
+    ("x in y", "unexpected-token", 3, "`in` is not in the language", "`x == 1 or x == 2`"),
+    ("x not in y", "unexpected-token", 3, "`not` cannot stand between two values", "`!=`"),
+    ("x is None", "unexpected-token", 3, "`is` is not in the language", "`isnan(x)`"),
+    ("lambda x: x", "unexpected-token", 8, "`lambda` is not in the language", "free names"),
+    ("@x + 1", "unexpected-token", 1, "`@` is not in the language", "`x`, not `@x`"),
+    ("a ? b : c", "unexpected-token", 3, "`?` is not in the language", "`x if condition else y`"),
+    ("np.sin(x)", "unexpected-token", 3, "`.` is not in the language", "`sin(x)`, not `np.sin(x)`"),
+    ("0..n", "unexpected-token", 2, "`..` can only stand in a `for` loop", ""),
+    ("a .5", "unexpected-token", 3, "unexpected `.` after `a`, expected an operator", ""),
+    ("()", "unexpected-token", 2, "unexpected `)` after `(`, expected a value", ""),
+    ("a,,b", "unexpected-token", 3, "unexpected `,` after `,`, expected a value", ""),
+    ("a {b}", "unexpected-token", 3, "unexpected `{` after `a`, expected an operator", ""),
+    ("a if b", "unexpected-token", 3, "`if` without an `else`", "x if condition else y"),
+    ("a else b", "unexpected-token", 3, "`else` without an `if`", ""),
+    ("a if b if c else d else e", "unexpected-token", 8, "needs parentheses", "a if (b if c else d) else e"),
+    ("a + not b", "unexpected-token", 5, "`not` binds looser than the operator before it", "parentheses"),
+    ("a \\\n+ b", "unexpected-character", 3, "unexpected character `\\`", "parentheses"),
+    ("a × b", "unexpected-character", 3, "unexpected character `×`", "`*`"),
+    ("a ÷ b", "unexpected-character", 3, "unexpected character `÷`", "`/`"),
+    ("a − b", "unexpected-character", 3, "unexpected character `−`", "`-`"),
+    ("f(“a”)", "unexpected-character", 3, "unexpected character `“`", "`\"`"),
+    ("größe² + 1", "unexpected-character", 6, "unexpected character `²`", "`**2`"),
+    ("a\u{a0}+ b", "unexpected-character", 2, "unexpected character U+00A0", "plain space"),
+    ("\u{feff}a", "unexpected-character", 1, "unexpected character U+FEFF", "invisible"),
+    ("a\0", "unexpected-character", 2, "unexpected character U+0000", ""),
+    ("a $ b", "unexpected-character", 3, "unexpected character `$`", ""),
+    ("😀", "unexpected-character", 1, "unexpected character `😀`", ""),
+    ("if x { y }", "not-supported", 1, "`if` statements are not supported yet", ""),
+    ("y = 1; while x {\n}", "not-supported", 8, "`while` loops are not supported yet", ""),
+    ("for i in 0..3 { }", "not-supported", 1, "`for` loops are not supported yet", ""),
+    ("return x", "not-supported", 1, "`return` statements are not supported yet", ""),
+    ("break", "not-supported", 1, "`break` statements are not supported yet", ""),
+    ("continue", "not-supported", 1, "`continue` statements are not supported yet", ""),
+    ("fn f(x) = 2", "not-supported", 1, "`fn` definitions are not supported yet", ""),
+    ("kernel k(x) -> (y) { y = x }", "not-supported", 1, "`kernel` definitions are not supported yet", ""),
+    ("(1, 2) + 3", "misplaced-tuple", 1, "where one value is expected", "a statement's result"),
+    ("f((1, 2))", "misplaced-tuple", 3, "where one value is expected", ""),
+    ("(1, 2), 3", "misplaced-tuple", 1, "where one value is expected", ""),
+    ("a, b = 1", "target-count", 1, "an assignment of 2 names and 1 value", ""),
+    ("a += 1, 2", "target-count", 1, "several values for one name", ""),
+    ("a + 1 = 2", "invalid-target", 1, "cannot assign to `a + 1`, expected a name", "`==` compares"),
+    ("True = 1", "invalid-target", 1, "cannot assign to `True`, expected a name", ""),
+    ("a, b += 1", "invalid-target", 1, "cannot assign to `a, b`, expected a name", ""),
+    ("a, a = 1, 2", "duplicate-target", 4, "`a` is assigned twice in one statement", ""),
+    ("a\n+ b", "unused-value", 1, "this value is not used", "in parentheses"),
+];
+
+#[test]
+fn errors_speak_of_what_was_written() {
+    for (text, code, column, message, hint) in ERRORS {
+        let error = error(text);
+        let found = error.render();
+        assert_eq!(error.code(), *code, "{text:?}: {found}");
+        assert_eq!(error.line_column().map_or(0, |(_, column)| column), *column, "{text:?}: {found}");
+        assert!(error.message().contains(message), "{text:?}: {found}");
+        assert!(error.hint().unwrap_or_default().contains(hint), "{text:?}: {found}");
+        assert_eq!(error.kind(), ErrorKind::Syntax);
+    }
+    let error = error("f(a,\n [b)");
+    assert_eq!((error.line_column(), error.notes()), (Some((2, 4)), &["`[` opens at line 2, column 2".to_owned()][..]));
+}
+
+#[test]
+fn likely_mistakes_are_warned_of() {
+    for (text, warned) in [
+        ("a < b & c < d", true),
+        ("x == 1 | x == 2", true),
+        ("(a < b) & (c < d)", false),
+        ("a < (b & c) < d", false),
+        ("a & b < c", false),
+        ("a < b + c < d", false),
+    ] {
+        let warnings = tree(text).warnings;
+        assert_eq!(warnings.len(), usize::from(warned), "{text}");
+        assert!(warnings.iter().all(|warning| warning.code() == "bitwise-between-comparisons"));
+    }
+    assert_eq!(tree("a < b & c < d").warnings[0].hint(), Some("write `and`, or put each comparison in parentheses"));
+}
