@@ -9,6 +9,7 @@ mod syntax;
 mod ir;
 mod functions;
 mod resolve;
+mod lower;
 mod math;
 mod interp;
 mod passes;

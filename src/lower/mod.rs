@@ -1,0 +1,430 @@
+//! Program and signature to graph: dtypes promoted, casts explicit, literals folded; the last step that a user's mistake can fail.
+
+mod functions;
+mod operators;
+mod shapes;
+#[cfg(test)]
+mod tests;
+mod weak;
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::dtype::{DType, Element};
+use crate::error::{Error, ErrorKind, Result};
+use crate::ir::{self, Builder, Graph, Node, Output, Param, Rank, Value};
+use crate::resolve::{Meaning, Program};
+use crate::source::Span;
+use crate::syntax::{BinaryOperator, ExprId, ExprKind, Number, NumberValue};
+use weak::{Overflow, Weak};
+
+/// What a program is called with.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Signature {
+    /// In the order of [`Program::parameters`].
+    pub(crate) params: Vec<ParamType>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum ParamType {
+    Array {
+        dtype: DType,
+        rank: usize,
+    },
+    Scalar(DType),
+    /// An integer that takes the dtype of what it joins; an i64 in the graph.
+    WeakInt,
+    /// Like it, for what only a u64 holds.
+    WeakUint,
+    /// A float that takes the float dtype of what it joins; an f64 in the graph.
+    WeakFloat,
+}
+
+impl ParamType {
+    /// The dtype of the parameter in the graph.
+    pub(crate) fn dtype(self) -> DType {
+        match self {
+            ParamType::Array { dtype, .. } | ParamType::Scalar(dtype) => dtype,
+            ParamType::WeakInt => DType::I64,
+            ParamType::WeakUint => DType::U64,
+            ParamType::WeakFloat => DType::F64,
+        }
+    }
+
+    pub(crate) fn rank(self) -> usize {
+        match self {
+            ParamType::Array { rank, .. } => rank,
+            ParamType::Scalar(_) | ParamType::WeakInt | ParamType::WeakUint | ParamType::WeakFloat => 0,
+        }
+    }
+
+    fn is_weak(self) -> bool {
+        match self {
+            ParamType::WeakInt | ParamType::WeakUint | ParamType::WeakFloat => true,
+            ParamType::Array { .. } | ParamType::Scalar(_) => false,
+        }
+    }
+}
+
+/// A program for one signature.
+#[derive(Clone, Debug)]
+pub(crate) struct Lowered {
+    pub(crate) graph: Graph,
+    /// Weak integer parameters and a dtype that each was converted to: a value beyond its range is an error of that run.
+    pub(crate) ranges: Vec<(usize, DType)>,
+    /// One for each output of the graph.
+    pub(crate) outputs: Vec<OutputInfo>,
+    /// What is legal but likely not meant, in the light of the dtypes.
+    pub(crate) warnings: Vec<Error>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct OutputInfo {
+    /// The array parameters it is computed from, in order: their shapes broadcast together are its own.
+    pub(crate) depends: Vec<u32>,
+    /// The greatest of their ranks; `Node::Index` counts along the output's own axes.
+    pub(crate) rank: usize,
+}
+
+/// Types `program` for `signature`. More than `node_limit` graph nodes are an error.
+pub(crate) fn lower(program: &Program, signature: &Signature, node_limit: usize) -> Result<Lowered> {
+    assert_eq!(program.parameters.len(), signature.params.len(), "a signature has every parameter");
+    let param = |(parameter, of): (&crate::resolve::Parameter, &ParamType)| Param {
+        name: Arc::clone(&parameter.name),
+        dtype: of.dtype(),
+        rank: if of.rank() > 0 { Rank::Array } else { Rank::Scalar },
+    };
+    let params = program.parameters.iter().zip(&signature.params).map(param).collect();
+    let mut lowerer = Lowerer {
+        program,
+        signature,
+        b: Builder::new(params),
+        params: vec![None; signature.params.len()],
+        terms: Vec::with_capacity(program.ast.exprs.len()),
+        hulls: HashMap::new(),
+        ranges: BTreeSet::new(),
+        sized: Vec::new(),
+        indexed: Vec::new(),
+        warnings: Vec::new(),
+    };
+    for index in 0..program.ast.exprs.len() {
+        let term = lowerer.expr(index)?;
+        lowerer.terms.push(term);
+        if lowerer.b.len() > node_limit {
+            return Err(over_limit(lowerer.b.len(), node_limit).at(&program.ast.source, program.ast.exprs[index].span));
+        }
+    }
+    lowerer.finish(node_limit)
+}
+
+fn over_limit(asked: usize, limit: usize) -> Error {
+    let message = format!("the program takes at least {asked} graph nodes, the node limit is {limit}");
+    Error::new(ErrorKind::Limit, "graph-nodes", message).with_hint("`Builder::node_limit` sets the limit")
+}
+
+/// What an expression gives.
+#[derive(Clone, Copy, Debug)]
+enum Term {
+    /// A literal, or literals folded.
+    Constant(Weak),
+    /// Computed from weak operands alone: an i64, u64 or f64 that takes the dtype of what it joins.
+    Weak(Value),
+    Strong(Value),
+}
+
+/// A term and where it is written.
+#[derive(Clone, Copy, Debug)]
+struct Operand {
+    term: Term,
+    span: Span,
+}
+
+/// What operands are computed in together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Join {
+    dtype: DType,
+    /// Whether all are weak, so that the result is.
+    weak: bool,
+}
+
+impl Join {
+    /// What a float function computes in.
+    fn float(self) -> Join {
+        Join { dtype: if self.dtype.is_float() { self.dtype } else { DType::F64 }, ..self }
+    }
+
+    /// What an operation computes in that bools have no meaning of their own for.
+    fn bool_as_i8(self) -> Join {
+        Join { dtype: if self.dtype == DType::Bool { DType::I8 } else { self.dtype }, ..self }
+    }
+
+    fn term(self, value: Value) -> Term {
+        if self.weak { Term::Weak(value) } else { Term::Strong(value) }
+    }
+}
+
+struct Lowerer<'a> {
+    program: &'a Program,
+    signature: &'a Signature,
+    b: Builder,
+    /// The value of each parameter that was read.
+    params: Vec<Option<Value>>,
+    /// Of each expression so far; options have none.
+    terms: Vec<Option<Term>>,
+    /// The least and the greatest that a weak integer can be, where literals alone decide.
+    hulls: HashMap<Value, (i128, i128)>,
+    ranges: BTreeSet<(usize, DType)>,
+    /// The arguments of `size`, one for each `Node::Size`.
+    sized: Vec<Value>,
+    /// Each `Node::Index`, and where it is written.
+    indexed: Vec<(Value, Span)>,
+    warnings: Vec<Error>,
+}
+
+impl<'a> Lowerer<'a> {
+    fn error(&self, code: &'static str, message: impl Into<String>, span: Span) -> Error {
+        Error::new(ErrorKind::DType, code, message).at(&self.program.ast.source, span)
+    }
+
+    /// What was written there, or `x` if that is too long for a hint.
+    fn text(&self, span: Span) -> &'a str {
+        let text = self.program.ast.text(span);
+        if text.len() <= 30 && !text.contains('\n') { text } else { "x" }
+    }
+
+    fn operand(&self, id: ExprId) -> Operand {
+        let term = self.terms[id.index()].expect("an operand stands before its user and is no option");
+        Operand { term, span: self.program.ast.expr(id).span }
+    }
+
+    fn expr(&mut self, index: usize) -> Result<Option<Term>> {
+        let (expr, program) = (&self.program.ast.exprs[index], self.program);
+        match &program.meanings[index] {
+            Meaning::Plain => {}
+            Meaning::Parameter(place) => return Ok(Some(self.param(*place))),
+            Meaning::Value(id) => return Ok(self.terms[id.index()]),
+            Meaning::Constant(constant) => return Ok(Some(Term::Constant(Weak::Float(constant.value())))),
+            Meaning::Call(function, arguments) => return self.call(*function, arguments, expr.span).map(Some),
+            Meaning::Option => return Ok(None),
+        }
+        let term = match &expr.kind {
+            ExprKind::Number(number) => self.number(*number),
+            ExprKind::Bool(value) => Term::Strong(self.b.element(*value)),
+            ExprKind::Unary { operator, operand } => self.unary(*operator, self.operand(*operand), expr.span)?,
+            ExprKind::Binary { operator, left, right } => {
+                let (left, right) = (self.operand(*left), self.operand(*right));
+                let term = self.binary(*operator, left, right, expr.span)?;
+                if *operator == BinaryOperator::Xor {
+                    self.warn_of_xor(left, right, expr.span);
+                }
+                term
+            }
+            ExprKind::Compare { first, rest } => {
+                let mut left = self.operand(*first);
+                let mut all = None;
+                for (operator, right) in rest {
+                    let right = self.operand(*right);
+                    let holds = self.compare(*operator, left, right)?;
+                    all = Some(all.map_or(holds, |all| self.b.and(all, holds)));
+                    left = right;
+                }
+                Term::Strong(all.expect("a comparison has two sides"))
+            }
+            ExprKind::Not { operand } => {
+                let truth = self.truth(self.operand(*operand));
+                Term::Strong(self.b.not(truth))
+            }
+            ExprKind::And { left, right } => {
+                let [left, right] = [*left, *right].map(|side| self.truth(self.operand(side)));
+                Term::Strong(self.b.and(left, right))
+            }
+            ExprKind::Or { left, right } => {
+                let [left, right] = [*left, *right].map(|side| self.truth(self.operand(side)));
+                Term::Strong(self.b.or(left, right))
+            }
+            ExprKind::Conditional { condition, then, otherwise } => {
+                let [condition, then, otherwise] = [*condition, *then, *otherwise].map(|id| self.operand(id));
+                self.select(condition, then, otherwise)?
+            }
+            ExprKind::None | ExprKind::Text(_) | ExprKind::Name(_) | ExprKind::Call { .. } | ExprKind::Index { .. } => {
+                panic!("resolve gives {:?} a meaning or refuses it", expr.kind)
+            }
+        };
+        Ok(Some(term))
+    }
+
+    fn param(&mut self, place: usize) -> Term {
+        let value = *self.params[place].get_or_insert_with(|| self.b.param(place));
+        if self.signature.params[place].is_weak() { Term::Weak(value) } else { Term::Strong(value) }
+    }
+
+    fn number(&mut self, number: Number) -> Term {
+        match (number.value, number.dtype) {
+            (NumberValue::Int(x), None) => Term::Constant(Weak::Int(x)),
+            (NumberValue::Float(x), None) => Term::Constant(Weak::Float(x)),
+            (NumberValue::Int(x), Some(dtype)) => Term::Strong(self.b.integer(dtype, x)),
+            (NumberValue::Float(x), Some(dtype)) => Term::Strong(self.b.float(dtype, x)),
+        }
+    }
+
+    // -- dtypes --
+
+    /// The dtype of what has one; of weak constants `None`.
+    fn dtype(&self, operand: Operand) -> Option<DType> {
+        match operand.term {
+            Term::Constant(_) => None,
+            Term::Weak(value) | Term::Strong(value) => Some(self.b.dtype(value)),
+        }
+    }
+
+    /// NumPy's promotion of all the strong operands together, which weak ones adapt to.
+    fn join(&self, operands: &[Operand]) -> Join {
+        let strong = |operand: &Operand| match operand.term {
+            Term::Strong(value) => Some(self.b.dtype(value)),
+            Term::Constant(_) | Term::Weak(_) => None,
+        };
+        let strong = || operands.iter().filter_map(strong);
+        // f32 with i16 and u16 is f32, whatever i16 with u16 is: floats come first.
+        let floats = strong().filter(|dtype| dtype.is_float());
+        let joined = floats.chain(strong().filter(|dtype| !dtype.is_float())).reduce(DType::promote);
+        let all_strong = strong().count() == operands.len();
+        let dtype = match (joined, self.weak_dtype(operands)) {
+            (Some(DType::Bool), weak) if !all_strong => weak.unwrap_or(DType::I64),
+            (Some(dtype), Some(DType::F64)) if !dtype.is_float() => DType::F64,
+            (Some(dtype), _) => dtype,
+            (None, Some(weak)) => weak,
+            (None, None) => {
+                let beyond = |operand: &Operand| matches!(operand.term, Term::Constant(Weak::Int(x)) if x > i128::from(i64::MAX));
+                if operands.iter().any(beyond) { DType::U64 } else { DType::I64 }
+            }
+        };
+        Join { dtype, weak: joined.is_none() }
+    }
+
+    /// What the weak operands ask for: f64 if one is a float; integers their own, to which literals adapt in turn.
+    fn weak_dtype(&self, operands: &[Operand]) -> Option<DType> {
+        let own = |operand: &Operand| match operand.term {
+            Term::Constant(Weak::Float(_)) => Some(DType::F64),
+            Term::Weak(value) => Some(self.b.dtype(value)),
+            Term::Constant(Weak::Int(_)) | Term::Strong(_) => None,
+        };
+        operands.iter().filter_map(own).reduce(DType::promote)
+    }
+
+    /// The operand as `dtype`; a weak integer must fit one of integers.
+    fn convert(&mut self, operand: Operand, dtype: DType) -> Result<Value> {
+        match operand.term {
+            Term::Constant(Weak::Int(x)) if dtype == DType::Bool => Ok(self.b.element(x != 0)),
+            Term::Constant(Weak::Int(x)) => {
+                self.check_range(operand.span, (x, x), dtype)?;
+                Ok(self.b.integer(dtype, x))
+            }
+            Term::Constant(Weak::Float(x)) => {
+                let bits = ir::cast(x.to_bits64(), DType::F64, dtype);
+                Ok(self.b.constant(dtype, bits))
+            }
+            Term::Weak(value) => {
+                self.check_weak(operand.span, value, dtype)?;
+                Ok(self.b.cast(value, dtype))
+            }
+            Term::Strong(value) => Ok(self.b.cast(value, dtype)),
+        }
+    }
+
+    /// Literals are checked now, parameters at each run.
+    fn check_weak(&mut self, span: Span, value: Value, dtype: DType) -> Result<()> {
+        let own = self.b.dtype(value);
+        if !dtype.is_int() || !own.is_int() || own == dtype {
+            return Ok(());
+        }
+        if let Node::Param(place) = self.b.graph().node(value) {
+            self.ranges.insert((*place as usize, dtype));
+        }
+        self.hulls.get(&value).map_or(Ok(()), |hull| self.check_range(span, *hull, dtype))
+    }
+
+    fn check_range(&self, span: Span, (low, high): (i128, i128), dtype: DType) -> Result<()> {
+        if dtype.is_float() {
+            return Ok(());
+        }
+        let (least, greatest) = dtype.int_range();
+        match [low, high].into_iter().find(|x| !(least..=greatest).contains(x)) {
+            None => Ok(()),
+            Some(x) => {
+                let message = format!("`{x}` does not fit {dtype}, which holds {least} to {greatest}");
+                Err(self.error("literal-range", message, span))
+            }
+        }
+    }
+
+    /// Every operand as `dtype`; the error of a literal beyond it says how to widen the others.
+    fn convert_all<const N: usize>(&mut self, operands: [Operand; N], dtype: DType) -> Result<[Value; N]> {
+        let mut values = [None; N];
+        for (value, operand) in values.iter_mut().zip(&operands) {
+            let converted = self.convert(*operand, dtype);
+            *value = Some(converted.map_err(|error| self.with_wider(error, *operand, &operands, dtype))?);
+        }
+        Ok(values.map(|value| value.expect("each operand was converted")))
+    }
+
+    fn with_wider(&self, error: Error, literal: Operand, operands: &[Operand], dtype: DType) -> Error {
+        let typed = operands.iter().find(|operand| matches!(operand.term, Term::Strong(_)));
+        let (Some(typed), Term::Constant(Weak::Int(x))) = (typed, literal.term) else { return error };
+        let (same, other): (Vec<DType>, Vec<DType>) = DType::ALL
+            .into_iter()
+            .filter(|wider| wider.is_int() && wider.size() > dtype.size())
+            .partition(|wider| wider.is_unsigned_int() == dtype.is_unsigned_int());
+        let holds = |wider: &DType| {
+            let (least, greatest) = wider.int_range();
+            (least..=greatest).contains(&x) && wider.promote(dtype) == *wider
+        };
+        let wider = same.into_iter().chain(other).find(holds).unwrap_or(DType::F64);
+        error.with_hint(format!("convert the other side: `{wider}({})`", self.text(typed.span)))
+    }
+
+    /// The term as the program shows it: a weak one has the dtype of its kind.
+    fn settle(&mut self, operand: Operand) -> Result<Value> {
+        match operand.term {
+            Term::Constant(Weak::Int(x)) => {
+                let dtype = self.join(&[operand]).dtype;
+                let (least, greatest) = dtype.int_range();
+                if !(least..=greatest).contains(&x) {
+                    let message = format!("`{x}` fits neither i64 nor u64");
+                    let float = format!("write it as a float: `f64({})`", self.text(operand.span));
+                    return Err(self.error("literal-range", message, operand.span).with_hint(float));
+                }
+                Ok(self.b.integer(dtype, x))
+            }
+            Term::Constant(Weak::Float(x)) => Ok(self.b.f64(x)),
+            Term::Weak(value) | Term::Strong(value) => Ok(value),
+        }
+    }
+
+    fn overflow(&self, Overflow: Overflow, span: Span) -> Error {
+        self.error("literal-range", "this integer is beyond 128 bits", span)
+            .with_hint("literals are folded as exact integers; write one of them as a float, such as `2.0`")
+    }
+
+    // -- outputs --
+
+    fn finish(mut self, node_limit: usize) -> Result<Lowered> {
+        let mut outputs = Vec::with_capacity(self.program.outputs.len());
+        for output in &self.program.outputs {
+            let value = self.settle(self.operand(output.value))?;
+            outputs.push(Output { name: Arc::clone(&output.name), value });
+        }
+        if self.b.len() > node_limit {
+            return Err(over_limit(self.b.len(), node_limit));
+        }
+        let graph = self.b.finish(outputs);
+        let shapes = shapes::Shapes {
+            source: &self.program.ast.source,
+            ranks: self.signature.params.iter().map(|param| param.rank()).collect(),
+            sized: &self.sized,
+            indexed: &self.indexed,
+            node_limit,
+        };
+        let (graph, outputs) = shapes.finish(graph)?;
+        Ok(Lowered { graph, ranges: self.ranges.into_iter().collect(), outputs, warnings: self.warnings })
+    }
+}
