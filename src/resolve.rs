@@ -9,7 +9,7 @@ use crate::error::{Error, ErrorKind, Result, did_you_mean};
 use crate::functions::{Function, Kind};
 use crate::source::Span;
 use crate::syntax::{
-    Arg, Ast, ExprId, ExprKind, Item, ItemKind, Name, Number, NumberValue, UnaryOperator, normalize_name,
+    Arg, Ast, Expr, ExprId, ExprKind, Item, ItemKind, Name, Number, NumberValue, UnaryOperator, normalize_name,
 };
 
 /// A program of which every name is known.
@@ -132,23 +132,25 @@ fn targets(item: &Item) -> &[Name] {
     }
 }
 
+/// Whether a name (in backticks) looks like the index of an output.
+fn is_index(name: &str) -> bool {
+    name.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// A result is named by the plain name that it is, else by its index; what ends in an assignment yields its targets.
 fn outputs(ast: &Ast) -> Vec<Output> {
     let mut outputs: Vec<Output> = Vec::new();
     match &ast.items.last().expect("a program has an item").kind {
         ItemKind::Assign { targets, values } => {
-            outputs.extend(
-                targets
-                    .iter()
-                    .zip(values)
-                    .map(|(target, value)| Output { name: Arc::clone(&target.text), value: *value }),
-            );
+            for (target, value) in targets.iter().zip(values) {
+                outputs.push(Output { name: Arc::clone(&target.text), value: *value });
+            }
         }
         ItemKind::Result { values } => {
             let mut taken = HashSet::new();
             for (index, value) in values.iter().enumerate() {
                 let name = match &ast.expr(*value).kind {
-                    ExprKind::Name(name) if taken.insert(&name.text) => Arc::clone(&name.text),
+                    ExprKind::Name(name) if !is_index(&name.text) && taken.insert(&name.text) => Arc::clone(&name.text),
                     _ => index.to_string().into(),
                 };
                 outputs.push(Output { name, value: *value });
@@ -275,8 +277,9 @@ impl Resolver<'_> {
 
     fn warn_of_unread(&mut self, outputs: &[Output]) {
         let mut unread: Vec<Name> = Vec::new();
+        let outputs: HashSet<ExprId> = outputs.iter().map(|output| output.value).collect();
         for assigned in self.values.values() {
-            if !assigned.read && !outputs.iter().any(|output| output.value == assigned.value) {
+            if !assigned.read && !outputs.contains(&assigned.value) {
                 unread.push(assigned.target.clone());
             }
         }
@@ -346,11 +349,12 @@ impl Resolver<'_> {
             };
             return Err(self.wrong_count(written, &takes, args.len(), &help(function), span));
         }
+        let first_named = args.iter().position(|arg| arg.name.is_some()).unwrap_or(args.len());
         let mut given = vec![None; parameters.len()];
         for (index, arg) in args.iter().enumerate() {
             let value_span = self.ast.expr(arg.value).span;
             let place = match &arg.name {
-                None if index < positional => index,
+                None if index < first_named => index,
                 None => {
                     return Err(self
                         .error(
@@ -441,8 +445,9 @@ impl Resolver<'_> {
 
     fn unknown_function(&self, callee: &Name, args: &[Arg]) -> Error {
         let text = &callee.text;
-        let is_variable = self.values.contains_key(text)
-            || self.places.contains_key(text)
+        let is_read = |expr: &Expr| matches!(&expr.kind, ExprKind::Name(name) if name.text == *text);
+        let is_variable = self.assigned.contains(text)
+            || self.ast.exprs.iter().any(is_read)
             || self.declared.as_ref().is_some_and(|declared| declared.contains(&**text));
         if is_variable {
             return self
@@ -491,4 +496,198 @@ fn foreign_dtype(name: &str) -> Option<String> {
         _ => return None,
     };
     Some(format!("the dtype is called `{dtype}` here; names count bits"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::syntax::{Limits, parse};
+
+    fn resolved(text: &str, declared: Option<&[&str]>) -> Result<Program> {
+        resolve(parse(text, Limits::default()).expect("the text parses"), declared)
+    }
+
+    fn program(text: &str) -> Program {
+        resolved(text, None).unwrap_or_else(|error| panic!("{text:?}: {}", error.render()))
+    }
+
+    fn parameters(program: &Program) -> Vec<&str> {
+        program.parameters.iter().map(|parameter| &*parameter.name).collect()
+    }
+
+    fn outputs(program: &Program) -> Vec<&str> {
+        program.outputs.iter().map(|output| &*output.name).collect()
+    }
+
+    /// The last call's function and arguments.
+    fn call(text: &str) -> (Function, Vec<Argument>) {
+        let call = |meaning: &Meaning| match meaning {
+            Meaning::Call(function, arguments) => Some((*function, arguments.clone())),
+            _ => None,
+        };
+        program(text).meanings.iter().rev().find_map(call).expect("the text has a call")
+    }
+
+    #[test]
+    fn parameters_stand_in_order_of_first_appearance() {
+        for (text, expected) in [
+            ("b * a + b", vec!["b", "a"]),
+            ("pi * e + tau - inf * nan", vec![]),
+            ("y = x; x = y; x + z", vec!["x", "z"]),
+            ("x += 1", vec!["x"]),
+            ("gamma + size * sin(sin)", vec!["gamma", "size", "sin"]),
+            // A constant that the program assigns is a variable all through it.
+            ("a = pi; pi = 3; a + pi", vec!["pi"]),
+            ("astype(x, f32) + f32", vec!["x", "f32"]),
+            ("`unit price` + caf\u{e9} + cafe\u{301}", vec!["unit price", "caf\u{e9}"]),
+        ] {
+            assert_eq!(parameters(&program(text)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn names_mean_the_last_value_assigned() {
+        let program = program("x = x + 1; x = x * 2; x");
+        assert_eq!(program.meanings[0], Meaning::Parameter(0));
+        assert_eq!(program.meanings[3], Meaning::Value(ExprId(2)));
+        assert_eq!(program.meanings[6], Meaning::Value(ExprId(5)));
+        assert!(program.warnings.is_empty());
+    }
+
+    #[test]
+    fn outputs_have_names() {
+        for (text, expected) in [
+            ("a + b", vec!["0"]),
+            ("a", vec!["a"]),
+            ("a, b + 1, c", vec!["a", "1", "c"]),
+            ("a, a", vec!["a", "1"]),
+            ("x, y = a, b", vec!["x", "y"]),
+            ("t = a; y = t + 1", vec!["y"]),
+            ("x += 1", vec!["x"]),
+            ("`1`, b + c", vec!["0", "1"]),
+        ] {
+            assert_eq!(outputs(&program(text)), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn options_are_read() {
+        use Argument::{DType as Type, Integer, Value};
+        let first = Value(ExprId(0));
+        for (text, function, arguments) in [
+            ("astype(x, f32)", Function::Astype, vec![first, Type(DType::F32)]),
+            ("astype(x, dtype=\"uint64\")", Function::Astype, vec![first, Type(DType::U64)]),
+            ("bitcast(dtype='i8', x=y)", Function::Bitcast, vec![Value(ExprId(1)), Type(DType::I8)]),
+            ("int32(x)", Function::Astype, vec![first, Type(DType::I32)]),
+            ("round(x)", Function::Round, vec![first, Integer(0)]),
+            ("rint(x, -2)", Function::Round, vec![first, Integer(-2)]),
+            ("round(x, n=+-+3)", Function::Round, vec![first, Integer(-3)]),
+            ("index(1)", Function::Index, vec![Integer(1)]),
+            ("ln(x)", Function::Log, vec![first]),
+            ("clip(lo=a, hi=b, x=c)", Function::Clip, vec![Value(ExprId(2)), Value(ExprId(0)), Value(ExprId(1))]),
+        ] {
+            assert_eq!(call(text), (function, arguments), "{text}");
+        }
+        assert_eq!(program("round(x, -2)").meanings[1..3], [Meaning::Option, Meaning::Option]);
+    }
+
+    #[test]
+    fn the_table_is_consistent() {
+        let mut names = HashSet::new();
+        for name in Function::names() {
+            assert!(names.insert(name), "{name} stands twice");
+            assert!(DType::from_name(name).is_none());
+        }
+        for function in Function::ALL {
+            let row = function.row();
+            assert!(
+                std::iter::once(&row.name).chain(row.aliases).all(|name| Function::lookup(name) == Some(*function))
+            );
+            let first_default = row.parameters.iter().position(|parameter| parameter.default.is_some());
+            assert!(
+                row.parameters[first_default.unwrap_or(row.parameters.len())..].iter().all(|p| p.default.is_some())
+            );
+        }
+        assert_eq!(Function::Round.signature(), "round(x, n=0)");
+    }
+
+    /// A text, and of its error: the code, the column, and words of the message and the hint.
+    const ERRORS: &[(&str, &str, usize, &str, &str)] = &[
+        ("1 + sqrt(x, y)", "argument-count", 5, "`sqrt` takes 1 argument, found 2", "sqrt(x) is the square root"),
+        ("copysign(x)", "argument-count", 1, "`copysign` takes 2 arguments, found 1", "copysign(x, y) is"),
+        ("round()", "argument-count", 1, "`round` takes 1 to 2 arguments, found 0", "round(x, n=0)"),
+        ("f32(x, y)", "argument-count", 1, "`f32` takes 1 argument, found 2", "f32(x)"),
+        ("clip(x, lo=1)", "missing-argument", 1, "`clip` lacks its argument `hi`", "clip(x, lo, hi)"),
+        ("clip(x, low=1, hi=2)", "unknown-argument", 9, "`clip` has no argument `low`", "clip(x, lo, hi)"),
+        ("clip(x, 1, x=2)", "duplicate-argument", 14, "`clip` is given its argument `x` twice", ""),
+        ("clip(x=1, 2, 3)", "argument-order", 11, "an argument without a name follows a named one", ""),
+        ("f32(y=1)", "unknown-argument", 5, "`f32` has no argument `y`", ""),
+        ("sqroot(x)", "unknown-function", 1, "unknown function `sqroot`", ""),
+        ("1 + Sqrt(x)", "unknown-function", 5, "unknown function `Sqrt`", "did you mean `sqrt`?"),
+        ("flor(x)", "unknown-function", 1, "unknown function `flor`", "did you mean `floor`?"),
+        ("max(x, 0)", "unknown-function", 1, "unknown function `max`", "`maximum(x, 0)`"),
+        ("f4(x)", "unknown-function", 1, "unknown function `f4`", "`f32`"),
+        ("x + x(2)", "unknown-function", 5, "`x` is a variable, not a function", "`x * (...)`"),
+        ("x = 2; x(2)", "unknown-function", 8, "`x` is a variable, not a function", "`x * (...)`"),
+        ("astype(x, \"f4\")", "unknown-dtype", 11, "unknown dtype `f4`", "`f32`"),
+        ("astype(x, flaot32)", "unknown-dtype", 11, "unknown dtype `flaot32`", "did you mean `float32`?"),
+        ("astype(x, 2)", "option-kind", 11, "`astype` takes the name of a dtype here", "astype(x, dtype)"),
+        ("round(x, n)", "option-kind", 10, "`n` of `round` must be an integer written out", ""),
+        ("round(x, 2.0)", "option-kind", 10, "`n` of `round` must be an integer written out", ""),
+        ("index(1 + 1)", "option-kind", 7, "`k` of `index` must be an integer written out", ""),
+        ("x + 'a'", "misplaced-option", 5, "a string is no value", ""),
+        ("sqrt(None)", "misplaced-option", 6, "`None` is no value", ""),
+        ("u[1]", "not-supported", 1, "indexing is not supported yet", ""),
+    ];
+
+    #[test]
+    fn errors_speak_of_what_was_written() {
+        for (text, code, column, message, hint) in ERRORS {
+            let error = resolved(text, None).err().unwrap_or_else(|| panic!("{text:?} resolves"));
+            let found = error.render();
+            assert_eq!(error.code(), *code, "{text:?}: {found}");
+            assert_eq!(error.line_column(), Some((1, *column)), "{text:?}: {found}");
+            assert!(error.message().contains(message), "{text:?}: {found}");
+            assert!(error.hint().unwrap_or_default().contains(hint), "{text:?}: {found}");
+        }
+    }
+
+    #[test]
+    fn declared_names_are_the_only_ones() {
+        let declared = ["price", "qty", "e", "cafe\u{301}"];
+        assert_eq!(
+            parameters(&resolved("price * qty + e + pi + caf\u{e9}", Some(&declared)).unwrap()),
+            ["price", "qty", "e", "caf\u{e9}"]
+        );
+        for (text, column, hint) in [
+            ("prise * qty", 1, "did you mean `price`?"),
+            ("qty + QTY", 7, "did you mean `qty`?"),
+            ("total = qty; totl", 14, "did you mean `total`?"),
+            ("a = later; later = a", 5, "`later` is assigned only later"),
+            ("sqrt + 1", 1, "`sqrt` is a function: sqrt(x)"),
+            ("zzz", 1, ""),
+        ] {
+            let error = resolved(text, Some(&declared)).err().unwrap_or_else(|| panic!("{text:?} resolves"));
+            assert_eq!((error.kind(), error.code()), (ErrorKind::Name, "unknown-variable"), "{text}");
+            assert_eq!(error.line_column(), Some((1, column)), "{text}");
+            assert!(error.hint().unwrap_or_default().contains(hint), "{}", error.render());
+        }
+        let error = resolved("price(2)", Some(&declared)).unwrap_err();
+        assert_eq!(error.message(), "`price` is a variable, not a function");
+    }
+
+    #[test]
+    fn values_that_are_lost_are_warned_of() {
+        for (text, expected) in [
+            ("a = 1; b = 2", vec![1]),
+            ("a = 1; a = 2; a", vec![1]),
+            ("a = x; b = a", vec![]),
+            ("a, b = x, y; a", vec![4]),
+            ("a = x; a += 1", vec![]),
+        ] {
+            let columns: Vec<usize> =
+                program(text).warnings.iter().filter_map(|warning| Some(warning.line_column()?.1)).collect();
+            assert_eq!(columns, expected, "{text}");
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Text to syntax tree. The only file that names pest.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use pest::error::{Error as PestError, ErrorVariant, InputLocation};
@@ -584,11 +584,12 @@ impl TreeBuilder {
         };
         let values = std::mem::take(&mut self.frame().values);
         let mut targets: Vec<Name> = Vec::new();
+        let mut distinct = HashSet::new();
         for target in self.flatten(values)? {
             let Expr { kind: ExprKind::Name(name), .. } = self.ast.expr(target) else {
                 return Err(self.bad_target(self.ast.expr(target).span));
             };
-            if targets.iter().any(|earlier| earlier.text == name.text) {
+            if !distinct.insert(Arc::clone(&name.text)) {
                 let message = format!("`{}` is assigned twice in one statement", name.text);
                 return Err(self.error("duplicate-target", message, name.span));
             }

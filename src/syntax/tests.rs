@@ -407,3 +407,35 @@ fn likely_mistakes_are_warned_of() {
     }
     assert_eq!(tree("a < b & c < d").warnings[0].hint(), Some("write `and`, or put each comparison in parentheses"));
 }
+
+const WORDS: &[&str] = &[
+    "a", "b", "é", "`q r`", "1", "2.5", ".5", "1.", "0x1f", "1u8", "300u8", "1e", "010", "True", "None", "'s'", "\"",
+    "'", "`", "(", ")", "[", "]", "{", "}", ",", ",", "f(", "k=", "=", "+=", "**=", ";", "\n", "\r\n", "\r", "\t",
+    "# c\n", "#", "+", "-", "*", "/", "//", "%", "**", "&", "|", "^", "~", "<<", ">>", "<", "<=", "==", "!=", "<>",
+    "!", "&&", "||", "not", "and", "or", "if", "else", "in", "is", "lambda", "while", "fn", "kernel", ".", "..", "@",
+    "?", ":", "\\", "×", "“", "²", "\u{a0}", "\u{301}", "\0", "😀",
+];
+
+proptest::proptest! {
+    /// Whatever is written, there is a tree or an error whose place can be shown; a tree prints and parses back.
+    #[test]
+    fn any_text_has_an_answer(picks in proptest::collection::vec(0..WORDS.len() * 2, 0..24)) {
+        // A space after a word, or none.
+        let word = |pick: usize| format!("{}{}", WORDS[pick / 2], [" ", ""][pick % 2]);
+        let text: String = picks.into_iter().map(word).collect();
+        match parse(&text, Limits::default()) {
+            Ok(ast) => {
+                check_order(&ast);
+                check_round_trip(&ast);
+            }
+            Err(error) => assert!(!error.render().is_empty() && error.span().is_none_or(|span| span.start <= span.end && span.end <= text.len())),
+        }
+    }
+
+    #[test]
+    fn any_characters_have_an_answer(text in ".{0,24}") {
+        if let Err(error) = parse(&text, Limits::default()) {
+            assert!(!error.render().is_empty());
+        }
+    }
+}
