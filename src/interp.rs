@@ -56,7 +56,7 @@ impl Interp {
                     ir::apply(*op, operand, &bits[..operands.len()])
                 }
                 Node::Cast(x) => ir::cast(of(x), self.graph.dtype(*x), dtype),
-                Node::Bitcast(x) => of(x),
+                Node::Bitcast(x) => ir::bitcast(of(x), dtype),
                 Node::Lookup(table, index) => {
                     let elements = &self.graph.tables[*table as usize].elements;
                     elements[(of(index) as i64).clamp(0, elements.len() as i64 - 1) as usize]

@@ -34,6 +34,11 @@ pub(crate) fn cast(bits: u64, from: DType, to: DType) -> u64 {
     }
 }
 
+/// The bits read as another dtype of the size: any but 0 is true.
+pub(crate) fn bitcast(bits: u64, to: DType) -> u64 {
+    if to == DType::Bool { u64::from(bits != 0) } else { bits }
+}
+
 /// The value of an integer or bool from its bits.
 pub(crate) fn to_int(bits: u64, dtype: DType) -> i128 {
     let width = dtype.bits();

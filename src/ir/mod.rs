@@ -11,5 +11,5 @@ mod verify;
 
 pub(crate) use build::{Builder, Rewrite, rewrite, rewrite_regions};
 pub(crate) use graph::{Block, BlockId, Graph, Node, Operands, Output, Param, Rank, Table, Value};
-pub(crate) use meaning::{apply, cast, to_int};
+pub(crate) use meaning::{apply, bitcast, cast, to_int};
 pub(crate) use op::{Op, Rule};

@@ -36,7 +36,7 @@ fn fold(graph: &Graph, node: &Node, dtype: DType) -> Option<Folded> {
             ir::apply(*op, operand, &bits[..operands.len()])
         }
         Node::Cast(x) => ir::cast(graph.constant(*x)?, graph.dtype(*x), dtype),
-        Node::Bitcast(x) => graph.constant(*x)?,
+        Node::Bitcast(x) => ir::bitcast(graph.constant(*x)?, dtype),
         Node::Lookup(table, index) => {
             let elements = &graph.tables[*table as usize].elements;
             elements[(graph.constant(*index)? as i64).clamp(0, elements.len() as i64 - 1) as usize]

@@ -1,7 +1,10 @@
 //! Passes on graphs written as text, and the pipeline against the interpreter.
 
 use super::*;
+use crate::dtype::{DType, Element as _};
+use crate::interp::{Element, Interp};
 use crate::ir::parse::parse;
+use crate::ir::{Builder, Op, Output, Param, Rank, Rule, Value};
 
 fn pass(name: &str, text: &str) -> String {
     let (_, pass) = PIPELINE.iter().find(|(known, _)| *known == name).expect("a pass of that name");
@@ -78,4 +81,324 @@ fn equal_regions_are_one() {
     assert_eq!(shared.matches("when").count(), 1, "{shared}");
     assert_eq!(shared.matches("repeat").count(), 1, "{shared}");
     assert_eq!(shared.matches("part").count(), 3, "the second results are dropped but for the carried one: {shared}");
+}
+
+/// A program before the pipeline and after it, to be run side by side.
+struct Twin {
+    what: String,
+    params: Vec<DType>,
+    result: DType,
+    runs: [(Interp, Vec<u64>); 2],
+}
+
+impl Twin {
+    /// `build` makes the result from the parameters.
+    fn new(what: String, params: &[DType], build: impl FnOnce(&mut Builder, &[Value]) -> Value) -> Twin {
+        let names = params.iter().map(|dtype| Param { name: "x".into(), dtype: *dtype, rank: Rank::Array });
+        let mut b = Builder::new(names.collect());
+        let operands: Vec<Value> = (0..params.len()).map(|k| b.param(k)).collect();
+        let value = build(&mut b, &operands);
+        let result = b.dtype(value);
+        let graph = b.finish(vec![Output { name: "y".into(), value }]);
+        graph.verify();
+        let before = Interp::new(&graph);
+        let after = Interp::new(&run(graph, &Target::VECTOR_128));
+        let runs = [before, after].map(|interp| {
+            let scratch = interp.scratch();
+            (interp, scratch)
+        });
+        Twin { what, params: params.to_vec(), result, runs }
+    }
+
+    fn op(op: Op, params: &[DType]) -> Twin {
+        Twin::new(format!("{} of {params:?}", op.name()), params, |b, operands| b.apply(op, operands))
+    }
+
+    fn check(&mut self, params: &[u64]) {
+        let results = self.runs.each_mut().map(|(interp, scratch)| {
+            let mut result = [0];
+            interp.element(&Element { params, index: &[], sizes: &[] }, scratch, &mut result);
+            result[0]
+        });
+        let [expected, found] = results;
+        let shown = |bits, dtype| crate::ir::print::constant(bits, dtype);
+        if expected != found && !(is_nan(expected, self.result) && is_nan(found, self.result)) {
+            let params: Vec<String> = params.iter().zip(&self.params).map(|(x, dtype)| shown(*x, *dtype)).collect();
+            let (expected, found) = (shown(expected, self.result), shown(found, self.result));
+            panic!("{} at {params:?}: {expected} expected, {found} found", self.what);
+        }
+    }
+
+    /// On every combination of edge values of the first two operands, and on `count` at random.
+    fn check_all(&mut self, random: &mut Random, count: usize) {
+        let edges: Vec<Vec<u64>> = self.params.iter().map(|dtype| edges(*dtype)).collect();
+        for (j, x) in edges[0].iter().enumerate() {
+            for (k, y) in edges.get(1).map_or(&[0][..], Vec::as_slice).iter().enumerate() {
+                let z = edges.get(2).map_or(0, |edges| edges[(j + k) % edges.len()]);
+                self.check(&[*x, *y, z][..self.params.len()]);
+            }
+        }
+        for _ in 0..count {
+            let params: Vec<u64> = self.params.iter().map(|dtype| random.bits(*dtype)).collect();
+            self.check(&params);
+        }
+    }
+}
+
+fn is_nan(bits: u64, dtype: DType) -> bool {
+    match dtype {
+        DType::F32 => f32::from_bits64(bits).is_nan(),
+        DType::F64 => f64::from_bits64(bits).is_nan(),
+        _ => false,
+    }
+}
+
+fn mask(dtype: DType) -> u64 {
+    if dtype == DType::Bool { 1 } else { u64::MAX >> (64 - dtype.bits()) }
+}
+
+fn edges(dtype: DType) -> Vec<u64> {
+    let floats = [
+        0.0,
+        0.3,
+        0.5,
+        0.499_999_999_999_999_94,
+        0.499_999_97,
+        1.0,
+        1.5,
+        2.0,
+        2.5,
+        3.0,
+        7.0,
+        127.5,
+        128.0,
+        255.5,
+        256.0,
+        32767.5,
+        65535.9,
+        65536.0,
+        8_388_609.0,
+        2_147_483_647.5,
+        2_147_483_648.0,
+        4_294_967_295.9,
+        4_294_967_296.0,
+        4_503_599_627_370_497.5,
+        9_007_199_254_740_993.0,
+        9_223_372_036_854_774_784.0,
+        9_223_372_036_854_775_808.0,
+        18_446_744_073_709_549_568.0,
+        18_446_744_073_709_551_616.0,
+        1e30,
+        3e38,
+        f64::MAX,
+        f64::INFINITY,
+        f64::NAN,
+        f64::MIN_POSITIVE,
+        5e-324,
+        1e-310,
+        1e-45,
+        1e-38,
+        1e-40,
+    ];
+    match dtype {
+        DType::F32 => floats.iter().flat_map(|x| [*x as f32, -*x as f32]).map(|x| x.to_bits64()).collect(),
+        DType::F64 => floats.iter().flat_map(|x| [*x, -*x]).map(|x| x.to_bits64()).collect(),
+        _ => {
+            let near =
+                [0, 1, 2, 3, 7, 8, 10, 31, 32, 63, 64, 100, 127, 128, 255, 641, 0x7fff, 0x8000, 0xffff, 0x1_0000];
+            let wide =
+                [0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 0x1_0000_0000, (1 << 53) + 1, 1 << 62, u64::MAX >> 1, 1 << 63];
+            let mut all: Vec<u64> = near.iter().chain(&wide).flat_map(|x| [*x, x.wrapping_neg()]).collect();
+            all.iter_mut().for_each(|x| *x &= mask(dtype));
+            all.sort_unstable();
+            all.dedup();
+            all
+        }
+    }
+}
+
+/// Marsaglia's xorshift; each kind of number turns up often.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn bits(&mut self, dtype: DType) -> u64 {
+        let (kind, x) = (self.next() % 8, self.next());
+        let small = (x as i64) >> (32 + self.next() % 32);
+        let bits = match (kind, dtype) {
+            (0, _) => edges(dtype)[x as usize % edges(dtype).len()],
+            (1, DType::F32) => (small as f32).to_bits64(),
+            (1, DType::F64) => (small as f64).to_bits64(),
+            (2, DType::F32) => (small as f32 / 8.0).to_bits64(),
+            (2, DType::F64) => (small as f64 / 1024.0).to_bits64(),
+            (3, DType::F32) => ((x as i64) as f32).to_bits64(),
+            (3, DType::F64) => ((x as i64) as f64).to_bits64(),
+            (4, DType::F32 | DType::F64) => x >> (self.next() % 32),
+            (1..4, _) => small as u64,
+            _ => x,
+        };
+        bits & mask(dtype)
+    }
+}
+
+/// More of them were run once; these are what a debug build has time for.
+const COUNT: usize = 1_000;
+
+#[test]
+fn every_op_keeps_its_meaning_for_every_dtype() {
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    for &op in Op::ALL {
+        for dtype in DType::ALL {
+            if !op.takes(dtype) || op.is_math(dtype) {
+                continue;
+            }
+            let mut params = vec![dtype; op.arity()];
+            if op.rule() == Rule::Choose {
+                params[0] = DType::Bool;
+            }
+            Twin::op(op, &params).check_all(&mut random, COUNT);
+        }
+    }
+}
+
+#[test]
+fn every_op_keeps_its_meaning_beside_a_constant() {
+    let mut random = Random(7);
+    for &op in Op::ALL.iter().filter(|op| op.arity() == 2) {
+        for dtype in DType::ALL {
+            if !op.takes(dtype) || op.is_math(dtype) {
+                continue;
+            }
+            for constant in edges(dtype) {
+                let what = format!(
+                    "{} of {dtype} and the constant {}",
+                    op.name(),
+                    crate::ir::print::constant(constant, dtype)
+                );
+                let mut right = Twin::new(what.clone(), &[dtype], |b, x| {
+                    let y = b.constant(dtype, constant);
+                    b.apply(op, &[x[0], y])
+                });
+                right.check_all(&mut random, COUNT / 50);
+                let mut left = Twin::new(what + ", that first", &[dtype], |b, x| {
+                    let y = b.constant(dtype, constant);
+                    b.apply(op, &[y, x[0]])
+                });
+                left.check_all(&mut random, COUNT / 50);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_cast_keeps_its_meaning() {
+    let mut random = Random(11);
+    for from in DType::ALL {
+        for to in DType::ALL.into_iter().filter(|to| *to != from) {
+            let cast = |b: &mut Builder, x: &[Value]| b.cast(x[0], to);
+            Twin::new(format!("cast {from} to {to}"), &[from], cast).check_all(&mut random, 4 * COUNT);
+            let back = |b: &mut Builder, x: &[Value]| {
+                let middle = b.cast(x[0], to);
+                b.cast(middle, from)
+            };
+            Twin::new(format!("cast {from} to {to} and back"), &[from], back).check_all(&mut random, COUNT);
+            if from.size() == to.size() {
+                let bitcast = |b: &mut Builder, x: &[Value]| b.bitcast(x[0], to);
+                Twin::new(format!("bitcast {from} to {to}"), &[from], bitcast).check_all(&mut random, COUNT);
+            }
+        }
+    }
+}
+
+#[test]
+fn every_chain_of_integer_casts_keeps_its_meaning() {
+    let mut random = Random(13);
+    for from in DType::ALL {
+        for middle in DType::ALL {
+            for to in DType::ALL {
+                let chain = |b: &mut Builder, x: &[Value]| {
+                    let middle = b.cast(x[0], middle);
+                    b.cast(middle, to)
+                };
+                Twin::new(format!("cast {from} to {middle} to {to}"), &[from], chain)
+                    .check_all(&mut random, COUNT / 20);
+            }
+        }
+    }
+}
+
+#[test]
+fn integers_divide_by_every_constant() {
+    let mut random = Random(17);
+    for dtype in DType::ALL.into_iter().filter(|dtype| dtype.is_int()) {
+        let divisors: Vec<u64> = match dtype.size() {
+            1 => (0..256).collect(),
+            _ => (0..400).map(|k| if k < 100 { k } else { random.bits(dtype) }).collect(),
+        };
+        for divisor in divisors {
+            for op in [Op::FloorDivide, Op::Remainder, Op::Fmod] {
+                let what = format!("{} of {dtype} by {}", op.name(), crate::ir::print::constant(divisor, dtype));
+                let mut twin = Twin::new(what, &[dtype], |b, x| {
+                    let divisor = b.constant(dtype, divisor);
+                    b.apply(op, &[x[0], divisor])
+                });
+                if dtype.size() == 1 {
+                    (0..256).for_each(|x| twin.check(&[x]));
+                    continue;
+                }
+                twin.check_all(&mut random, COUNT / 20);
+                // Multiples and their neighbours are where a reciprocal fails.
+                for _ in 0..COUNT / 20 {
+                    let multiple = divisor.wrapping_mul(random.bits(dtype));
+                    (0..3).for_each(|k| twin.check(&[multiple.wrapping_add(k).wrapping_sub(1) & mask(dtype)]));
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn quotients_near_integers_are_right() {
+    let mut random = Random(19);
+    for dtype in DType::ALL.into_iter().filter(|dtype| *dtype != DType::Bool) {
+        for op in [Op::FloorDivide, Op::Remainder, Op::Fmod] {
+            let mut twin = Twin::op(op, &[dtype, dtype]);
+            for _ in 0..COUNT {
+                let (x, y) = (random.bits(dtype), random.bits(dtype));
+                let product = crate::ir::apply(Op::Mul, dtype, &[x, y]);
+                for near in [product.wrapping_sub(1), product, product.wrapping_add(1)] {
+                    twin.check(&[near & mask(dtype), y]);
+                    twin.check(&[near & mask(dtype), x]);
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn float_remainders_are_right_at_every_distance() {
+    let mut random = Random(23);
+    for (dtype, exponents, digits) in [(DType::F32, 255, 23), (DType::F64, 2047, 52)] {
+        for op in [Op::FloorDivide, Op::Remainder, Op::Fmod] {
+            let mut twin = Twin::op(op, &[dtype, dtype]);
+            for _ in 0..COUNT {
+                let (sign, low) =
+                    (random.next() & mask(dtype) & !(mask(dtype) >> 1), random.next() & ((1 << digits) - 1));
+                let exponent = random.next() % (exponents + 1);
+                let near = (exponent + random.next() % 120).saturating_sub(60).min(exponents);
+                let far = random.next() % (exponents + 1);
+                let y = sign | near << digits | random.next() & ((1 << digits) - 1);
+                twin.check(&[exponent << digits | low, y]);
+                twin.check(&[(exponent << digits | low) ^ sign, y]);
+                twin.check(&[far << digits | low, y]);
+                twin.check(&[far << digits | low, low >> (random.next() % 52)]);
+            }
+        }
+    }
 }
