@@ -219,32 +219,6 @@ impl Ast {
 }
 
 impl ExprKind {
-    /// Calls `visit` with each operand, in the order of evaluation.
-    pub(crate) fn operands(&self, mut visit: impl FnMut(ExprId)) {
-        match self {
-            ExprKind::Number(_) | ExprKind::Bool(_) | ExprKind::None | ExprKind::Text(_) | ExprKind::Name(_) => {}
-            ExprKind::Unary { operand, .. } | ExprKind::Not { operand } => visit(*operand),
-            ExprKind::Binary { left, right, .. } | ExprKind::And { left, right } | ExprKind::Or { left, right } => {
-                visit(*left);
-                visit(*right);
-            }
-            ExprKind::Compare { first, rest } => {
-                visit(*first);
-                rest.iter().for_each(|(_, operand)| visit(*operand));
-            }
-            ExprKind::Conditional { condition, then, otherwise } => {
-                visit(*then);
-                visit(*condition);
-                visit(*otherwise);
-            }
-            ExprKind::Call { args, .. } => args.iter().for_each(|arg| visit(arg.value)),
-            ExprKind::Index { operand, indices } => {
-                visit(*operand);
-                indices.iter().for_each(|index| visit(*index));
-            }
-        }
-    }
-
     pub(super) fn precedence(&self) -> Precedence {
         match self {
             ExprKind::Conditional { .. } => Precedence::Conditional,
