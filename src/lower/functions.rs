@@ -58,10 +58,7 @@ impl Lowerer<'_> {
             Function::Trunc => self.rounded(Op::Trunc, v(0)),
             Function::Round => self.round(v(0), integer(option)),
             Function::Roundaway => self.rounded(Op::RoundAway, v(0)),
-            Function::Frac => {
-                let floor = Operand { term: self.rounded(Op::Floor, v(0))?, span: v(0).span };
-                self.binary(BinaryOperator::Subtract, v(0), floor, span)
-            }
+            Function::Frac => self.frac(v(0), span),
             Function::Isnan => self.isnan(v(0)),
             Function::Isinf => self.isinf(v(0)),
             Function::Isfinite => self.isfinite(v(0)),
@@ -171,6 +168,9 @@ impl Lowerer<'_> {
     /// `a + t*(b - a)`, in the dtype that all three join to.
     fn lerp(&mut self, mut operands: [Operand; 3], span: Span) -> Result<Term> {
         let join = self.join(&operands);
+        if join.dtype == DType::Bool {
+            return Err(self.no_bools("lerp", operands[0]));
+        }
         if !join.weak {
             let values = self.convert_all(operands, join.dtype)?;
             operands.iter_mut().zip(values).for_each(|(operand, value)| operand.term = Term::Strong(value));
@@ -227,6 +227,14 @@ impl Lowerer<'_> {
     fn rounded(&mut self, op: Op, x: Operand) -> Result<Term> {
         let join = self.join(&[x]);
         if join.dtype.is_float() { self.apply(op, [x], join) } else { Ok(x.term) }
+    }
+
+    fn frac(&mut self, x: Operand, span: Span) -> Result<Term> {
+        if self.dtype(x) == Some(DType::Bool) {
+            return Err(self.no_bools("frac", x));
+        }
+        let floor = Operand { term: self.rounded(Op::Floor, x)?, span: x.span };
+        self.binary(BinaryOperator::Subtract, x, floor, span)
     }
 
     /// NumPy's way: scaled by the power of ten, rounded and scaled back, in the dtype; whole numbers in f64.

@@ -21,7 +21,12 @@ impl Lowerer<'_> {
             (UnaryOperator::Negative, Term::Constant(x)) => {
                 weak::negative(x).map(Term::Constant).map_err(|overflow| self.overflow(overflow, span))
             }
-            (UnaryOperator::Negative, Term::Weak(value)) => Ok(Term::Weak(self.b.neg(value))),
+            (UnaryOperator::Negative, Term::Weak(_)) => {
+                let zero = Operand { term: Term::Constant(Weak::Int(0)), span };
+                let term = self.apply(Op::Neg, [x], self.join(&[x]))?;
+                self.keep_hull(BinaryOperator::Subtract, term, zero, x);
+                Ok(term)
+            }
             (UnaryOperator::Negative, Term::Strong(value)) => Ok(Term::Strong(self.b.neg(value))),
             (UnaryOperator::Positive, term) => Ok(term),
             (UnaryOperator::Invert, Term::Constant(Weak::Int(x))) => Ok(Term::Constant(Weak::Int(!x))),
@@ -47,6 +52,12 @@ impl Lowerer<'_> {
                 return Ok(Term::Constant(folded));
             }
         }
+        let term = self.typed_binary(operator, left, right)?;
+        self.keep_hull(operator, term, left, right);
+        Ok(term)
+    }
+
+    fn typed_binary(&mut self, operator: BinaryOperator, left: Operand, right: Operand) -> Result<Term> {
         let join = self.join(&[left, right]);
         let is_bool = join.dtype == DType::Bool;
         match operator {
@@ -80,7 +91,7 @@ impl Lowerer<'_> {
     fn power(&mut self, base: Operand, exponent: Operand, join: Join) -> Result<Term> {
         let literal = match exponent.term {
             Term::Constant(Weak::Int(exponent)) => Some(exponent),
-            Term::Constant(Weak::Float(exponent)) if exponent == 2.0 => Some(2),
+            Term::Constant(Weak::Float(2.0)) => Some(2),
             Term::Constant(Weak::Float(_)) | Term::Weak(_) | Term::Strong(_) => None,
         };
         let Some(literal) = literal else { return self.apply(Op::Power, [base, exponent], join.bool_as_i8()) };
@@ -207,6 +218,19 @@ impl Lowerer<'_> {
             self.hulls.insert(value, (a.0.min(b.0), a.1.max(b.1)));
         }
         Ok(join.term(value))
+    }
+
+    /// A sum, difference or product of weak integers is greatest and least where they are.
+    fn keep_hull(&mut self, operator: BinaryOperator, term: Term, left: Operand, right: Operand) {
+        use BinaryOperator::{Add, Multiply, Subtract};
+        let (Term::Weak(value), Add | Subtract | Multiply) = (term, operator) else { return };
+        let (Some(a), Some(b)) = (self.hull(left), self.hull(right)) else { return };
+        let mut hull: Option<(i128, i128)> = None;
+        for (a, b) in [(a.0, b.0), (a.0, b.1), (a.1, b.0), (a.1, b.1)] {
+            let Ok(Some(Weak::Int(x))) = weak::binary(operator, Weak::Int(a), Weak::Int(b)) else { return };
+            hull = Some(hull.map_or((x, x), |(low, high)| (low.min(x), high.max(x))));
+        }
+        self.hulls.extend(hull.map(|hull| (value, hull)));
     }
 
     fn hull(&self, x: Operand) -> Option<(i128, i128)> {

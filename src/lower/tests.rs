@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::functions::{Function, Kind};
 use crate::interp::{self, Interp};
 use crate::resolve::resolve;
 use crate::syntax::{Limits, parse};
@@ -245,6 +246,9 @@ x * -1 | u16 | literal-range | -1 | `-1` does not fit u16, which holds 0 to 6553
 x + 2**63 | i64 | literal-range | 2**63 | `9223372036854775808` does not fit i64, which holds -9223372036854775808 to 9223372036854775807 | convert the other side: `f64(x)`
 where(x, y, 300) | bool u8 | literal-range | 300 | `300` does not fit u8, which holds 0 to 255 | convert the other side: `u16(y)`
 x + where(c, 300, 1) | u8 bool | literal-range | where(c, 300, 1) | `300` does not fit u8, which holds 0 to 255 |
+x + (1 if c else 2) * 200 | u8 bool | literal-range | (1 if c else 2) * 200 | `400` does not fit u8, which holds 0 to 255 |
+x - -(1 if c else 2) | u8 bool | literal-range | -(1 if c else 2) | `-2` does not fit u8, which holds 0 to 255 |
+frac(b) | bool | bool-arithmetic | b | `frac` takes numbers, found bool | `i64(b)` makes 0 and 1 of it
 a = 200 + 100; x + a | u8 | literal-range | a | `300` does not fit u8, which holds 0 to 255 | convert the other side: `u16(x)`
 u8(300) | | literal-range | 300 | `300` does not fit u8, which holds 0 to 255 | `u8(i64(300))` wraps
 2**64 | | literal-range | 2**64 | `18446744073709551616` fits neither i64 nor u64 | write it as a float: `f64(2**64)`
@@ -343,6 +347,60 @@ output `1` = v4
     for (source, params, expected) in cases {
         assert_eq!(lowered(source, &params).expect("a program").graph.to_string(), expected, "{source}");
     }
+}
+
+/// Random programs of every function and operator: each is a graph that the interpreter runs, or an error with a place.
+#[test]
+fn any_program_is_a_graph_or_an_error() {
+    let types: Vec<ParamType> = DType::ALL
+        .iter()
+        .flat_map(|dtype| [array(*dtype), ParamType::Scalar(*dtype)])
+        .chain([WEAK, ParamType::WeakUint, ParamType::WeakFloat])
+        .collect();
+    let mut state = 1_u64;
+    let mut below = |n: usize| {
+        state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+        (state >> 33) as usize % n
+    };
+    let atoms = ["x", "y", "x", "y", "2", "0", "-3", "300", "2.5", "True", "1u8", "2f32", "nan", "9223372036854775808"];
+    let operators = "+ - * / // % ** & | ^ << >> < <= == != > >= and or".split(' ').collect::<Vec<_>>();
+    let (mut graphs, mut errors) = (0, 0);
+    for _ in 0..4000 {
+        let mut exprs: Vec<String> = atoms.iter().map(|atom| (*atom).to_owned()).collect();
+        for _ in 0..4 {
+            let [a, b, c] = [0; 3].map(|_| exprs[below(exprs.len())].clone());
+            let function = Function::ALL[below(Function::ALL.len())];
+            let given =
+                function.row().parameters.iter().zip([&a, &b, &c]).map(|(parameter, value)| match parameter.kind {
+                    Kind::Value => value.clone(),
+                    Kind::DType => DType::ALL[value.len() % DType::ALL.len()].to_string(),
+                    Kind::Integer => (value.len() % 3).to_string(),
+                });
+            exprs.push(match below(4) {
+                0 => format!("({a} if {b} else {c})"),
+                1 => format!("({}{a} {} {b})", ["", "-", "~", "not "][below(4)], operators[below(operators.len())]),
+                _ => format!("{}({})", function.name(), given.collect::<Vec<_>>().join(", ")),
+            });
+        }
+        let source = exprs.pop().expect("an expression");
+        let program = resolve(parse(&source, Limits::default()).expect("a program"), None).expect("names");
+        let params: Vec<ParamType> = program.parameters.iter().map(|_| types[below(types.len())]).collect();
+        match lowered(&source, &params) {
+            Err(error) => {
+                assert!(error.span().is_some(), "{source} of {params:?}: {error}");
+                errors += 1;
+            }
+            Ok(lowered) => {
+                let elements: Vec<u64> = params.iter().map(|_| below(2) as u64).collect();
+                let (index, sizes) = ([0; 3], [1; 8]);
+                let interp = Interp::new(&lowered.graph);
+                let element = interp::Element { params: &elements, index: &index, sizes: &sizes };
+                interp.element(&element, &mut interp.scratch(), &mut [0]);
+                graphs += 1;
+            }
+        }
+    }
+    assert!(graphs > 1000 && errors > 500, "{graphs} graphs, {errors} errors");
 }
 
 /// Parts numbered from 0, up to some bytes of text; how many there are.
