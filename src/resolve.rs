@@ -422,16 +422,15 @@ impl Resolver<'_> {
     fn integer(&mut self, value: ExprId, function: Function, parameter: &str) -> Result<i64> {
         let mut id = value;
         let mut negative = false;
-        let number = loop {
-            match &self.ast.expr(id).kind {
-                ExprKind::Unary { operator: UnaryOperator::Negative, operand } => {
-                    negative = !negative;
-                    id = *operand;
-                }
-                ExprKind::Unary { operator: UnaryOperator::Positive, operand } => id = *operand,
-                ExprKind::Number(Number { value: NumberValue::Int(number), .. }) => break i64::try_from(*number).ok(),
-                _ => break None,
-            }
+        while let ExprKind::Unary { operator: sign @ (UnaryOperator::Negative | UnaryOperator::Positive), operand } =
+            &self.ast.expr(id).kind
+        {
+            negative ^= *sign == UnaryOperator::Negative;
+            id = *operand;
+        }
+        let number = match &self.ast.expr(id).kind {
+            ExprKind::Number(Number { value: NumberValue::Int(number), .. }) => i64::try_from(*number).ok(),
+            _ => None,
         };
         let Some(number) = number else {
             let message = format!("`{parameter}` of `{}` must be an integer written out", function.name());

@@ -59,14 +59,14 @@ fn decimal_number(text: &str) -> Result<Number> {
     if is_int && digits.len() > 1 && digits.starts_with('0') && digits.contains(|c| matches!(c, '1'..='9')) {
         let plain = digits.trim_start_matches(['0', '_']);
         return Err(Error::new(ErrorKind::Syntax, "leading-zero", format!("`{digits}` has a leading zero"))
-            .with_hint(format!("`{plain}` is decimal, `0o{plain}` octal")));
+            .with_hint(format!("write `{plain}`; octal numbers start with `0o`")));
     }
     let plain = digits.replace('_', "");
     let float = |dtype| {
-        let value = match dtype {
-            // Parsed as f32, for rounding to f64 first would round twice.
-            Some(DType::F32) => plain.parse::<f32>().map(f64::from),
-            _ => plain.parse::<f64>(),
+        // Parsed as f32, for rounding to f64 first would round twice.
+        let value = match dtype == Some(DType::F32) {
+            true => plain.parse::<f32>().map(f64::from),
+            false => plain.parse::<f64>(),
         };
         Number { value: NumberValue::Float(value.expect("digits, a dot and an exponent are a float")), dtype }
     };

@@ -314,14 +314,10 @@ impl TreeBuilder {
     /// The name that `operand` is, taken back from the tree: it stood last in it.
     fn take_name(&mut self, operand: &Operand) -> Option<Name> {
         let Values::One(id) = operand.values else { return None };
-        let is_last = id.index() + 1 == self.ast.exprs.len();
-        match self.ast.expr(id).kind.clone() {
-            ExprKind::Name(name) if is_last => {
-                self.ast.exprs.pop();
-                Some(name)
-            }
-            _ => None,
-        }
+        let ExprKind::Name(name) = &self.ast.expr(id).kind else { return None };
+        let name = name.clone();
+        self.ast.exprs.truncate(id.index());
+        Some(name)
     }
 
     // -- operators --
@@ -468,12 +464,8 @@ impl TreeBuilder {
     fn warn_of_bitwise(&mut self, operand: &Operand, chain: Span) {
         let Values::One(id) = operand.values else { return };
         let ExprKind::Binary { operator, .. } = &self.ast.expr(id).kind else { return };
-        let word = match operator {
-            BinaryOperator::And => "and",
-            BinaryOperator::Or => "or",
-            _ => return,
-        };
-        if operand.parenthesised {
+        let word = if *operator == BinaryOperator::And { "and" } else { "or" };
+        if operand.parenthesised || !matches!(operator, BinaryOperator::And | BinaryOperator::Or) {
             return;
         }
         let symbol = operator.symbol();
@@ -605,13 +597,10 @@ impl TreeBuilder {
     fn compound(&mut self, operator: BinaryOperator) -> Result<()> {
         let mut values = std::mem::take(&mut self.frame().values);
         let operand = values.remove(0);
-        let target = match (&operand.values, values.first()) {
-            (Values::One(id), None) => match &self.ast.expr(*id).kind {
-                ExprKind::Name(name) => name.clone(),
-                _ => return Err(self.bad_target(operand.span)),
-            },
-            (_, last) => return Err(self.bad_target(operand.span.to(last.map_or(operand.span, |last| last.span)))),
-        };
+        let span = values.last().map_or(operand.span, |last| operand.span.to(last.span));
+        let (Values::One(id), true) = (&operand.values, values.is_empty()) else { return Err(self.bad_target(span)) };
+        let ExprKind::Name(target) = &self.ast.expr(*id).kind else { return Err(self.bad_target(span)) };
+        let target = target.clone();
         self.set_assignment(Assignment::Compound { target, operand, operator });
         Ok(())
     }
