@@ -18,9 +18,11 @@ mod strip;
 mod codegen;
 mod exec;
 mod args;
+mod engine;
 
 pub use crate::args::{Args, Backend, Outputs, Param, Schema, Stats};
 pub use crate::dtype::{DType, Element};
+pub use crate::engine::{Bound, Builder, Engine, Kernel};
 pub use crate::error::{Error, ErrorKind};
 pub use crate::exec::Cancel;
 pub use crate::source::Span;

@@ -9,5 +9,5 @@ pub(crate) mod stop;
 pub(crate) mod stream;
 
 pub(crate) use program::{Layout, Machine, Program};
-pub(crate) use run::{Input, Job, Report, Resources, run};
+pub(crate) use run::{Input, Job, Report, Resources, run, scalar};
 pub use stop::Cancel;

@@ -48,7 +48,7 @@ impl Layout {
         }
     }
 
-    /// Of a graph for the interpreter: every parameter, in order.
+    /// Of a graph for the interpreter: every parameter that it reads, in order.
     pub(crate) fn of_graph(graph: &Graph) -> Layout {
         let mut layout = Layout {
             group: 1,
@@ -57,11 +57,18 @@ impl Layout {
             scalars: Vec::new(),
             cost: graph.len() as f64 * NANOSECONDS_A_VALUE,
         };
-        for (k, param) in graph.params.iter().enumerate() {
+        let nodes = || (0..graph.len()).map(|k| graph.node(Value::from_index(k)));
+        let mut is_read = vec![false; graph.params.len()];
+        for node in nodes() {
+            if let Node::Param(k) = node {
+                is_read[*k as usize] = true;
+            }
+        }
+        for (k, param) in graph.params.iter().enumerate().filter(|(k, _)| is_read[*k]) {
             let slots = if param.rank == Rank::Array { &mut layout.inputs } else { &mut layout.scalars };
             slots.push((Source::Param(k as u32), param.dtype));
         }
-        let axes = (0..graph.len()).filter_map(|k| match graph.node(Value::from_index(k)) {
+        let axes = nodes().filter_map(|node| match node {
             Node::Index(axis) => Some(*axis),
             _ => None,
         });

@@ -7,16 +7,18 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use smallvec::SmallVec;
 
+use super::float_env::FloatEnv;
 use super::plan::{Placed, Plan, Walk};
 use super::pool::{self, Pool};
-use super::program::{Machine, Program};
+use super::program::{Layout, Machine, Program};
 use super::stop::Stop;
 use super::stream;
 use crate::codegen::code::Call;
+use crate::dtype::DType;
 use crate::error::Result;
-use crate::interp;
+use crate::interp::{self, Interp};
 use crate::strip::Source;
-use crate::view::{View, ViewMut};
+use crate::view::{MAX_RANK, View, ViewMut};
 
 /// What a parameter of the program is in one run.
 pub(crate) enum Input<'a> {
@@ -86,7 +88,7 @@ pub(crate) fn run(program: &Program, job: Job<'_, '_>, resources: &Resources<'_>
     let outputs_of = &*job.outputs;
     let placed = |k: usize| match (layout.inputs[k].0, layout.inputs[k].1.size()) {
         (Source::Index(axis), _) => {
-            Placed { start: 0, shape: job.domain, strides: &AXIS_STEPS[usize::from(axis)][..], unit: 1 }
+            Placed { start: 0, shape: job.domain, strides: &AXIS_STEPS[usize::from(axis)], unit: 1 }
         }
         (Source::Param(param), size) => match &job.inputs[param as usize] {
             Input::Array(view) => Placed {
@@ -137,10 +139,10 @@ pub(crate) fn run(program: &Program, job: Job<'_, '_>, resources: &Resources<'_>
 }
 
 /// The steps along the axes of a domain of the position along one of them.
-static AXIS_STEPS: [[isize; crate::view::MAX_RANK]; crate::view::MAX_RANK] = {
-    let mut steps = [[0; crate::view::MAX_RANK]; crate::view::MAX_RANK];
+static AXIS_STEPS: [[isize; MAX_RANK]; MAX_RANK] = {
+    let mut steps = [[0; MAX_RANK]; MAX_RANK];
     let mut axis = 0;
-    while axis < crate::view::MAX_RANK {
+    while axis < MAX_RANK {
         steps[axis][axis] = 1;
         axis += 1;
     }
@@ -287,73 +289,13 @@ impl<'a> Runner<'a> {
                 unsafe { self.fill(slot, walk, at, count, computed, buffer) };
             }
         }
-        self.compute(&arrays, computed);
+        // SAFETY: arrays and buffers have `computed` elements from their addresses on.
+        unsafe { compute(self.program, &arrays, self.scalars, computed) };
         for (slot, walk) in self.slots.iter().zip(&self.plan.walks) {
             if slot.is_output && !(slot.direct && count == computed) {
                 let buffer = buffers.wrapping_add(slot.buffer);
                 // SAFETY: the code has written `computed` elements to the buffer.
                 unsafe { self.flush(slot, walk, at, count, buffer) };
-            }
-        }
-    }
-
-    fn compute(&self, arrays: &[*mut u8], computed: usize) {
-        match &self.program.engine {
-            Machine::Native(native) => {
-                let groups = (computed / self.program.layout.group) as u64;
-                let go = 0_u8;
-                let call =
-                    Call { groups, arrays: arrays.as_ptr(), scalars: self.scalars.as_ptr(), stop: &raw const go };
-                // SAFETY: each array has `computed` elements of its slot's dtype, each scalar its eight bytes.
-                unsafe { native.call(&call) };
-            }
-            Machine::Interpreter(interp) => self.interpret(interp, arrays, computed),
-        }
-    }
-
-    /// The interpreter in the place of code.
-    fn interpret(&self, interp: &interp::Interp, arrays: &[*mut u8], computed: usize) {
-        let layout = &self.program.layout;
-        let last_param = |slots: &[(Source, crate::dtype::DType)]| {
-            slots
-                .iter()
-                .filter_map(|(source, _)| if let Source::Param(k) = source { Some(*k as usize + 1) } else { None })
-                .max()
-        };
-        let count = last_param(&layout.inputs).max(last_param(&layout.scalars)).unwrap_or(0);
-        let (mut params, mut index, mut sizes) = (vec![0; count], Vec::new(), Vec::new());
-        for ((source, _), bits) in layout.scalars.iter().zip(self.scalars) {
-            match source {
-                Source::Param(k) => params[*k as usize] = *bits,
-                Source::Size(_) => sizes.push(*bits as i64),
-                Source::Index(_) => unreachable!("an index is an array"),
-            }
-        }
-        let mut scratch = interp.scratch();
-        let mut results = vec![0; layout.outputs.len()];
-        for k in 0..computed {
-            index.clear();
-            for ((source, dtype), array) in layout.inputs.iter().zip(arrays) {
-                // SAFETY: the array has `computed` elements.
-                let bits = unsafe { read(array.add(k * dtype.size()), dtype.size()) };
-                match source {
-                    // A bool in memory is a byte; any but 0 is true.
-                    Source::Param(param) if *dtype == crate::dtype::DType::Bool => {
-                        params[*param as usize] = u64::from(bits != 0)
-                    }
-                    Source::Param(param) => params[*param as usize] = bits,
-                    Source::Index(_) => index.push(bits as i64),
-                    Source::Size(_) => unreachable!("a size is a scalar"),
-                }
-            }
-            interp.element(
-                &interp::Element { params: &params, index: &index, sizes: &sizes },
-                &mut scratch,
-                &mut results,
-            );
-            for ((dtype, array), bits) in layout.outputs.iter().zip(&arrays[layout.inputs.len()..]).zip(&results) {
-                // SAFETY: as above.
-                unsafe { write(array.add(k * dtype.size()), dtype.size(), *bits) };
             }
         }
     }
@@ -455,6 +397,93 @@ impl<'a> Runner<'a> {
             // SAFETY: the plan's walk stays within the view, and `done + row <= count`.
             unsafe { scatter(from, start as usize as *mut u8, stride, slot.size, row) };
         });
+    }
+}
+
+/// Computes `computed` elements, which are whole groups.
+///
+/// # Safety
+/// The arrays are those of the layout, inputs first: each has `computed` elements of its dtype, which may be read, of an
+/// output written. The scalars are those of the layout.
+unsafe fn compute(program: &Program, arrays: &[*mut u8], scalars: &[u64], computed: usize) {
+    match &program.engine {
+        Machine::Native(native) => {
+            let groups = (computed / program.layout.group) as u64;
+            let go = 0_u8;
+            let call = Call { groups, arrays: arrays.as_ptr(), scalars: scalars.as_ptr(), stop: &raw const go };
+            // SAFETY: the caller's promise.
+            unsafe { native.call(&call) };
+        }
+        // SAFETY: the caller's promise.
+        Machine::Interpreter(interp) => unsafe { interpret(interp, &program.layout, arrays, scalars, computed) },
+    }
+}
+
+/// The interpreter in the place of code.
+///
+/// # Safety
+/// As [`compute`].
+unsafe fn interpret(interp: &Interp, layout: &Layout, arrays: &[*mut u8], scalars: &[u64], computed: usize) {
+    let last_param = |slots: &[(Source, DType)]| {
+        slots
+            .iter()
+            .filter_map(|(source, _)| if let Source::Param(k) = source { Some(*k as usize + 1) } else { None })
+            .max()
+    };
+    let count = last_param(&layout.inputs).max(last_param(&layout.scalars)).unwrap_or(0);
+    let (mut params, mut index, mut sizes) = (vec![0; count], Vec::new(), Vec::new());
+    for ((source, _), bits) in layout.scalars.iter().zip(scalars) {
+        match source {
+            Source::Param(k) => params[*k as usize] = *bits,
+            Source::Size(_) => sizes.push(*bits as i64),
+            Source::Index(_) => unreachable!("an index is an array"),
+        }
+    }
+    let mut scratch = interp.scratch();
+    let mut results = vec![0; layout.outputs.len()];
+    for k in 0..computed {
+        index.clear();
+        for ((source, dtype), array) in layout.inputs.iter().zip(arrays) {
+            // SAFETY: the array has `computed` elements.
+            let bits = unsafe { read(array.add(k * dtype.size()), dtype.size()) };
+            match source {
+                // A bool in memory is a byte; any but 0 is true.
+                Source::Param(param) if *dtype == DType::Bool => params[*param as usize] = u64::from(bits != 0),
+                Source::Param(param) => params[*param as usize] = bits,
+                Source::Index(_) => index.push(bits as i64),
+                Source::Size(_) => unreachable!("a size is a scalar"),
+            }
+        }
+        interp.element(&interp::Element { params: &params, index: &index, sizes: &sizes }, &mut scratch, &mut results);
+        for ((dtype, array), bits) in layout.outputs.iter().zip(&arrays[layout.inputs.len()..]).zip(&results) {
+            // SAFETY: as above.
+            unsafe { write(array.add(k * dtype.size()), dtype.size(), *bits) };
+        }
+    }
+}
+
+/// The one element of a program that reads no array and has one output; as bits, like the `params`, which are all scalars.
+pub(crate) fn scalar(program: &Program, params: &[u64]) -> u64 {
+    let layout = &program.layout;
+    let ([], [dtype]) = (&layout.inputs[..], &layout.outputs[..]) else { unreachable!("a scalar of scalars") };
+    let scalars: SmallVec<[u64; 8]> = layout
+        .scalars
+        .iter()
+        .map(|(source, _)| match source {
+            Source::Param(param) => params[*param as usize],
+            // Of scalars there is one element.
+            Source::Size(_) => 1,
+            Source::Index(_) => unreachable!("an index is an array"),
+        })
+        .collect();
+    assert!(layout.group * dtype.size() <= STACK_BYTES, "a group has room on the stack");
+    let mut stack = MaybeUninit::<Aligned>::uninit();
+    let lanes = stack.as_mut_ptr().cast::<u8>();
+    let _float_env = FloatEnv::enter();
+    // SAFETY: the stack has room for a group of the only array, and the code writes all of it.
+    unsafe {
+        compute(program, &[lanes], &scalars, layout.group);
+        read(lanes, dtype.size())
     }
 }
 

@@ -29,6 +29,11 @@ pub(crate) const PIPELINE: &[(&str, Pass)] = &[
     ("dead", dead::run),
 ];
 
+/// The graph without what no output needs.
+pub(crate) fn drop_dead(graph: Graph, target: &Target) -> Graph {
+    dead::run(graph, target)
+}
+
 /// The graph after the whole pipeline, which holds only what [`legalize`] lists. Constants are folded in the float
 /// environment of the calling thread, which has to be the default one.
 ///

@@ -1,0 +1,201 @@
+//! Choices and bounds to an engine.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Compiler, Engine, Shared};
+use crate::args::Backend;
+use crate::codegen::code::CodeMemory;
+use crate::codegen::cranelift::Isa;
+use crate::error::{Error, ErrorKind, Result};
+use crate::exec::pool::{Pool, ThreadPool};
+use crate::exec::stream;
+use crate::syntax;
+
+/// Elements a chunk, unless told: throughput is the same within 3 % from 1 Ki to 512 Ki elements.
+const CHUNK_LEN: usize = 32 * 1024;
+
+/// What an engine may use, and what a formula may ask of it.
+///
+/// Every bound that is reached is an error of kind [`Limit`](crate::ErrorKind::Limit) that names the method here which
+/// sets it. Without a choice an engine runs on rayon's current pool, with the best backend that the host has.
+///
+/// ```
+/// use numlift::{Backend, Engine};
+/// let engine = Engine::builder().threads(2).backend(Backend::Interpreter).build()?;
+/// assert_eq!((engine.threads(), engine.backend()), (2, Backend::Interpreter));
+/// let strict = Engine::builder().untrusted().source_limit(10).build()?;
+/// assert_eq!(strict.compile("x + y + z + w").unwrap_err().hint(), Some("`Builder::source_limit` sets the limit"));
+/// # Ok::<(), numlift::Error>(())
+/// ```
+#[derive(Clone, Default)]
+#[must_use]
+pub struct Builder {
+    threads: Threads,
+    backend: Backend,
+    bounds: Bounds,
+}
+
+#[derive(Clone, Default)]
+enum Threads {
+    #[default]
+    Current,
+    Own(usize),
+    Given(Arc<ThreadPool>),
+}
+
+/// What formulas may ask of an engine.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    pub(super) text: syntax::Limits,
+    /// Values of a graph, math functions written out.
+    pub(super) nodes: usize,
+    /// Bytes of machine code of the engine.
+    pub(super) code: usize,
+    /// Variants that a kernel keeps.
+    pub(super) variants: usize,
+    /// Elements a chunk.
+    pub(super) chunk: usize,
+    /// Of every run.
+    pub(super) deadline: Option<Duration>,
+    /// Bytes that one run may allocate.
+    pub(super) memory: Option<usize>,
+}
+
+impl Default for Bounds {
+    fn default() -> Bounds {
+        Bounds {
+            text: syntax::Limits::default(),
+            nodes: 100_000,
+            code: 64 << 20,
+            variants: 64,
+            chunk: CHUNK_LEN,
+            deadline: None,
+            memory: None,
+        }
+    }
+}
+
+impl Builder {
+    pub(super) fn new() -> Builder {
+        Builder::default()
+    }
+
+    /// A pool of the engine's own: `threads` work on a run at most, the caller's among them.
+    pub fn threads(mut self, threads: usize) -> Builder {
+        self.threads = Threads::Own(threads);
+        self
+    }
+
+    /// Threads of `pool` help the caller.
+    pub fn pool(mut self, pool: Arc<ThreadPool>) -> Builder {
+        self.threads = Threads::Given(pool);
+        self
+    }
+
+    /// What executes kernels; [`Backend::Auto`] unless told.
+    pub fn backend(mut self, backend: Backend) -> Builder {
+        self.backend = backend;
+        self
+    }
+
+    /// How many elements one thread takes at a time, rounded up to what the kernel computes together; 32 Ki unless told.
+    /// Results do not depend on it.
+    pub fn chunk_len(mut self, elements: usize) -> Builder {
+        self.bounds.chunk = elements;
+        self
+    }
+
+    /// Bytes that a formula's text may have; 1 MiB unless told.
+    pub fn source_limit(mut self, bytes: usize) -> Builder {
+        self.bounds.text.source_bytes = bytes;
+        self
+    }
+
+    /// Levels of brackets, prefix operators, `**` and `else` that may be open at one place; 256 unless told.
+    pub fn nesting_limit(mut self, levels: usize) -> Builder {
+        self.bounds.text.nesting = levels;
+        self
+    }
+
+    /// Operations that a formula may come to, those inside math functions counted too; 100,000 unless told. Time and
+    /// memory to compile are linear in it.
+    pub fn node_limit(mut self, nodes: usize) -> Builder {
+        self.bounds.nodes = nodes;
+        self
+    }
+
+    /// Bytes of machine code that the engine's kernels may have together, in steps of 64 KiB; 64 MiB unless told.
+    pub fn code_limit(mut self, bytes: usize) -> Builder {
+        self.bounds.code = bytes;
+        self
+    }
+
+    /// For how many combinations of dtypes and ranks a kernel keeps its code; 64 unless told. Beyond them the one that was
+    /// not used for longest goes.
+    pub fn variant_limit(mut self, variants: usize) -> Builder {
+        self.bounds.variants = variants;
+        self
+    }
+
+    /// Ends every run with [`ErrorKind::Cancelled`](crate::ErrorKind::Cancelled) that has taken `limit`;
+    /// [`Args::deadline`](crate::Args::deadline) can make it shorter for one run. None unless told.
+    pub fn deadline(mut self, limit: Duration) -> Builder {
+        self.bounds.deadline = Some(limit);
+        self
+    }
+
+    /// Bytes of outputs and temporary arrays that a run may allocate. None unless told.
+    pub fn memory_limit(mut self, bytes: usize) -> Builder {
+        self.bounds.memory = Some(bytes);
+        self
+    }
+
+    /// For formulas from strangers: a deadline of 30 s a run and a memory limit of 4 GiB.
+    ///
+    /// The other bounds hold for every engine. A bound set after this one takes its place.
+    pub fn untrusted(self) -> Builder {
+        self.deadline(Duration::from_secs(30)).memory_limit(4 << 30)
+    }
+
+    /// Refuses loops and definitions: a formula is expressions and assignments alone.
+    pub fn expressions_only(self) -> Builder {
+        // The language has nothing else so far.
+        self
+    }
+
+    /// The engine.
+    ///
+    /// # Errors
+    /// If a number of threads, elements or variants is 0; if the system refuses the threads; if [`Backend::Cranelift`] was
+    /// asked for and the host does not run generated code.
+    pub fn build(self) -> Result<Engine, Error> {
+        let (pool, threads) = match self.threads {
+            Threads::Current => (Pool::current(), 1),
+            Threads::Given(pool) => (Pool::given(pool), 1),
+            Threads::Own(threads) => (Pool::own(threads)?, threads),
+        };
+        refuse_zero("threads", threads)?;
+        refuse_zero("chunk_len", self.bounds.chunk)?;
+        refuse_zero("variant_limit", self.bounds.variants)?;
+        let compiler = match self.backend {
+            Backend::Interpreter => None,
+            Backend::Cranelift => Some(compiler(self.bounds.code)?),
+            Backend::Auto => compiler(self.bounds.code).ok(),
+        };
+        let cache = stream::last_level_cache_bytes();
+        Ok(Engine(Arc::new(Shared { pool, compiler, cache, bounds: self.bounds })))
+    }
+}
+
+fn compiler(code_limit: usize) -> Result<Compiler> {
+    Ok(Compiler { isa: Isa::host()?, memory: CodeMemory::new(code_limit)? })
+}
+
+fn refuse_zero(method: &str, value: usize) -> Result<()> {
+    if value > 0 {
+        return Ok(());
+    }
+    let message = format!("`Builder::{method}` takes at least 1, found 0");
+    Err(Error::new(ErrorKind::Argument, "builder-zero", message))
+}

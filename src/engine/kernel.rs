@@ -1,0 +1,478 @@
+//! A formula that runs: what it is given is matched with what it was compiled for.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use smallvec::SmallVec;
+
+use super::bound::{Arguments, Bound};
+use super::run::{self, Inputs, Run};
+use super::variant::{self, Groups, Variant, Variants};
+use super::{Compiler, Engine};
+use crate::args::{Args, Given, Kind, Matched, Outputs, Param, Schema, Stats, Weak};
+use crate::codegen::cranelift;
+use crate::dtype::{DType, Element};
+use crate::error::{Error, ErrorKind, Result};
+use crate::exec::float_env;
+use crate::exec::stop::Stop;
+use crate::exec::{Cancel, Input};
+use crate::lower::{Lowered, ParamType, Signature, lower};
+use crate::resolve::Program;
+use crate::strip::Strip;
+use crate::view::{Buffer, View, ViewMut};
+
+/// A compiled formula. It takes arrays of any dtypes and ranks: code is made for each combination when it is first met,
+/// and kept.
+///
+/// Clones are the same kernel, from any thread; it keeps its engine and its code alive.
+///
+/// ```
+/// use numlift::{Args, Engine};
+/// let kernel = Engine::new()?.compile("total = price * qty; total, total > 100")?;
+/// let args = Args::new().input("price", &[9.5, 40.0]).input("qty", &[2, 3]);
+/// let mut outputs = kernel.eval(args)?;
+/// assert_eq!(outputs.take::<f64>("total")?, [19.0, 120.0]);
+/// assert_eq!(outputs.take::<bool>("1")?, [false, true]);
+/// # Ok::<(), numlift::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Kernel(pub(super) Arc<Formula>);
+
+/// What clones of a kernel share.
+pub(super) struct Formula {
+    pub(super) engine: Engine,
+    pub(super) program: Program,
+    params: Vec<Param>,
+    outputs: Vec<Param>,
+    pub(super) param_names: Vec<Arc<str>>,
+    pub(super) output_names: Vec<Arc<str>>,
+    variants: Variants,
+}
+
+/// What is known of a run before shapes are.
+struct Typed {
+    lowered: Arc<Lowered>,
+    /// A variant of the signature, if there is one.
+    variant: Option<Arc<Variant>>,
+    /// Spent on the way here.
+    compile_time: Duration,
+}
+
+impl Kernel {
+    pub(super) fn new(engine: Engine, program: Program) -> Kernel {
+        let param_names: Vec<Arc<str>> = program.parameters.iter().map(|param| Arc::clone(&param.name)).collect();
+        let output_names: Vec<Arc<str>> = program.outputs.iter().map(|output| Arc::clone(&output.name)).collect();
+        let open = |names: &[Arc<str>]| names.iter().map(|name| Param::new(Arc::clone(name), Kind::Any)).collect();
+        let (params, outputs) = (open(&param_names), open(&output_names));
+        let variants = Variants::default();
+        Kernel(Arc::new(Formula { engine, program, params, outputs, param_names, output_names, variants }))
+    }
+
+    /// The parameters, in the order of their first appearance. No dtype is fixed.
+    pub fn params(&self) -> &[Param] {
+        &self.0.params
+    }
+
+    /// The outputs, in order. Their dtypes depend on those of the parameters: [`prepare`](Kernel::prepare) tells them.
+    pub fn outputs(&self) -> &[Param] {
+        &self.0.outputs
+    }
+
+    /// What is legal but likely not meant, such as a value that nothing uses; and for each combination of dtypes met so
+    /// far, what shows only then, such as `^` between integers.
+    ///
+    /// ```
+    /// let kernel = numlift::Engine::new()?.compile("a = x + 1; x * 2")?;
+    /// assert_eq!(kernel.warnings()[0].message(), "the value assigned to `a` is not used");
+    /// # Ok::<(), numlift::Error>(())
+    /// ```
+    pub fn warnings(&self) -> Vec<Error> {
+        let mut warnings = self.0.program.warnings.clone();
+        for variant in self.0.variants.all() {
+            for warning in &variant.lowered.warnings {
+                let same = |known: &Error| known.span() == warning.span() && known.message() == warning.message();
+                if !warnings.iter().any(same) {
+                    warnings.push(warning.clone());
+                }
+            }
+        }
+        warnings
+    }
+
+    /// Checks the formula for the types of `schema` and compiles it for them, before there is data.
+    ///
+    /// The outputs have their dtype and rank. Variables that the formula has no use for may be in the schema.
+    ///
+    /// # Errors
+    /// With the place in the text: if dtypes do not go together or a literal does not fit. If the schema lacks a parameter.
+    /// If a bound of the engine is reached.
+    pub fn prepare(&self, schema: &Schema) -> Result<Vec<Param>, Error> {
+        let variant = self.0.prepared(&self.0.declared(schema)?)?;
+        let lowered = &variant.lowered;
+        let outputs = lowered.graph.outputs.iter().zip(&lowered.outputs);
+        Ok(outputs
+            .map(|(output, info)| {
+                Param::new(Arc::clone(&output.name), Kind::Array(lowered.graph.dtype(output.value), info.rank))
+            })
+            .collect())
+    }
+
+    /// Runs the formula; the arguments have an array for each output.
+    ///
+    /// An array's dtype is that of its output, its shape that of the parameters which the output is computed from,
+    /// broadcast together, or one that this broadcasts to.
+    ///
+    /// ```
+    /// use numlift::{Args, Engine};
+    /// let scale = Engine::new()?.compile("x * factor")?;
+    /// let mut x = vec![1.0_f32, 2.0, 3.0];
+    /// scale.run(Args::new().inout("x", &mut x).scalar("factor", 10))?;
+    /// assert_eq!(x, [10.0, 20.0, 30.0]);
+    /// # Ok::<(), numlift::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// If an argument is missing or surplus; if dtypes, literals or shapes do not fit; if a bound of the engine is reached;
+    /// if the run is cancelled or beyond its deadline, and then the outputs hold unspecified but initialised values.
+    pub fn run(&self, args: Args<'_>) -> Result<Stats, Error> {
+        let mut matched = args.matched(&self.0.param_names, &self.0.output_names)?;
+        let outputs = std::mem::take(&mut matched.outputs).into_iter().zip(&self.0.output_names);
+        let outputs = outputs.map(|(output, name)| output.ok_or_else(|| missing_output(name)));
+        let mut outputs = outputs.collect::<Result<SmallVec<[ViewMut<'_>; 4]>>>()?;
+        self.0.run(&matched, &mut outputs)
+    }
+
+    /// Runs the formula into arrays that numlift allocates.
+    ///
+    /// # Errors
+    /// As [`run`](Kernel::run); if the arguments have an array for an output; if the outputs need more memory than there is
+    /// or than the engine's bound.
+    pub fn eval(&self, args: Args<'_>) -> Result<Outputs, Error> {
+        let matched = args.matched(&self.0.param_names, &self.0.output_names)?;
+        if let Some(given) = matched.outputs.iter().position(Option::is_some) {
+            let name = &self.0.output_names[given];
+            let message = format!("`eval` allocates its outputs, and an array was given for `{name}`");
+            let error = Error::new(ErrorKind::Argument, "surplus-output", message);
+            return Err(error.with_hint("`run` writes to the arrays that it is given"));
+        }
+        let (buffers, stats) = self.0.eval(&matched)?;
+        Ok(Outputs::new(self.0.output_names.clone(), buffers, stats))
+    }
+
+    /// Runs a formula of one value, such as `a + b` of two scalars.
+    ///
+    /// ```
+    /// use numlift::{Args, Engine};
+    /// let sum: i32 = Engine::new()?.compile("a + b")?.scalar(Args::new().input("a", &1).input("b", &2))?;
+    /// assert_eq!(sum, 3);
+    /// # Ok::<(), numlift::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`run`](Kernel::run); if the formula has several outputs, or one that is not a single value of type `T`.
+    pub fn scalar<T: Element>(&self, args: Args<'_>) -> Result<T, Error> {
+        let matched = args.matched(&self.0.param_names, &self.0.output_names)?;
+        self.0.check_one_output()?;
+        let mut value = T::default();
+        self.0.run(&matched, &mut [ViewMut::from(&mut value)])?;
+        Ok(value)
+    }
+
+    /// Fixes the dtypes and ranks of the parameters, for loops over many small arrays: nothing is looked up any more.
+    ///
+    /// # Errors
+    /// As [`prepare`](Kernel::prepare).
+    pub fn bind(&self, schema: &Schema) -> Result<Bound, Error> {
+        let params = self.0.declared(schema)?;
+        Ok(Bound::new(self.clone(), self.0.prepared(&params)?))
+    }
+
+    /// The formula as a function of scalars, in the order of [`params`](Kernel::params).
+    ///
+    /// ```
+    /// let f = numlift::Engine::new()?.compile("x**2 + y")?.bind_fn::<(f64, f64), f64>()?;
+    /// assert_eq!(f.call((3.0, 1.0)), 10.0);
+    /// # Ok::<(), numlift::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`prepare`](Kernel::prepare); if the formula does not have as many parameters as `A` has elements, or not one
+    /// output of type `R`.
+    pub fn bind_fn<A: Arguments, R: Element>(&self) -> Result<Bound<fn(A) -> R>, Error> {
+        let formula = &self.0;
+        formula.check_one_output()?;
+        if A::DTYPES.len() != formula.params.len() {
+            let message =
+                format!("the formula has {} parameters, found {} types", formula.params.len(), A::DTYPES.len());
+            return Err(Error::new(ErrorKind::Argument, "argument-count", message));
+        }
+        let params: SmallVec<[ParamType; 8]> = A::DTYPES.iter().map(|dtype| ParamType::Scalar(*dtype)).collect();
+        let variant = formula.prepared(&params)?;
+        formula.check_output_dtype(&variant.lowered, 0, R::DTYPE)?;
+        Ok(Bound::new(self.clone(), variant))
+    }
+
+    /// The typed graph for `schema`, as text: what the interpreter executes. The form is for people, and may change.
+    ///
+    /// # Errors
+    /// As [`prepare`](Kernel::prepare).
+    pub fn graph(&self, schema: &Schema) -> Result<String, Error> {
+        Ok(self.0.typed(&self.0.declared(schema)?)?.lowered.graph.to_string())
+    }
+
+    /// The vector program for `schema`, as text. The form is for people, and may change.
+    ///
+    /// # Errors
+    /// As [`prepare`](Kernel::prepare).
+    pub fn strip(&self, schema: &Schema) -> Result<String, Error> {
+        self.0.shown(schema, |strip| Ok(strip.to_string()))
+    }
+
+    /// Cranelift's intermediate code for `schema`, as text. The form is for people, and may change.
+    ///
+    /// # Errors
+    /// As [`prepare`](Kernel::prepare); if the engine makes no machine code.
+    pub fn clif(&self, schema: &Schema) -> Result<String, Error> {
+        self.0.shown(schema, |strip| Ok(cranelift::clif(strip, &self.0.compiler()?.isa)))
+    }
+
+    /// The machine code for `schema`, as text. The form is for people, and may change.
+    ///
+    /// # Errors
+    /// As [`prepare`](Kernel::prepare); if the engine makes no machine code.
+    pub fn asm(&self, schema: &Schema) -> Result<String, Error> {
+        self.0.shown(schema, |strip| Ok(cranelift::asm(strip, &self.0.compiler()?.isa)))
+    }
+}
+
+impl Formula {
+    // -- types --
+
+    /// The types of the parameters by `schema`.
+    fn declared(&self, schema: &Schema) -> Result<SmallVec<[ParamType; 8]>> {
+        let declared = |name: &Arc<str>| match schema.get(name)?.map(Param::kind) {
+            Some(Kind::Array(dtype, 0)) => Ok(ParamType::Scalar(dtype)),
+            Some(Kind::Array(dtype, rank)) => Ok(ParamType::Array { dtype, rank }),
+            Some(Kind::WeakInt) => Ok(ParamType::WeakInt),
+            Some(Kind::WeakFloat) => Ok(ParamType::WeakFloat),
+            Some(Kind::Any) | None => {
+                let message = format!("the schema has no variable for the parameter `{name}`");
+                Err(Error::new(ErrorKind::Argument, "missing-argument", message))
+            }
+        };
+        self.param_names.iter().map(declared).collect()
+    }
+
+    /// The program for these types; from a variant if there is one.
+    fn typed(&self, params: &[ParamType]) -> Result<Typed> {
+        if let Some(variant) = self.variants.find(params, None) {
+            let lowered = Arc::clone(&variant.lowered);
+            return Ok(Typed { lowered, variant: Some(variant), compile_time: Duration::ZERO });
+        }
+        let start = Instant::now();
+        let signature = Signature { params: params.to_vec() };
+        let nodes = self.engine.0.bounds.nodes;
+        let lowered = float_env::with_default(|| lower(&self.program, &signature, nodes))?;
+        Ok(Typed { lowered: Arc::new(lowered), variant: None, compile_time: start.elapsed() })
+    }
+
+    /// The variant that computes outputs in these groups, and the time that it took to compile it.
+    pub(super) fn variant(
+        &self,
+        params: &[ParamType],
+        lowered: &Arc<Lowered>,
+        groups: Groups,
+    ) -> Result<(Arc<Variant>, Duration)> {
+        if let Some(variant) = self.variants.find(params, Some(&groups)) {
+            return Ok((variant, Duration::ZERO));
+        }
+        let (start, engine) = (Instant::now(), &self.engine.0);
+        let variant = float_env::with_default(|| Variant::compile(engine, params, lowered, groups))?;
+        let variant = self.variants.insert(variant, engine.bounds.variants);
+        Ok((variant, start.elapsed()))
+    }
+
+    /// The variant for these types where outputs of one rank have one shape, as they have mostly.
+    fn prepared(&self, params: &[ParamType]) -> Result<Arc<Variant>> {
+        let lowered = self.typed(params)?.lowered;
+        Ok(self.variant(params, &lowered, groups_by_rank(&lowered))?.0)
+    }
+
+    fn compiler(&self) -> Result<&Compiler> {
+        self.engine.0.compiler.as_ref().ok_or_else(|| {
+            Error::new(ErrorKind::Host, "no-machine-code", "the engine interprets, there is no machine code to show")
+        })
+    }
+
+    fn shown(&self, schema: &Schema, mut show: impl FnMut(&Strip) -> Result<String>) -> Result<String> {
+        let lowered = self.typed(&self.declared(schema)?)?.lowered;
+        let nodes = self.engine.0.bounds.nodes;
+        let strips = float_env::with_default(|| variant::strips(&lowered, &groups_by_rank(&lowered), nodes))?;
+        let mut text = String::new();
+        for (strip, outputs) in &strips {
+            if strips.len() > 1 {
+                let names: Vec<String> = outputs.iter().map(|k| format!("`{}`", self.output_names[*k])).collect();
+                text.push_str(&format!("# {}\n", names.join(", ")));
+            }
+            text.push_str(&show(strip)?);
+        }
+        Ok(text)
+    }
+
+    // -- runs --
+
+    fn run(&self, matched: &Matched<'_>, outputs: &mut [ViewMut<'_>]) -> Result<Stats> {
+        let start = Instant::now();
+        let (params, inputs) = self.given(&matched.inputs, outputs)?;
+        let typed = self.typed(&params)?;
+        let run = Run { formula: self, lowered: &typed.lowered, params: &params, inputs: &inputs };
+        for k in 0..outputs.len() {
+            self.check_output_dtype(&typed.lowered, k, outputs[k].dtype())?;
+            run.check_output_shape(k, outputs)?;
+        }
+        self.execute(&run, &typed, outputs, matched, start)
+    }
+
+    fn eval(&self, matched: &Matched<'_>) -> Result<(Vec<Buffer>, Stats)> {
+        let start = Instant::now();
+        let (params, inputs) = self.given(&matched.inputs, &[])?;
+        let typed = self.typed(&params)?;
+        let run = Run { formula: self, lowered: &typed.lowered, params: &params, inputs: &inputs };
+        let mut buffers = run.allocate()?;
+        let mut outputs: SmallVec<[ViewMut<'_>; 4]> = buffers.iter_mut().map(Buffer::view_mut).collect();
+        let stats = self.execute(&run, &typed, &mut outputs, matched, start)?;
+        drop(outputs);
+        Ok((buffers, stats))
+    }
+
+    /// Runs on outputs that were checked.
+    fn execute(
+        &self,
+        run: &Run<'_>,
+        typed: &Typed,
+        outputs: &mut [ViewMut<'_>],
+        matched: &Matched<'_>,
+        start: Instant,
+    ) -> Result<Stats> {
+        let groups = run::groups(outputs);
+        let known = typed.variant.as_ref().filter(|variant| variant.groups == groups);
+        let (variant, compile_time) = match known {
+            Some(variant) => (Arc::clone(variant), Duration::ZERO),
+            None => self.variant(run.params, &typed.lowered, groups)?,
+        };
+        let compile_time = typed.compile_time + compile_time;
+        let report = run.execute(&variant, outputs, &self.stop(matched.cancel, matched.deadline))?;
+        let bytes = |output: &ViewMut<'_>| output.len() as u64 * output.dtype().size() as u64;
+        Ok(Stats {
+            compile_time,
+            run_time: start.elapsed().saturating_sub(compile_time),
+            threads: report.threads,
+            chunks: report.chunks,
+            bytes_read: run.bytes_read(outputs),
+            bytes_written: outputs.iter().map(bytes).sum(),
+            backend: self.engine.backend(),
+            cached: compile_time.is_zero(),
+        })
+    }
+
+    /// Ends a run by `cancel`, or by the lesser of `deadline` and the engine's.
+    pub(super) fn stop(&self, cancel: Option<&Cancel>, deadline: Option<Duration>) -> Stop {
+        let limits = [deadline, self.engine.0.bounds.deadline];
+        Stop::new(cancel, limits.into_iter().flatten().min())
+    }
+
+    /// The types of what was given, and the same as a job takes it.
+    fn given<'a>(
+        &self,
+        given: &'a [Given<'_>],
+        outputs: &[ViewMut<'_>],
+    ) -> Result<(SmallVec<[ParamType; 8]>, Inputs<'a>)> {
+        let mut params = SmallVec::new();
+        let mut inputs = Inputs::new();
+        for (k, given) in given.iter().enumerate() {
+            let (param, input) = match given {
+                Given::Array(view) => array(view),
+                Given::Weak(number) => self.weak(k, *number)?,
+                Given::InPlace(output) => in_place(*output, &outputs[*output]),
+            };
+            params.push(param);
+            inputs.push(input);
+        }
+        Ok((params, inputs))
+    }
+
+    fn weak(&self, param: usize, number: Weak) -> Result<(ParamType, Input<'static>)> {
+        match number {
+            Weak::Float(x) => Ok((ParamType::WeakFloat, Input::Scalar(x.to_bits()))),
+            Weak::Int(x) => match (i64::try_from(x), u64::try_from(x)) {
+                (Ok(x), _) => Ok((ParamType::WeakInt, Input::Scalar(x as u64))),
+                (_, Ok(x)) => Ok((ParamType::WeakUint, Input::Scalar(x))),
+                _ => {
+                    let message = format!("`{x}`, given for `{}`, fits neither i64 nor u64", self.param_names[param]);
+                    Err(Error::new(ErrorKind::DType, "literal-range", message))
+                }
+            },
+        }
+    }
+
+    fn check_one_output(&self) -> Result<()> {
+        if self.output_names.len() == 1 {
+            return Ok(());
+        }
+        let message = format!("one output was asked for, the formula has {}", self.output_names.len());
+        Err(Error::new(ErrorKind::Argument, "several-outputs", message))
+    }
+
+    pub(super) fn check_output_dtype(&self, lowered: &Lowered, k: usize, found: DType) -> Result<()> {
+        let dtype = lowered.graph.dtype(lowered.graph.outputs[k].value);
+        if dtype == found {
+            return Ok(());
+        }
+        let ast = &self.program.ast;
+        let span = ast.expr(self.program.outputs[k].value).span;
+        let text = ast.text(span);
+        let text = if text.len() <= 40 && !text.contains('\n') { text } else { "..." };
+        let message = format!("the output `{}` is {dtype}, the array for it is {found}", self.output_names[k]);
+        Err(Error::new(ErrorKind::DType, "output-dtype", message)
+            .at(&ast.source, span)
+            .with_hint(format!("nothing is converted unasked: write `{found}({text})`, or give an array of {dtype}")))
+    }
+}
+
+fn array<'a>(view: &'a View<'_>) -> (ParamType, Input<'a>) {
+    match view.rank() {
+        0 => (ParamType::Scalar(view.dtype()), Input::Scalar(view.bits(&[]))),
+        rank => (ParamType::Array { dtype: view.dtype(), rank }, Input::Array(view)),
+    }
+}
+
+/// A single value is read before anything is written.
+fn in_place(output: usize, array: &ViewMut<'_>) -> (ParamType, Input<'static>) {
+    match array.rank() {
+        0 => (ParamType::Scalar(array.dtype()), Input::Scalar(array.bits(&[]))),
+        rank => (ParamType::Array { dtype: array.dtype(), rank }, Input::InPlace(output)),
+    }
+}
+
+fn groups_by_rank(lowered: &Lowered) -> Groups {
+    let mut ranks: SmallVec<[usize; 4]> = SmallVec::new();
+    let group = |rank: usize| {
+        ranks.iter().position(|known| *known == rank).unwrap_or_else(|| {
+            ranks.push(rank);
+            ranks.len() - 1
+        }) as u32
+    };
+    lowered.outputs.iter().map(|output| output.rank).map(group).collect()
+}
+
+fn missing_output(name: &str) -> Error {
+    let message = format!("the output `{name}` was given no array");
+    Error::new(ErrorKind::Argument, "missing-output", message).with_hint("`eval` allocates its outputs")
+}
+
+impl fmt::Debug for Kernel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kernel").field("source", &self.0.program.ast.source).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,167 @@
+//! Formulas to kernels, and kernels to results: what a caller holds.
+
+mod bound;
+mod builder;
+mod kernel;
+mod run;
+mod variant;
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::args::{Backend, Schema};
+use crate::codegen::code::CodeMemory;
+use crate::codegen::cranelift::Isa;
+use crate::error::Error;
+use crate::exec::float_env;
+use crate::exec::pool::Pool;
+use crate::functions;
+use crate::resolve::resolve;
+use crate::syntax::parse;
+use builder::Bounds;
+
+pub use bound::Bound;
+pub use builder::Builder;
+pub use kernel::Kernel;
+
+/// Compiles formulas into kernels, and has what they run with: threads and memory for code.
+///
+/// Clones are the same engine, from any thread. Kernels keep it alive.
+///
+/// ```
+/// use numlift::{Args, Engine};
+/// let engine = Engine::new()?;
+/// let hypot = engine.compile("sqrt(x**2 + y**2)")?;
+/// let mut out = [0.0; 2];
+/// hypot.run(Args::new().input("x", &[3.0, 5.0]).input("y", &[4.0, 12.0]).output(&mut out))?;
+/// assert_eq!(out, [5.0, 13.0]);
+/// # Ok::<(), numlift::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Engine(Arc<Shared>);
+
+struct Shared {
+    pool: Pool,
+    /// None where the interpreter executes.
+    compiler: Option<Compiler>,
+    /// Bytes of the last-level cache.
+    cache: usize,
+    bounds: Bounds,
+}
+
+/// What makes machine code, and where it goes.
+struct Compiler {
+    isa: Isa,
+    memory: Arc<CodeMemory>,
+}
+
+impl Engine {
+    /// An engine on rayon's current pool, with the best backend that the host has and the bounds that [`Builder`] names.
+    ///
+    /// # Errors
+    /// None today.
+    pub fn new() -> Result<Engine, Error> {
+        Engine::builder().build()
+    }
+
+    /// Chooses threads, backend and bounds.
+    pub fn builder() -> Builder {
+        Builder::new()
+    }
+
+    /// Parses a formula and finds out what its names mean; those it does not assign and that are no constants are parameters.
+    ///
+    /// Machine code is made at the first run for each combination of dtypes and ranks.
+    ///
+    /// # Errors
+    /// With the place in the text: if it is no formula, calls a function that does not exist or with the wrong number of
+    /// arguments, or is beyond a bound of the engine.
+    pub fn compile(&self, text: &str) -> Result<Kernel, Error> {
+        self.kernel(text, None)
+    }
+
+    /// As [`compile`](Engine::compile), where the parameters may be variables of `schema` alone; these come before constants.
+    ///
+    /// # Errors
+    /// As [`compile`](Engine::compile); if a name is not in the schema, with the nearest one as hint.
+    pub fn compile_with(&self, text: &str, schema: &Schema) -> Result<Kernel, Error> {
+        let names: Vec<&str> = schema.params().iter().map(|param| param.name()).collect();
+        self.kernel(text, Some(&names))
+    }
+
+    fn kernel(&self, text: &str, declared: Option<&[&str]>) -> Result<Kernel, Error> {
+        // Literals are read with float arithmetic too.
+        float_env::with_default(|| {
+            let program = resolve(parse(text, self.0.bounds.text)?, declared)?;
+            Ok(Kernel::new(self.clone(), program))
+        })
+    }
+
+    /// Every function of the language, for completion and help.
+    ///
+    /// ```
+    /// let engine = numlift::Engine::new()?;
+    /// let functions = engine.functions();
+    /// let clip = functions.iter().find(|function| function.name() == "clip").unwrap();
+    /// assert_eq!((clip.signature(), clip.aliases()), ("clip(x, lo, hi)", &["clamp"][..]));
+    /// assert_eq!(clip.doc(), "minimum(maximum(x, lo), hi)");
+    /// # Ok::<(), numlift::Error>(())
+    /// ```
+    pub fn functions(&self) -> Vec<Function> {
+        let described = |function: &functions::Function| {
+            let row = function.row();
+            Function { name: row.name, aliases: row.aliases, signature: function.signature(), doc: row.doc }
+        };
+        functions::Function::ALL.iter().map(described).collect()
+    }
+
+    /// What executes kernels: never [`Backend::Auto`], but what that came to.
+    pub fn backend(&self) -> Backend {
+        match self.0.compiler {
+            Some(_) => Backend::Cranelift,
+            None => Backend::Interpreter,
+        }
+    }
+
+    /// How many threads can work on one run, the caller's among them.
+    pub fn threads(&self) -> usize {
+        self.0.pool.threads()
+    }
+}
+
+impl fmt::Debug for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Engine").field("backend", &self.backend()).finish_non_exhaustive()
+    }
+}
+
+/// A function of the language.
+#[derive(Clone, Debug)]
+pub struct Function {
+    name: &'static str,
+    aliases: &'static [&'static str],
+    signature: String,
+    doc: &'static str,
+}
+
+impl Function {
+    /// The name that documentation uses.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Other names of it.
+    pub fn aliases(&self) -> &'static [&'static str] {
+        self.aliases
+    }
+
+    /// How it is called, such as `round(x, n=0)`.
+    pub fn signature(&self) -> &str {
+        &self.signature
+    }
+
+    /// What it gives, in one line.
+    pub fn doc(&self) -> &'static str {
+        self.doc
+    }
+}

@@ -1,0 +1,233 @@
+//! Arguments in a kernel's order to results: shapes agreed on, and a job for each stage.
+
+use smallvec::SmallVec;
+
+use super::kernel::Formula;
+use super::variant::{Groups, Part, Variant};
+use crate::dtype::{DType, Element};
+use crate::error::{Error, ErrorKind, Result};
+use crate::exec::plan::{self, Extents};
+use crate::exec::stop::Stop;
+use crate::exec::{self, Input, Job, Report, Resources};
+use crate::lower::{Lowered, ParamType};
+use crate::strip::Source;
+use crate::view::{Buffer, View, ViewMut};
+
+/// What each parameter is given.
+pub(super) type Inputs<'a> = SmallVec<[Input<'a>; 8]>;
+
+/// One run of a formula: its arguments and what is known of their types.
+pub(super) struct Run<'a> {
+    pub(super) formula: &'a Formula,
+    pub(super) lowered: &'a Lowered,
+    pub(super) params: &'a [ParamType],
+    pub(super) inputs: &'a [Input<'a>],
+}
+
+/// Outputs of one shape are one group; groups are numbered as they appear.
+pub(super) fn groups(outputs: &[ViewMut<'_>]) -> Groups {
+    let mut shapes: SmallVec<[&[usize]; 4]> = SmallVec::new();
+    let group = |output| {
+        let shape = ViewMut::extents(output);
+        let known = shapes.iter().position(|known| *known == shape);
+        known.unwrap_or_else(|| {
+            shapes.push(shape);
+            shapes.len() - 1
+        }) as u32
+    };
+    outputs.iter().map(group).collect()
+}
+
+impl Run<'_> {
+    /// The extents of what a parameter is given; none of a scalar.
+    fn shape<'s>(&'s self, param: u32, outputs: &'s [ViewMut<'_>]) -> &'s [usize] {
+        match &self.inputs[param as usize] {
+            Input::Array(view) => view.extents(),
+            Input::InPlace(output) => outputs[*output].extents(),
+            Input::Scalar(_) => &[],
+        }
+    }
+
+    /// What the parameters' shapes broadcast to.
+    fn broadcast(&self, params: &[u32], outputs: &[ViewMut<'_>]) -> Result<Extents> {
+        let named = |param: &u32| (&*self.formula.param_names[*param as usize], self.shape(*param, outputs));
+        plan::broadcast(params.iter().map(named))
+    }
+
+    /// Fails if the output's own shape does not broadcast to that of its array.
+    pub(super) fn check_output_shape(&self, k: usize, outputs: &[ViewMut<'_>]) -> Result<()> {
+        let own = self.broadcast(&self.lowered.outputs[k].depends, outputs)?;
+        let found = outputs[k].extents();
+        if *own == *found {
+            return Ok(());
+        }
+        let name = &self.formula.output_names[k];
+        // A broadcast that leaves the array's shape as it is.
+        let fits = plan::broadcast([("", &*own), ("", found)].into_iter()).is_ok_and(|both| *both == *found);
+        if fits {
+            return Ok(());
+        }
+        let message = format!(
+            "the output `{name}` has the shape {}, the array for it has {}",
+            plan::show(&own),
+            plan::show(found)
+        );
+        let error = Error::new(ErrorKind::Shape, "output-shape", message);
+        let in_place = |input: &Input<'_>| matches!(input, Input::InPlace(output) if *output == k);
+        Err(match self.inputs.iter().position(in_place) {
+            Some(param) => {
+                error.with_note(format!("it is also that of the parameter `{}`", self.formula.param_names[param]))
+            }
+            None => error,
+        })
+    }
+
+    /// An array of its own shape for each output.
+    pub(super) fn allocate(&self) -> Result<Vec<Buffer>> {
+        let graph = &self.lowered.graph;
+        let mut shapes: SmallVec<[(DType, Extents); 4]> = SmallVec::new();
+        let mut bytes: u128 = 0;
+        for (output, info) in graph.outputs.iter().zip(&self.lowered.outputs) {
+            let (dtype, shape) = (graph.dtype(output.value), self.broadcast(&info.depends, &[])?);
+            bytes += shape.iter().fold(dtype.size() as u128, |bytes, extent| bytes.saturating_mul(*extent as u128));
+            shapes.push((dtype, shape));
+        }
+        if let Some(limit) = self.formula.engine.0.bounds.memory
+            && bytes > limit as u128
+        {
+            let message = format!("the outputs take {bytes} bytes, the memory limit is {limit} bytes");
+            return Err(Error::new(ErrorKind::Limit, "memory-limit", message)
+                .with_hint("`Builder::memory_limit` sets the limit"));
+        }
+        shapes.iter().map(|(dtype, shape)| Buffer::zeroed(*dtype, shape)).collect()
+    }
+
+    /// Runs each stage of `variant`, which is of these types and groups.
+    pub(super) fn execute(&self, variant: &Variant, outputs: &mut [ViewMut<'_>], stop: &Stop) -> Result<Report> {
+        self.check_ranges()?;
+        let sizes = self.sizes(outputs)?;
+        let (engine, formula) = (&self.formula.engine.0, self.formula);
+        let resources = Resources { pool: &engine.pool, chunk: engine.bounds.chunk, cache: engine.cache, stop };
+        if let [part] = &variant.stages[..] {
+            return self.stage(part, self.inputs, outputs, &sizes, &resources);
+        }
+        for (group, part) in variant.stages.iter().enumerate() {
+            if let Some(param) = self.overwritten(part, variant, group as u32) {
+                let message =
+                    format!("`{}` is written before an output of another shape reads it", formula.param_names[param]);
+                return Err(Error::new(ErrorKind::Argument, "aliasing", message)
+                    .with_hint("give that output an array of its own"));
+            }
+        }
+        let mut report = Report::default();
+        for (group, part) in variant.stages.iter().enumerate() {
+            let one = self.one_of_many(part, variant, group as u32, outputs, &sizes, &resources)?;
+            report.threads = report.threads.max(one.threads);
+            report.chunks += one.chunks;
+        }
+        Ok(report)
+    }
+
+    fn stage(
+        &self,
+        part: &Part,
+        inputs: &[Input<'_>],
+        outputs: &mut [ViewMut<'_>],
+        sizes: &[i64],
+        resources: &Resources<'_>,
+    ) -> Result<Report> {
+        let domain = Extents::from_slice(outputs[0].extents());
+        let job = Job { domain: &domain, inputs, outputs, sizes };
+        exec::run(&part.program, job, resources)
+    }
+
+    /// A stage that writes some of the outputs, and may read what later ones write.
+    fn one_of_many(
+        &self,
+        part: &Part,
+        variant: &Variant,
+        group: u32,
+        outputs: &mut [ViewMut<'_>],
+        sizes: &[i64],
+        resources: &Resources<'_>,
+    ) -> Result<Report> {
+        let (mut own, mut others): (SmallVec<[ViewMut<'_>; 4]>, SmallVec<[Option<View<'_>>; 4]>) = Default::default();
+        for (k, output) in outputs.iter_mut().enumerate() {
+            if variant.groups[k] == group {
+                own.push(output.reborrow());
+                others.push(None);
+            } else {
+                others.push(Some(output.as_view()));
+            }
+        }
+        let mut inputs = Inputs::new();
+        for input in self.inputs {
+            inputs.push(match input {
+                Input::Array(view) => Input::Array(view),
+                Input::Scalar(bits) => Input::Scalar(*bits),
+                Input::InPlace(output) => match &others[*output] {
+                    Some(view) => Input::Array(view),
+                    None => Input::InPlace(others[..*output].iter().filter(|other| other.is_none()).count()),
+                },
+            });
+        }
+        self.stage(part, &inputs, &mut own, sizes, resources)
+    }
+
+    /// A parameter that the stage reads and an earlier one has written over.
+    fn overwritten(&self, part: &Part, variant: &Variant, group: u32) -> Option<usize> {
+        part.program.layout.inputs.iter().find_map(|(source, _)| match source {
+            Source::Param(param) => match self.inputs[*param as usize] {
+                Input::InPlace(output) if variant.groups[output] < group => Some(*param as usize),
+                Input::InPlace(_) | Input::Array(_) | Input::Scalar(_) => None,
+            },
+            Source::Index(_) | Source::Size(_) => None,
+        })
+    }
+
+    /// The answers to the program's questions for sizes.
+    fn sizes(&self, outputs: &[ViewMut<'_>]) -> Result<SmallVec<[i64; 4]>> {
+        let size = |params: &Vec<u32>| Ok(self.broadcast(params, outputs)?.iter().product::<usize>() as i64);
+        self.lowered.graph.sizes.iter().map(size).collect()
+    }
+
+    /// Fails if a number without a dtype does not fit one that it is converted to.
+    fn check_ranges(&self) -> Result<()> {
+        for (param, dtype) in &self.lowered.ranges {
+            let Input::Scalar(bits) = self.inputs[*param] else { unreachable!("a weak parameter is given a scalar") };
+            let number = match self.params[*param] {
+                ParamType::WeakInt => i128::from(i64::from_bits64(bits)),
+                ParamType::WeakUint => i128::from(bits),
+                ParamType::WeakFloat | ParamType::Scalar(_) | ParamType::Array { .. } => {
+                    unreachable!("a range is of a weak integer")
+                }
+            };
+            let (least, greatest) = dtype.int_range();
+            if !(least..=greatest).contains(&number) {
+                let parameter = &self.formula.program.parameters[*param];
+                let message = format!(
+                    "`{number}`, given for `{}`, does not fit {dtype}, which holds {least} to {greatest}",
+                    parameter.name
+                );
+                return Err(Error::new(ErrorKind::DType, "literal-range", message)
+                    .at(&self.formula.program.ast.source, parameter.span)
+                    .with_hint(format!(
+                        "to compute in {dtype} all the same, give it as one: `.input(\"{}\", &value)`",
+                        parameter.name
+                    )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Bytes of the elements that the run reads of its arguments.
+    pub(super) fn bytes_read(&self, outputs: &[ViewMut<'_>]) -> u64 {
+        let bytes = |(input, param): (&Input<'_>, &ParamType)| match (input, param) {
+            (Input::Array(view), _) => view.len() as u64 * view.dtype().size() as u64,
+            (Input::InPlace(output), _) => outputs[*output].len() as u64 * outputs[*output].dtype().size() as u64,
+            (Input::Scalar(_), ParamType::Scalar(dtype)) => dtype.size() as u64,
+            (Input::Scalar(_), _) => 0,
+        };
+        self.inputs.iter().zip(self.params).map(bytes).sum()
+    }
+}

@@ -1,0 +1,244 @@
+//! A program and the types of its parameters to code, kept for the next run.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+use smallvec::SmallVec;
+
+use super::{Compiler, Shared};
+use crate::codegen;
+use crate::dtype::DType;
+use crate::error::{Error, ErrorKind, Result};
+use crate::exec::{Layout, Machine, Program};
+use crate::interp::Interp;
+use crate::ir::{self, Graph, Node, Op, Rank, Rule, Value};
+use crate::lower::{Lowered, ParamType};
+use crate::passes;
+use crate::stage::{Stage, stage};
+use crate::strip::{Source, Strip, vectorise};
+use crate::target::Target;
+
+/// For each output the stage that computes it: outputs of one shape have one. Stages are numbered as they appear.
+pub(super) type Groups = SmallVec<[u32; 4]>;
+
+/// What a kernel has for one signature.
+pub(super) struct Variant {
+    pub(super) params: Box<[ParamType]>,
+    pub(super) lowered: Arc<Lowered>,
+    pub(super) groups: Groups,
+    /// In the order in which they run.
+    pub(super) stages: Vec<Part>,
+    /// When it was used last, by the clock of [`Variants`].
+    used: AtomicU64,
+}
+
+/// A stage ready to run.
+pub(super) struct Part {
+    pub(super) program: Program,
+    /// Which outputs of the kernel those of the program are.
+    pub(super) outputs: Vec<usize>,
+}
+
+/// The variants of one kernel.
+#[derive(Default)]
+pub(super) struct Variants {
+    known: RwLock<Vec<Arc<Variant>>>,
+    /// How many were made so far. A clock that stands still while nothing is made costs readers no shared write.
+    clock: AtomicU64,
+}
+
+impl Variants {
+    /// A variant for these parameters: that of `groups` if they are told, else the first.
+    pub(super) fn find(&self, params: &[ParamType], groups: Option<&Groups>) -> Option<Arc<Variant>> {
+        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
+        let variant = known
+            .iter()
+            .find(|variant| *variant.params == *params && groups.is_none_or(|groups| variant.groups == *groups))?;
+        let now = self.clock.load(Ordering::Relaxed);
+        if variant.used.load(Ordering::Relaxed) != now {
+            variant.used.store(now, Ordering::Relaxed);
+        }
+        Some(Arc::clone(variant))
+    }
+
+    /// Keeps `variant`, and drops the one that was not used for longest if there are more than `limit`. If another
+    /// thread was faster, its variant is given instead.
+    pub(super) fn insert(&self, mut variant: Variant, limit: usize) -> Arc<Variant> {
+        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+        let same = |other: &&Arc<Variant>| other.params == variant.params && other.groups == variant.groups;
+        if let Some(faster) = known.iter().find(same) {
+            return Arc::clone(faster);
+        }
+        *variant.used.get_mut() = self.clock.fetch_add(1, Ordering::Relaxed) + 1;
+        if known.len() >= limit {
+            let oldest = (0..known.len()).min_by_key(|k| known[*k].used.load(Ordering::Relaxed));
+            known.swap_remove(oldest.expect("a limit is at least 1"));
+        }
+        let variant = Arc::new(variant);
+        known.push(Arc::clone(&variant));
+        variant
+    }
+
+    /// Every variant there is.
+    pub(super) fn all(&self) -> Vec<Arc<Variant>> {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Variant {
+    /// Makes the code. Fails if the graph grows beyond the engine's bounds.
+    pub(super) fn compile(
+        engine: &Shared,
+        params: &[ParamType],
+        lowered: &Arc<Lowered>,
+        groups: Groups,
+    ) -> Result<Variant> {
+        let stages = match &engine.compiler {
+            Some(compiler) => native(engine, compiler, lowered, &groups)?,
+            None => interpreted(engine, lowered, &groups)?,
+        };
+        for part in &stages {
+            check_reads(part, lowered);
+        }
+        let (params, lowered) = (params.into(), Arc::clone(lowered));
+        Ok(Variant { params, lowered, groups, stages, used: AtomicU64::new(0) })
+    }
+}
+
+fn native(engine: &Shared, compiler: &Compiler, lowered: &Lowered, groups: &Groups) -> Result<Vec<Part>> {
+    let strips = strips(lowered, groups, engine.bounds.nodes)?.into_iter();
+    let part = |(strip, outputs): (Strip, Vec<usize>)| {
+        let code = codegen::compile(&strip, &compiler.isa, &compiler.memory)?;
+        Ok(Part { program: Program { layout: Layout::of_strip(&strip), engine: Machine::Native(code) }, outputs })
+    };
+    strips.map(part).collect()
+}
+
+fn interpreted(engine: &Shared, lowered: &Lowered, groups: &Groups) -> Result<Vec<Part>> {
+    check_size(lowered, groups, engine.bounds.nodes)?;
+    let part = |stage: Stage| {
+        let layout = Layout::of_graph(&stage.graph);
+        let engine = Machine::Interpreter(Interp::new(&stage.graph));
+        Part { program: Program { layout, engine }, outputs: stage.outputs }
+    };
+    // A parameter that a stage has no use for may be of a shape that does not go with it.
+    let stages = stage(lowered.graph.clone(), &members(groups)).into_iter();
+    let stages = stages.map(|stage| Stage { graph: passes::drop_dead(stage.graph, &Target::VECTOR_128), ..stage });
+    Ok(stages.map(part).collect())
+}
+
+/// The program's strips, and which outputs each of them writes.
+pub(super) fn strips(lowered: &Lowered, groups: &Groups, node_limit: usize) -> Result<Vec<(Strip, Vec<usize>)>> {
+    check_size(lowered, groups, node_limit)?;
+    let target = Target::VECTOR_128;
+    let graph = passes::run(lowered.graph.clone(), &target);
+    let stages = stage(graph, &members(groups)).into_iter();
+    Ok(stages.map(|stage| (vectorise(&stage, &target), stage.outputs)).collect())
+}
+
+/// The outputs of each stage.
+fn members(groups: &Groups) -> Vec<Vec<usize>> {
+    let mut members = vec![Vec::new(); groups.iter().max().map_or(0, |last| *last as usize + 1)];
+    for (output, group) in groups.iter().enumerate() {
+        members[*group as usize].push(output);
+    }
+    members
+}
+
+/// Panics if a stage reads an array that its outputs do not depend on: its shape need not go with theirs.
+fn check_reads(part: &Part, lowered: &Lowered) {
+    for (source, _) in &part.program.layout.inputs {
+        if let Source::Param(param) = source {
+            let known = part.outputs.iter().any(|output| lowered.outputs[*output].depends.contains(param));
+            assert!(known, "a stage reads what its outputs depend on, and parameter {param} is not of these");
+        }
+    }
+}
+
+/// No operation takes more nodes than this once it is written out; a test looks at every one.
+const LARGEST_EXPANSION: usize = 1000;
+
+/// Fails if the graph, its operations written out, with a copy for each stage, has more than `limit` nodes.
+fn check_size(lowered: &Lowered, groups: &Groups, limit: usize) -> Result<()> {
+    let stages = groups.iter().max().map_or(0, |last| *last as usize + 1);
+    // Most are so small that nothing needs to be counted.
+    if lowered.graph.len().saturating_mul(stages * LARGEST_EXPANSION) <= limit {
+        return Ok(());
+    }
+    let mut sizes = HashMap::new();
+    let graph = &lowered.graph;
+    let written_out = |k: usize| match operation(graph, Value::from_index(k)) {
+        Some(operation) => *sizes.entry(operation).or_insert_with(|| operation.written_out()),
+        None => 1,
+    };
+    let nodes = (0..graph.len()).map(written_out).sum::<usize>().saturating_mul(stages);
+    if nodes <= limit {
+        return Ok(());
+    }
+    let message =
+        format!("the program takes {nodes} graph nodes with its functions written out, the node limit is {limit}");
+    Err(Error::new(ErrorKind::Limit, "graph-nodes", message).with_hint("`Builder::node_limit` sets the limit"))
+}
+
+/// What decides how many nodes a value comes to.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Operation {
+    Apply(Op, DType),
+    Cast(DType, DType),
+}
+
+fn operation(graph: &Graph, value: Value) -> Option<Operation> {
+    match graph.node(value) {
+        Node::Apply(op, operands) => Some(Operation::Apply(*op, graph.dtype(operands[operands.len() - 1]))),
+        Node::Cast(x) => Some(Operation::Cast(graph.dtype(*x), graph.dtype(value))),
+        Node::Const(_)
+        | Node::Param(_)
+        | Node::Index(_)
+        | Node::Size(_)
+        | Node::Bitcast(_)
+        | Node::Lookup(..)
+        | Node::When { .. }
+        | Node::Repeat { .. }
+        | Node::Carried(_)
+        | Node::Part(..) => None,
+    }
+}
+
+impl Operation {
+    /// How many nodes a graph of this alone comes to.
+    fn written_out(self) -> usize {
+        let (dtype, arity) = match self {
+            Operation::Apply(op, dtype) => (dtype, op.arity()),
+            Operation::Cast(from, _) => (from, 1),
+        };
+        let is_choice = matches!(self, Operation::Apply(op, _) if op.rule() == Rule::Choose);
+        let param = |k: usize| ir::Param {
+            name: k.to_string().into(),
+            dtype: if is_choice && k == 0 { DType::Bool } else { dtype },
+            rank: Rank::Array,
+        };
+        let mut b = ir::Builder::new((0..arity).map(param).collect());
+        let operands: Vec<Value> = (0..arity).map(|k| b.param(k)).collect();
+        let value = match self {
+            Operation::Apply(op, _) => b.apply(op, &operands),
+            Operation::Cast(_, to) => b.cast(operands[0], to),
+        };
+        let graph = b.finish(vec![ir::Output { name: "0".into(), value }]);
+        passes::run(graph, &Target::VECTOR_128).len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_written_out_larger_than_assumed() {
+        let applied = Op::ALL.iter().flat_map(|op| DType::ALL.map(|dtype| (*op, dtype)));
+        let applied = applied.filter(|(op, dtype)| op.takes(*dtype)).map(|(op, dtype)| Operation::Apply(op, dtype));
+        let casts = DType::ALL.into_iter().flat_map(|from| DType::ALL.map(|to| Operation::Cast(from, to)));
+        let largest = applied.chain(casts).map(Operation::written_out).max();
+        assert!(largest.is_some_and(|largest| largest <= LARGEST_EXPANSION), "{largest:?}");
+    }
+}
