@@ -1,0 +1,183 @@
+//! A formula and variables to results: the only file that asks the engine for anything.
+
+use std::collections::BTreeMap;
+
+use numlift::{Args, Backend, Cancel, DType, Engine, Error, Kernel, Schema, Stats, View};
+
+use crate::array::{Array, Data, Number, with_type, with_values};
+use crate::failure::Result;
+
+/// What a name stands for.
+#[derive(Clone, Debug)]
+pub(crate) enum Variable {
+    /// A literal that was typed: as in a formula, it takes the dtype of what it meets.
+    Literal(Number),
+    Array(Array),
+}
+
+pub(crate) type Variables = BTreeMap<String, Variable>;
+
+/// What a formula gave.
+pub(crate) struct Evaluated {
+    /// Names and values, in the formula's order.
+    pub(crate) outputs: Vec<(String, Array)>,
+    pub(crate) stats: Stats,
+    /// What is legal but likely not meant.
+    pub(crate) warnings: Vec<Error>,
+}
+
+/// A form that a formula takes on its way to machine code.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Stage {
+    Graph,
+    Strip,
+    Clif,
+    Asm,
+}
+
+/// A function of the language.
+pub(crate) struct Function {
+    pub(crate) name: &'static str,
+    /// Its other names.
+    pub(crate) aliases: &'static [&'static str],
+    pub(crate) signature: String,
+    pub(crate) doc: &'static str,
+}
+
+/// An engine, and how it was made.
+pub(crate) struct Formulas {
+    engine: Engine,
+    /// `None` is as many as there are cores.
+    threads: Option<usize>,
+    backend: Backend,
+}
+
+const BACKENDS: [(&str, Backend); 3] =
+    [("auto", Backend::Auto), ("cranelift", Backend::Cranelift), ("interpreter", Backend::Interpreter)];
+
+fn engine(threads: Option<usize>, backend: Backend) -> Result<Engine> {
+    let builder = Engine::builder().backend(backend);
+    let builder = match threads {
+        Some(threads) => builder.threads(threads),
+        None => builder,
+    };
+    Ok(builder.build()?)
+}
+
+impl Formulas {
+    pub(crate) fn new() -> Result<Formulas> {
+        Ok(Formulas { engine: engine(None, Backend::Auto)?, threads: None, backend: Backend::Auto })
+    }
+
+    /// How many threads may work.
+    pub(crate) fn threads(&self) -> usize {
+        self.engine.threads()
+    }
+
+    pub(crate) fn set_threads(&mut self, threads: usize) -> Result<()> {
+        self.engine = engine(Some(threads), self.backend)?;
+        self.threads = Some(threads);
+        Ok(())
+    }
+
+    /// The name of what executes formulas.
+    pub(crate) fn backend(&self) -> &'static str {
+        name_of(self.engine.backend())
+    }
+
+    pub(crate) fn set_backend(&mut self, name: &str) -> Result<()> {
+        let Some((_, backend)) = BACKENDS.iter().find(|(known, _)| *known == name) else {
+            return Err(format!("there is no backend `{name}`\n  hint: auto, cranelift or interpreter").into());
+        };
+        self.engine = engine(self.threads, *backend)?;
+        self.backend = *backend;
+        Ok(())
+    }
+
+    pub(crate) fn functions(&self) -> Vec<Function> {
+        let known = self.engine.functions().into_iter();
+        let function = known.map(|function| Function {
+            name: function.name(),
+            aliases: function.aliases(),
+            signature: function.signature().to_owned(),
+            doc: function.doc(),
+        });
+        function.collect()
+    }
+
+    /// A formula that can be run many times.
+    pub(crate) fn prepare(&self, text: &str, variables: &Variables) -> Result<Prepared> {
+        let kernel = self.engine.compile_with(text, &schema(variables))?;
+        Ok(Prepared { kernel })
+    }
+
+    /// Name, dtype and rank of each output, without running anything.
+    pub(crate) fn types(&self, text: &str, variables: &Variables) -> Result<Vec<(String, DType, usize)>> {
+        let schema = schema(variables);
+        let outputs = self.engine.compile_with(text, &schema)?.prepare(&schema)?;
+        let described = outputs.iter().map(|output| {
+            let (dtype, rank) = output.dtype().zip(output.rank()).expect("a prepared kernel knows its outputs");
+            (output.name().to_owned(), dtype, rank)
+        });
+        Ok(described.collect())
+    }
+
+    /// The formula as text of that stage.
+    pub(crate) fn stage(&self, text: &str, variables: &Variables, stage: Stage) -> Result<String> {
+        let schema = schema(variables);
+        let kernel = self.engine.compile_with(text, &schema)?;
+        Ok(match stage {
+            Stage::Graph => kernel.graph(&schema)?,
+            Stage::Strip => kernel.strip(&schema)?,
+            Stage::Clif => kernel.clif(&schema)?,
+            Stage::Asm => kernel.asm(&schema)?,
+        })
+    }
+}
+
+pub(crate) fn name_of(backend: Backend) -> &'static str {
+    BACKENDS.iter().find(|(_, known)| *known == backend).map_or("another", |(name, _)| name)
+}
+
+/// A compiled formula.
+pub(crate) struct Prepared {
+    kernel: Kernel,
+}
+
+impl Prepared {
+    /// Runs it; `cancel` ends the run.
+    pub(crate) fn evaluate(&self, variables: &Variables, cancel: &Cancel) -> Result<Evaluated> {
+        let mut args = Args::lookup(|name: &str| match variables.get(name) {
+            Some(Variable::Array(array)) => Some(view(array)),
+            Some(Variable::Literal(_)) | None => None,
+        });
+        for param in self.kernel.params() {
+            match variables.get(param.name()) {
+                Some(Variable::Literal(Number::Int(x))) => args = args.scalar(param.name(), *x),
+                Some(Variable::Literal(Number::Float(x))) => args = args.scalar(param.name(), *x),
+                Some(Variable::Array(_)) | None => {}
+            }
+        }
+        let mut results = self.kernel.eval(args.cancel(cancel))?;
+        let names: Vec<String> = results.names().map(str::to_owned).collect();
+        let mut outputs = Vec::new();
+        for name in names {
+            let shape = results.shape(&name)?;
+            let array = with_type!(results.dtype(&name)?, T => Array::new(shape, results.take::<T>(&name)?));
+            outputs.push((name, array));
+        }
+        Ok(Evaluated { outputs, stats: results.stats(), warnings: self.kernel.warnings() })
+    }
+}
+
+fn view(array: &Array) -> View<'_> {
+    with_values!(array.data(), values => View::new(values).shape(array.shape()))
+}
+
+fn schema(variables: &Variables) -> Schema {
+    variables.iter().fold(Schema::new(), |schema, (name, variable)| match variable {
+        Variable::Literal(Number::Int(_)) => schema.integer(name),
+        Variable::Literal(Number::Float(_)) => schema.number(name),
+        Variable::Array(array) => schema.array(name, array.dtype(), array.shape().len()),
+    })
+}
