@@ -7,6 +7,8 @@ mod program;
 mod run;
 pub(crate) mod stop;
 pub(crate) mod stream;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use program::{Layout, Machine, Program};
 pub(crate) use run::{Input, Job, Report, Resources, run, scalar};
