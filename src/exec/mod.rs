@@ -1,5 +1,7 @@
 //! Code and arrays to results: what a run needs of threads, memory and the processor's modes.
 
+#[cfg(test)]
+mod differential;
 pub(crate) mod float_env;
 pub(crate) mod plan;
 pub(crate) mod pool;
