@@ -1,4 +1,5 @@
 //! Many threads, many kernels, hostile float modes, blocked pools: results stay right and memory stays flat.
+#![expect(unsafe_code, reason = "the float modes of a thread are set by hand")]
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, mpsc};

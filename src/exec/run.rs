@@ -87,12 +87,9 @@ pub(crate) fn run(program: &Program, job: Job<'_, '_>, resources: &Resources<'_>
     }
     let outputs_of = &*job.outputs;
     let placed = |k: usize| match (layout.inputs[k].0, layout.inputs[k].1.size()) {
-        (Source::Index(axis), _) => Placed {
-            start: std::ptr::null_mut(),
-            shape: job.domain,
-            strides: &AXIS_STEPS[usize::from(axis)],
-            unit: 1,
-        },
+        (Source::Index(axis), _) => {
+            Placed { start: std::ptr::null_mut(), shape: job.domain, strides: &AXIS_STEPS[usize::from(axis)], unit: 1 }
+        }
         (Source::Param(param), size) => match &job.inputs[param as usize] {
             Input::Array(view) => Placed {
                 start: view.pointer().cast_mut(),
