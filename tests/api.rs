@@ -15,7 +15,7 @@ fn a_formula_runs_over_arrays() {
             let a: Vec<f64> = (0..n).map(|i| i as f64).collect();
             let b: Vec<f64> = (0..n).map(|i| (i % 10) as f64 - 0.5).collect();
             let mut out = vec![f64::NAN; n];
-            let args = Args::new().input("a", &a).input("b", &b).scalar("c", 2.0).output(&mut out);
+            let args = Args::new().input("a", &a).input("b", &b).scalar("c", 2).output(&mut out);
             kernel.run(args).unwrap();
             assert!((0..n).all(|i| out[i] == a[i] * b[i] + 2.0), "{n}");
         }

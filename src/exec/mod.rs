@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod differential;
 pub(crate) mod float_env;
+mod plain;
 pub(crate) mod plan;
 pub(crate) mod pool;
 mod program;

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use smallvec::SmallVec;
 
 use super::float_env::FloatEnv;
+use super::plain;
 use super::plan::{Placed, Plan, Walk};
 use super::pool::{self, Pool};
 use super::program::{Layout, Machine, Program};
@@ -79,8 +80,18 @@ const STACK_BYTES: usize = 32 * 1024;
 /// Runs `program` over the domain.
 ///
 /// Fails if the run was stopped; outputs then hold unspecified but initialised values.
-pub(crate) fn run(program: &Program, job: Job<'_, '_>, resources: &Resources<'_>) -> Result<Report> {
+pub(crate) fn run(program: &Program, mut job: Job<'_, '_>, resources: &Resources<'_>) -> Result<Report> {
     let layout = &program.layout;
+    let scalars: SmallVec<[u64; 8]> = layout.scalars.iter().map(|(source, _)| scalar_of(*source, &job)).collect();
+    let len = job.domain.iter().product();
+    if is_one_piece(program, len, resources) {
+        if resources.stop.poll().is_break() {
+            resources.stop.check()?;
+        }
+        if plain::run(program, &mut job, &scalars, len) {
+            return Ok(Report { threads: 1, chunks: 1 });
+        }
+    }
     let mut outputs: SmallVec<[*mut u8; 8]> = SmallVec::new();
     for output in job.outputs.iter_mut() {
         outputs.push(output.pointer());
@@ -118,24 +129,36 @@ pub(crate) fn run(program: &Program, job: Job<'_, '_>, resources: &Resources<'_>
     if plan.len == 0 {
         return Ok(Report { threads: 1, chunks: 0 });
     }
-    let scalars: SmallVec<[u64; 8]> = layout
-        .scalars
-        .iter()
-        .map(|(source, _)| match source {
-            Source::Param(param) => match &job.inputs[*param as usize] {
-                Input::Scalar(bits) => *bits,
-                Input::Array(_) | Input::InPlace(_) => unreachable!("a scalar slot is given a scalar"),
-            },
-            Source::Size(index) => job.sizes[*index as usize] as u64,
-            Source::Index(_) => unreachable!("an index is an array"),
-        })
-        .collect();
     let in_place = |k: usize| job.inputs.iter().any(|input| matches!(input, Input::InPlace(output) if *output == k));
     let streamed = (0..layout.outputs.len())
         .map(|k| plan.len.saturating_mul(layout.outputs[k].size()) > resources.cache && !in_place(k))
         .collect();
     let runner = Runner::new(program, &plan, &scalars, streamed);
     Ok(runner.run(resources)?)
+}
+
+fn scalar_of(source: Source, job: &Job<'_, '_>) -> u64 {
+    match source {
+        Source::Param(param) => match &job.inputs[param as usize] {
+            Input::Scalar(bits) => *bits,
+            Input::Array(_) | Input::InPlace(_) => unreachable!("a scalar slot is given a scalar"),
+        },
+        Source::Size(index) => job.sizes[index as usize] as u64,
+        Source::Index(_) => unreachable!("an index is an array"),
+    }
+}
+
+/// Whether `len` elements are one chunk, which no second thread pays for, and stay in the cache.
+fn is_one_piece(program: &Program, len: usize, resources: &Resources<'_>) -> bool {
+    let layout = &program.layout;
+    let written = layout.outputs.iter().map(|dtype| dtype.size()).max().unwrap_or(0);
+    let bytes = layout.inputs.iter().map(|(_, dtype)| dtype).chain(&layout.outputs).map(|dtype| dtype.size()).sum();
+    (1..=resources.chunk).contains(&len) && len * written <= resources.cache && helpers(layout.cost, len, bytes) == 0
+}
+
+/// How many threads pay besides the caller's, for elements of that cost and so many bytes.
+fn helpers(cost: f64, len: usize, bytes: usize) -> usize {
+    (len as f64 * (cost + bytes as f64 * NANOSECONDS_A_BYTE) / NANOSECONDS_A_THREAD) as usize
 }
 
 /// The steps along the axes of a domain of the position along one of them.
@@ -219,8 +242,7 @@ impl<'a> Runner<'a> {
         let chunk = resources.chunk.next_multiple_of(self.program.layout.group);
         let chunks = self.plan.len.div_ceil(chunk);
         let bytes: usize = self.slots.iter().map(|slot| slot.size).sum();
-        let work = self.plan.len as f64 * (self.program.layout.cost + bytes as f64 * NANOSECONDS_A_BYTE);
-        let helpers = (work / NANOSECONDS_A_THREAD) as usize;
+        let helpers = helpers(self.program.layout.cost, self.plan.len, bytes);
         let stopped = AtomicBool::new(false);
         let body = |k: usize| {
             if resources.stop.poll().is_break() {
@@ -352,8 +374,7 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Copies elements into a buffer and repeats the last one up to `computed`: a lane without an element of its own
-    /// computes what some element computes, and no loop can fail to end.
+    /// Copies elements into a buffer and repeats the last one up to `computed`.
     ///
     /// # Safety
     /// The buffer has room for `computed` elements of the slot.
@@ -373,12 +394,7 @@ impl<'a> Runner<'a> {
             }
         });
         // SAFETY: `count` elements are written, and `computed` have room.
-        unsafe {
-            let last = read(buffer.add((count - 1) * slot.size), slot.size);
-            for k in count..computed {
-                write(buffer.add(k * slot.size), slot.size, last);
-            }
-        }
+        unsafe { repeat_last(buffer, slot.size, count, computed) };
     }
 
     /// Copies elements from a buffer to the array.
@@ -405,7 +421,7 @@ impl<'a> Runner<'a> {
 /// # Safety
 /// The arrays are those of the layout, inputs first: each has `computed` elements of its dtype, which may be read, of an
 /// output written. The scalars are those of the layout.
-unsafe fn compute(program: &Program, arrays: &[*mut u8], scalars: &[u64], computed: usize) {
+pub(super) unsafe fn compute(program: &Program, arrays: &[*mut u8], scalars: &[u64], computed: usize) {
     match &program.engine {
         Machine::Native(native) => {
             let groups = (computed / program.layout.group) as u64;
@@ -490,9 +506,39 @@ pub(crate) fn scalar(program: &Program, params: &[u64]) -> u64 {
 #[repr(align(64))]
 struct Aligned(#[expect(dead_code, reason = "bytes that are only reached by address")] [u8; STACK_BYTES]);
 
+/// Fills places `count..computed` with the element before them: a lane without an element of its own computes what
+/// some element computes, and no loop can fail to end.
+///
+/// # Safety
+/// There is room for `computed` elements, and `count`, at least one, are there.
+pub(super) unsafe fn repeat_last(buffer: *mut u8, size: usize, count: usize, computed: usize) {
+    // SAFETY: the caller's promise; each of the loops has one type, so that it becomes plain moves.
+    unsafe {
+        match size {
+            1 => repeat::<u8>(buffer, count, computed),
+            2 => repeat::<u16>(buffer, count, computed),
+            4 => repeat::<u32>(buffer, count, computed),
+            _ => repeat::<u64>(buffer, count, computed),
+        }
+    }
+}
+
+/// # Safety
+/// As [`repeat_last`], with elements of `T`'s size.
+unsafe fn repeat<T: Copy>(buffer: *mut u8, count: usize, computed: usize) {
+    let buffer = buffer.cast::<T>();
+    // SAFETY: the caller's promise.
+    unsafe {
+        let last = buffer.add(count - 1).read_unaligned();
+        for k in count..computed {
+            buffer.add(k).write_unaligned(last);
+        }
+    }
+}
+
 /// # Safety
 /// `size` bytes (1, 2, 4 or 8) can be read there.
-unsafe fn read(from: *const u8, size: usize) -> u64 {
+pub(super) unsafe fn read(from: *const u8, size: usize) -> u64 {
     // SAFETY: the caller's promise.
     unsafe {
         match size {
@@ -506,7 +552,7 @@ unsafe fn read(from: *const u8, size: usize) -> u64 {
 
 /// # Safety
 /// `size` bytes (1, 2, 4 or 8) can be written there.
-unsafe fn write(to: *mut u8, size: usize, bits: u64) {
+pub(super) unsafe fn write(to: *mut u8, size: usize, bits: u64) {
     // SAFETY: the caller's promise.
     unsafe {
         match size {
