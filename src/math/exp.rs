@@ -3,7 +3,7 @@
 //! No table and no branch. In f64 r is a sum of two floats, of which the polynomial takes the rounded one and the last
 //! sums the exact ones: 1 + (r_high + (r_low + r^2 q(r))). Coefficients: `scripts/coefficients.py`.
 
-use super::double::{Double, ROUNDER, bits, float, polynomial, shift_left, widened};
+use super::double::{Double, ROUNDER, bits, float, ordered_sum, polynomial, shift_left, widened};
 use crate::dtype::DType;
 use crate::ir::{Builder, Value};
 
@@ -40,8 +40,9 @@ const REST_F32: [f64; 7] = [
     2.4638566352350512e-05,
 ];
 
-/// Twice the bias of an exponent: halves of `n + BIASES` are biased exponents of two factors of 2^n.
-const BIASES: f64 = 2046.0;
+const BIAS: u64 = 1023;
+/// n + this is twice the bias plus n: its halves are the biased exponents of two factors of 2^n.
+const TWO_BIASES: f64 = 2.0 * BIAS as f64;
 
 pub(super) fn exp(b: &mut Builder, x: Value) -> Value {
     match b.dtype(x) {
@@ -59,39 +60,71 @@ fn bounded(b: &mut Builder, x: Value, least: f64, greatest: f64) -> Value {
 
 fn exp_of_f64(b: &mut Builder, x: Value) -> Value {
     let x = bounded(b, x, -746.0, 710.0);
-    let Reduced { scale, r, rest } = reduce(b, x, None);
+    let Reduced { biased, r, rest } = reduce(b, x, None, TWO_BIASES);
     let one = b.f64(1.0);
     let less_one = b.add(r, rest);
     let mantissa = b.add(one, less_one);
-    scaled(b, mantissa, scale)
+    scaled(b, mantissa, biased)
 }
 
-/// e^x of a sum, to 0.53 ulp if the sum is exact.
-pub(super) fn exp_of_double(b: &mut Builder, x: Double) -> Value {
-    let high = bounded(b, x.high, -746.0, 710.0);
-    // Far outside the low part is no longer small.
-    let inside = b.eq(high, x.high);
-    let zero = b.f64(0.0);
-    let low = b.select(inside, x.low, zero);
-    let Reduced { scale, r, rest } = reduce(b, high, Some(low));
+/// e^x of a sum of two floats, in the making.
+pub(super) struct Power {
+    exponent: Value,
+    mantissa: Value,
+    biased: Value,
+    /// The result if not [`Power::is_extreme`].
+    pub(super) usual: Value,
+}
+
+/// Whatever e^x is, if `x.high` is infinite or NaN. The result has an error of 0.73 ulp if `x` is exact.
+pub(super) fn exp_of_double(b: &mut Builder, x: Double) -> Power {
+    let Reduced { biased, r, rest } = reduce(b, x.high, Some(x.low), BIAS as f64);
     let one = b.f64(1.0);
-    let sum = super::double::ordered_sum(b, one, r);
+    let sum = ordered_sum(b, one, r);
     let low = b.add(sum.low, rest);
     let mantissa = b.add(sum.high, low);
-    scaled(b, mantissa, scale)
+    let scale = shift_left(b, biased, 52);
+    let scale = float(b, scale);
+    Power { exponent: x.high, mantissa, biased, usual: b.mul(mantissa, scale) }
 }
 
-/// e^(x + low) = 2^n (1 + r + rest), with n + [`BIASES`] in the low bits of `scale`.
+impl Power {
+    fn is_beyond(&self, b: &mut Builder, limit: f64) -> Value {
+        let limit = b.f64(limit);
+        let magnitude = b.abs(self.exponent);
+        let is_within = b.lt(magnitude, limit);
+        b.not(is_within)
+    }
+
+    /// Whether the result may overflow or be subnormal, or is no number.
+    pub(super) fn is_extreme(&self, b: &mut Builder) -> Value {
+        self.is_beyond(b, 708.0)
+    }
+
+    /// The result in any case but that of NaN.
+    pub(super) fn any(&self, b: &mut Builder) -> Value {
+        let bias = b.element(BIAS);
+        let biased = b.add(self.biased, bias);
+        let result = scaled(b, self.mantissa, biased);
+        let (zero, infinity) = (b.f64(0.0), b.f64(f64::INFINITY));
+        let grows = b.gt(self.exponent, zero);
+        let limit = b.select(grows, infinity, zero);
+        let is_limit = self.is_beyond(b, 746.0);
+        b.select(is_limit, limit, result)
+    }
+}
+
+/// e^(x + low) = 2^n (1 + r + rest), with n + `bias` in the low bits of `biased` (u64).
 struct Reduced {
-    scale: Value,
+    biased: Value,
     r: Value,
     rest: Value,
 }
 
-fn reduce(b: &mut Builder, x: Value, low: Option<Value>) -> Reduced {
-    let (rounder, per_ln2) = (b.f64(ROUNDER + BIASES), b.f64(PER_LN2));
-    let scale = b.fma(x, per_ln2, rounder);
-    let n = b.sub(scale, rounder);
+fn reduce(b: &mut Builder, x: Value, low: Option<Value>, bias: f64) -> Reduced {
+    let (rounder, per_ln2) = (b.f64(ROUNDER + bias), b.f64(PER_LN2));
+    let biased = b.fma(x, per_ln2, rounder);
+    let n = b.sub(biased, rounder);
     // Exact: a multiple of 2^-53 below 1/2, unless n is 0.
     let minus_ln2 = b.f64(-LN2.high);
     let r = b.fma(n, minus_ln2, x);
@@ -103,16 +136,15 @@ fn reduce(b: &mut Builder, x: Value, low: Option<Value>) -> Reduced {
     let rounded = b.add(r, r_low);
     let square = b.mul(rounded, rounded);
     let rest = polynomial(b, rounded, square, &REST);
-    Reduced { scale, r, rest: b.fma(square, rest, r_low) }
+    Reduced { biased: bits(b, biased), r, rest: b.fma(square, rest, r_low) }
 }
 
-/// `x` times 2^n in two exact steps, the second of which rounds only where the result is subnormal.
-fn scaled(b: &mut Builder, x: Value, scale: Value) -> Value {
-    let scale = bits(b, scale);
+/// `x` times 2^n, given n + [`TWO_BIASES`], in two steps: the second rounds where the result is subnormal, the first never.
+fn scaled(b: &mut Builder, x: Value, biased: Value) -> Value {
     let one = b.element(1_u64);
-    let half = b.shr(scale, one);
+    let half = b.shr(biased, one);
     let first = shift_left(b, half, 52);
-    let both = shift_left(b, scale, 52);
+    let both = shift_left(b, biased, 52);
     let second = b.sub(both, first);
     let (first, second) = (float(b, first), float(b, second));
     let x = b.mul(x, first);
@@ -122,7 +154,7 @@ fn scaled(b: &mut Builder, x: Value, scale: Value) -> Value {
 /// e^x in f64, right for f32: relative error 2^-39.
 pub(super) fn exp_of_f32(b: &mut Builder, x: Value) -> Value {
     let x = bounded(b, x, -110.0, 100.0);
-    let (rounder, per_ln2) = (b.f64(ROUNDER + BIASES / 2.0), b.f64(PER_LN2));
+    let (rounder, per_ln2) = (b.f64(ROUNDER + BIAS as f64), b.f64(PER_LN2));
     let scale = b.fma(x, per_ln2, rounder);
     let n = b.sub(scale, rounder);
     let minus_ln2 = b.f64(-LN2.high);

@@ -2,7 +2,7 @@
 //!
 //! The scheme is fdlibm's; its sums keep the leading m - 1, which is exact. Coefficients: `scripts/coefficients.py`.
 
-use super::double::{Double, exact_product, ordered_sum, polynomial, product, widened};
+use super::double::{Double, exact_product, polynomial, product, widened};
 use crate::dtype::DType;
 use crate::ir::{Builder, Value};
 
@@ -21,16 +21,15 @@ const REST: [f64; 7] = [
 const REST_F32: [f64; 5] =
     [0.6666666667603587, 0.3999999555929768, 0.28572114739974047, 0.22175984007131974, 0.19586806801691975];
 
-/// The same without the first, which is 2/3 as [`TWO_THIRDS`], to 2^-73.2.
-const REST_DOUBLE: [f64; 8] = [
-    0.39999999999999974,
-    0.2857142857144668,
-    0.22222222217217893,
-    0.18181818903931982,
-    0.15384554858096572,
-    0.13336386455843222,
-    0.1167355366997287,
-    0.11998616365055859,
+/// The same without the first, which is 2/3 as [`TWO_THIRDS`], to 2^-66.1.
+const REST_DOUBLE: [f64; 7] = [
+    0.4000000000000238,
+    0.2857142857005005,
+    0.22222222527659455,
+    0.1818178376138055,
+    0.15386782700756746,
+    0.13256274152312378,
+    0.1320101495677189,
 ];
 const TWO_THIRDS: (f64, f64) = (0.6666666666666666, 3.700743415417188e-17);
 
@@ -38,7 +37,6 @@ const TWO_THIRDS: (f64, f64) = (0.6666666666666666, 3.700743415417188e-17);
 const LN2: (f64, f64) = (0.6931471805598903, 5.497923018708371e-14);
 const LN2_NEAREST: f64 = 0.6931471805599453;
 
-const LEAST_NORMAL: f64 = f64::MIN_POSITIVE;
 const SQRT_HALF_BITS: u64 = 0x3fe6_a09e_667f_3bcd;
 const MANTISSA: u64 = (1 << 52) - 1;
 const BIAS: f64 = 1023.0;
@@ -50,25 +48,20 @@ pub(super) fn log(b: &mut Builder, x: Value) -> Value {
     match b.dtype(x) {
         DType::F32 => widened(b, x, |b, x| {
             let result = log_of_f32(b, x);
-            with_special_cases(b, x, result)
+            infinite_or(b, x, result)
         }),
         _ => {
             let result = log_of_f64(b, x);
-            with_special_cases(b, x, result)
+            infinite_or(b, x, result)
         }
     }
 }
 
-/// Right where `x` is 0, negative, infinite or NaN, `result` elsewhere.
-fn with_special_cases(b: &mut Builder, x: Value, result: Value) -> Value {
-    let (zero, infinity, minus_infinity, nan) =
-        (b.f64(0.0), b.f64(f64::INFINITY), b.f64(f64::NEG_INFINITY), b.f64(f64::NAN));
-    let is_infinite = b.eq(x, infinity);
-    let result = b.select(is_infinite, infinity, result);
-    let is_zero = b.eq(x, zero);
-    let otherwise = b.select(is_zero, minus_infinity, nan);
-    let is_positive = b.gt(x, zero);
-    b.select(is_positive, result, otherwise)
+/// `x` itself if it is infinity or NaN.
+fn infinite_or(b: &mut Builder, x: Value, result: Value) -> Value {
+    let infinity = b.f64(f64::INFINITY);
+    let is_finite = b.lt(x, infinity);
+    b.select(is_finite, result, x)
 }
 
 /// The exponent and mantissa of a positive number: x = 2^exponent mantissa.
@@ -77,8 +70,18 @@ struct Split {
     mantissa: Value,
 }
 
-/// `bias` is what the integer held in [`INTEGER`] exceeds the exponent by.
-fn split(b: &mut Builder, x: Value, bias: Value) -> Split {
+/// Of 0 the exponent is minus infinity, of a negative number NaN, so that the logarithm is, too.
+fn split(b: &mut Builder, x: Value) -> Split {
+    let (least, bias) = (b.f64(f64::MIN_POSITIVE), b.f64(INTEGER_OFFSET + BIAS));
+    let is_unusual = b.lt(x, least);
+    let usual = b.when(is_unusual, &[x, bias], |b| {
+        let (up, bias) = (b.f64(18014398509481984.0), b.f64(INTEGER_OFFSET + BIAS + 54.0)); // 2^54
+        let (zero, infinity, nan) = (b.f64(0.0), b.f64(f64::INFINITY), b.f64(f64::NAN));
+        let (is_zero, is_negative) = (b.eq(x, zero), b.lt(x, zero));
+        let bias = b.select(is_zero, infinity, bias);
+        vec![b.mul(x, up), b.select(is_negative, nan, bias)]
+    });
+    let (x, bias) = (usual[0], usual[1]);
     let bits = super::double::bits(b, x);
     let up = b.element((1023 << 52) - SQRT_HALF_BITS);
     let bits = b.add(bits, up);
@@ -93,19 +96,8 @@ fn split(b: &mut Builder, x: Value, bias: Value) -> Split {
     Split { exponent: b.sub(exponent, bias), mantissa: super::double::float(b, mantissa) }
 }
 
-/// The same where `x` may be subnormal.
-fn split_any(b: &mut Builder, x: Value) -> Split {
-    let (least, up) = (b.f64(LEAST_NORMAL), b.f64(18014398509481984.0)); // 2^54
-    let is_subnormal = b.lt(x, least);
-    let scaled = b.mul(x, up);
-    let x = b.select(is_subnormal, scaled, x);
-    let (bias, more) = (b.f64(INTEGER_OFFSET + BIAS), b.f64(INTEGER_OFFSET + BIAS + 54.0));
-    let bias = b.select(is_subnormal, more, bias);
-    split(b, x, bias)
-}
-
 fn log_of_f64(b: &mut Builder, x: Value) -> Value {
-    let Split { exponent, mantissa } = split_any(b, x);
+    let Split { exponent, mantissa } = split(b, x);
     let (one, two, half) = (b.f64(1.0), b.f64(2.0), b.f64(0.5));
     let f = b.sub(mantissa, one);
     let below = b.add(two, f);
@@ -125,10 +117,9 @@ fn log_of_f64(b: &mut Builder, x: Value) -> Value {
     b.fma(exponent, ln2, log)
 }
 
-/// The logarithm of a positive f64 that is no subnormal one, right for f32: relative error 2^-44.
+/// The logarithm of a finite `x`, right for f32: relative error 2^-44.
 pub(super) fn log_of_f32(b: &mut Builder, x: Value) -> Value {
-    let bias = b.f64(INTEGER_OFFSET + BIAS);
-    let Split { exponent, mantissa } = split(b, x, bias);
+    let Split { exponent, mantissa } = split(b, x);
     let one = b.f64(1.0);
     let (above, below) = (b.sub(mantissa, one), b.add(mantissa, one));
     let s = b.div(above, below);
@@ -142,42 +133,48 @@ pub(super) fn log_of_f32(b: &mut Builder, x: Value) -> Value {
     b.fma(s, factor, of_exponent)
 }
 
-/// The logarithm of a positive finite `x` with a relative error below 2^-66.
+/// The logarithm of a positive finite `x`, with a relative error below 2^-65.
 pub(super) fn log_double(b: &mut Builder, x: Value) -> Double {
-    let Split { exponent, mantissa } = split_any(b, x);
-    let one = b.f64(1.0);
+    let Split { exponent, mantissa } = split(b, x);
+    let (one, two) = (b.f64(1.0), b.f64(2.0));
     let (above, below) = (b.sub(mantissa, one), b.add(mantissa, one));
     let back = b.sub(below, one);
     let below_low = b.sub(mantissa, back);
     // s = above / (below + below_low): a quotient, then what it leaves over.
     let inverse = b.div(one, below);
-    let s = b.mul(above, inverse);
-    let minus_s = b.neg(s);
-    let left = b.fma(minus_s, below, above);
-    let left = b.fma(minus_s, below_low, left);
-    let s = Double { high: s, low: b.mul(left, inverse) };
+    let quotient = b.mul(above, inverse);
+    let minus = b.neg(quotient);
+    let left = b.fma(minus, below, above);
+    let left = b.fma(minus, below_low, left);
+    let s = Double { high: quotient, low: b.mul(left, inverse) };
 
     let square = exact_product(b, s.high, s.high);
     let twice = b.add(s.high, s.high);
     let square = Double { high: square.high, low: b.fma(twice, s.low, square.low) };
     let fourth = b.mul(square.high, square.high);
     let rest = polynomial(b, square.high, fourth, &REST_DOUBLE);
-    let (two_thirds, two_thirds_low) = (b.f64(TWO_THIRDS.0), b.f64(TWO_THIRDS.1));
-    let factor = b.fma(square.high, rest, two_thirds);
-    let low = b.sub(two_thirds, factor);
-    let low = b.fma(square.high, rest, low);
-    let low = b.add(low, two_thirds_low);
-    let factor = Double { high: factor, low: b.fma(square.low, rest, low) };
-    let cube = product(b, square, factor);
-    let cube = product(b, s, cube);
 
-    let sum = ordered_sum(b, twice, cube.high);
-    let two = b.f64(2.0);
-    let low = b.fma(two, s.low, cube.low);
-    let low = b.add(sum.low, low);
+    // s (2 + s^2 (2/3 + s^2 rest))
+    let (two_thirds, two_thirds_low) = (b.f64(TWO_THIRDS.0), b.f64(TWO_THIRDS.1));
+    let inner = product_and(b, square, rest, two_thirds);
+    let inner_low = b.add(inner.low, two_thirds_low);
+    let factor = product_and(b, square, inner.high, two);
+    let factor = Double { high: factor.high, low: b.fma(square.high, inner_low, factor.low) };
+    let log = product(b, s, factor);
+
     let (ln2, ln2_low) = (b.f64(LN2.0), b.f64(LN2.1));
-    let of_exponent = b.mul(exponent, ln2);
-    let low = b.fma(exponent, ln2_low, low);
-    let log = ordered_sum(b, of_exponent, sum.high);
-    Double { high: log.high, low: b.add(log.low, low) }
+    let high = b.fma(exponent, ln2, log.high);
+    let minus = b.neg(high);
+    let left = b.fma(exponent, ln2, minus);
+    let left = b.add(left, log.high);
+    let low = b.fma(exponent, ln2_low, log.low);
+    Double { high, low: b.add(left, low) }
+}
+
+/// x y + z for a z larger than the product.
+fn product_and(b: &mut Builder, x: Double, y: Value, z: Value) -> Double {
+    let high = b.fma(x.high, y, z);
+    let left = b.sub(z, high);
+    let low = b.fma(x.high, y, left);
+    Double { high, low: b.fma(x.low, y, low) }
 }

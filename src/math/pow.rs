@@ -4,13 +4,11 @@
 //! f32 goes through f64. The special cases of C99's Annex F stand in a region of their own.
 
 use super::double::{Double, exact_product, widened};
-use super::exp::{exp_of_double, exp_of_f32};
+use super::exp::{Power, exp_of_double, exp_of_f32};
 use super::log::{log_double, log_of_f32};
 use crate::dtype::{DType, Element};
 use crate::ir::{Builder, Value};
 
-/// Exponents from here on (2^66) are even, and every x but 1 overflows or vanishes.
-const HUGE: f64 = 73786976294838206464.0;
 /// Integer exponents up to here take fewer operations by products than by logarithm, and keep 0.51 ulp.
 const MOST_FACTORS: u64 = 1024;
 /// Between the inverse of this, 2^-960, and it, no low part of a product is lost.
@@ -30,56 +28,64 @@ pub(super) fn power(b: &mut Builder, x: Value, y: Value) -> Value {
     match dtype {
         DType::F32 => {
             let (x, y) = (b.cast(x, DType::F64), b.cast(y, DType::F64));
-            let magnitude = b.abs(x);
-            let magnitude = magnitude_f32(b, magnitude, y);
-            let result = with_special_cases(b, x, y, magnitude);
+            let result = power_f32(b, x, y);
             b.cast(result, dtype)
         }
-        _ => {
-            let magnitude = b.abs(x);
-            let magnitude = magnitude_f64(b, magnitude, y);
-            with_special_cases(b, x, y, magnitude)
-        }
+        _ => power_f64(b, x, y),
     }
 }
 
-fn magnitude_f64(b: &mut Builder, x: Value, y: Value) -> Value {
+fn power_f64(b: &mut Builder, x: Value, y: Value) -> Value {
+    let magnitude = b.abs(x);
+    let power = magnitude_f64(b, magnitude, y);
+    let (is_special, is_extreme) = (is_not_positive_finite(b, x), power.is_extreme(b));
+    let is_special = b.or(is_special, is_extreme);
+    b.when(is_special, &[power.usual], |b| {
+        let magnitude = power.any(b);
+        vec![special(b, x, y, magnitude)]
+    })[0]
+}
+
+/// |x|^y for a positive finite x.
+fn magnitude_f64(b: &mut Builder, x: Value, y: Value) -> Power {
     let log = log_double(b, x);
     let Double { high, low } = exact_product(b, y, log.high);
     let low = b.fma(y, log.low, low);
     exp_of_double(b, Double { high, low })
 }
 
-fn magnitude_f32(b: &mut Builder, x: Value, y: Value) -> Value {
-    let log = log_of_f32(b, x);
-    let log = b.mul(y, log);
-    exp_of_f32(b, log)
+fn power_f32(b: &mut Builder, x: Value, y: Value) -> Value {
+    let magnitude = b.abs(x);
+    let log = log_of_f32(b, magnitude);
+    let exponent = b.mul(y, log);
+    let power = exp_of_f32(b, exponent);
+    let (is_special, is_nan) = (is_not_positive_finite(b, x), b.ne(exponent, exponent));
+    let is_special = b.or(is_special, is_nan);
+    b.when(is_special, &[power], |b| vec![special(b, x, y, power)])[0]
 }
 
-/// x^y, given `magnitude`, which is |x|^y where x is finite and not 0 and |y| below [`HUGE`].
-fn with_special_cases(b: &mut Builder, x: Value, y: Value, magnitude: Value) -> Value {
-    let (zero, infinity, huge) = (b.f64(0.0), b.f64(f64::INFINITY), b.f64(HUGE));
-    let y_magnitude = b.abs(y);
-    let (is_positive, is_finite, is_small) = (b.gt(x, zero), b.lt(x, infinity), b.lt(y_magnitude, huge));
-    let is_usual = b.and(is_positive, is_finite);
-    let is_usual = b.and(is_usual, is_small);
-    let is_special = b.not(is_usual);
-    b.when(is_special, &[magnitude], |b| vec![special(b, x, y, magnitude)])[0]
+/// As integers the bits of 0 to infinity are in order, and those of negative numbers below.
+fn is_not_positive_finite(b: &mut Builder, x: Value) -> Value {
+    let bits = b.bitcast(x, DType::I64);
+    // Those of the least positive number become the least integer.
+    let least = b.i64(i64::MIN.wrapping_sub(1));
+    let moved = b.add(bits, least);
+    let last = b.i64(i64::MIN + f64::MAX.to_bits() as i64 - 1);
+    b.gt(moved, last)
 }
 
+/// x^y, given `magnitude`, which is |x|^y for an x that is finite and not 0, |x| = 1 with an infinite y and NaN aside.
 fn special(b: &mut Builder, x: Value, y: Value, magnitude: Value) -> Value {
-    let (zero, half, one, huge) = (b.f64(0.0), b.f64(0.5), b.f64(1.0), b.f64(HUGE));
+    let (zero, half, one) = (b.f64(0.0), b.f64(0.5), b.f64(1.0));
     let (infinity, nan) = (b.f64(f64::INFINITY), b.f64(f64::NAN));
-    let (x_magnitude, y_magnitude) = (b.abs(x), b.abs(y));
+    let x_magnitude = b.abs(x);
 
     // At the ends of the domain the magnitude is 0 or infinity, and 1 for a base of 1.
     let (is_large, is_growing) = (b.gt(x_magnitude, one), b.gt(y, zero));
     let shrinks = b.xor(is_large, is_growing);
     let limit = b.select(shrinks, zero, infinity);
-    let (is_zero, is_infinite, is_huge) =
-        (b.eq(x_magnitude, zero), b.eq(x_magnitude, infinity), b.ge(y_magnitude, huge));
+    let (is_zero, is_infinite) = (b.eq(x_magnitude, zero), b.eq(x_magnitude, infinity));
     let is_end = b.or(is_zero, is_infinite);
-    let is_end = b.or(is_end, is_huge);
     let result = b.select(is_end, limit, magnitude);
     let is_one = b.eq(x_magnitude, one);
     let result = b.select(is_one, one, result);
@@ -204,7 +210,7 @@ fn integer_power_f64(b: &mut Builder, x: Value, n: u64, inverse: bool) -> Value 
         let is_general = b.and(is_nonzero, is_finite);
         b.when(is_general, &[result.high], |b| {
             let y = b.f64(if inverse { -(n as f64) } else { n as f64 });
-            let magnitude = magnitude_f64(b, x_magnitude, y);
+            let magnitude = magnitude_f64(b, x_magnitude, y).any(b);
             vec![if n % 2 == 1 { b.copysign(magnitude, x) } else { magnitude }]
         })
     })[0]
