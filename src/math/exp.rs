@@ -3,17 +3,14 @@
 //! No table and no branch. In f64 r is a sum of two floats, of which the polynomial takes the rounded one and the last
 //! sums the exact ones: 1 + (r_high + (r_low + r^2 q(r))). Coefficients: `scripts/coefficients.py`.
 
+use std::f64::consts;
+
 use super::double::{Double, ROUNDER, bits, float, ordered_sum, polynomial, shift_left, widened};
 use crate::dtype::DType;
 use crate::ir::{Builder, Value};
 
-const PER_LN2: f64 = 1.4426950408889634;
-const LN2: Parts = Parts { high: 0.6931471805599453, low: 2.3190468138462996e-17 };
-
-struct Parts {
-    high: f64,
-    low: f64,
-}
+/// ln 2 in two parts.
+const LN_2: (f64, f64) = (consts::LN_2, 2.3190468138462996e-17);
 
 /// (e^r - 1 - r) / r^2, to 2^-57.7 of e^r.
 const REST: [f64; 10] = [
@@ -122,13 +119,13 @@ struct Reduced {
 }
 
 fn reduce(b: &mut Builder, x: Value, low: Option<Value>, bias: f64) -> Reduced {
-    let (rounder, per_ln2) = (b.f64(ROUNDER + bias), b.f64(PER_LN2));
+    let (rounder, per_ln2) = (b.f64(ROUNDER + bias), b.f64(consts::LOG2_E));
     let biased = b.fma(x, per_ln2, rounder);
     let n = b.sub(biased, rounder);
     // Exact: a multiple of 2^-53 below 1/2, unless n is 0.
-    let minus_ln2 = b.f64(-LN2.high);
+    let minus_ln2 = b.f64(-LN_2.0);
     let r = b.fma(n, minus_ln2, x);
-    let minus_ln2_low = b.f64(-LN2.low);
+    let minus_ln2_low = b.f64(-LN_2.1);
     let r_low = match low {
         Some(low) => b.fma(n, minus_ln2_low, low),
         None => b.mul(n, minus_ln2_low),
@@ -154,10 +151,10 @@ fn scaled(b: &mut Builder, x: Value, biased: Value) -> Value {
 /// e^x in f64, right for f32: relative error 2^-39.
 pub(super) fn exp_of_f32(b: &mut Builder, x: Value) -> Value {
     let x = bounded(b, x, -110.0, 100.0);
-    let (rounder, per_ln2) = (b.f64(ROUNDER + BIAS as f64), b.f64(PER_LN2));
+    let (rounder, per_ln2) = (b.f64(ROUNDER + BIAS as f64), b.f64(consts::LOG2_E));
     let scale = b.fma(x, per_ln2, rounder);
     let n = b.sub(scale, rounder);
-    let minus_ln2 = b.f64(-LN2.high);
+    let minus_ln2 = b.f64(-LN_2.0);
     let r = b.fma(n, minus_ln2, x);
     let square = b.mul(r, r);
     let rest = polynomial(b, r, square, &REST_F32);

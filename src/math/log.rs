@@ -2,6 +2,8 @@
 //!
 //! The scheme is fdlibm's; its sums keep the leading m - 1, which is exact. Coefficients: `scripts/coefficients.py`.
 
+use std::f64::consts;
+
 use super::double::{Double, exact_product, polynomial, product, widened};
 use crate::dtype::DType;
 use crate::ir::{Builder, Value};
@@ -34,8 +36,7 @@ const REST_DOUBLE: [f64; 7] = [
 const TWO_THIRDS: (f64, f64) = (0.6666666666666666, 3.700743415417188e-17);
 
 /// ln 2, the first with room for a product with an exponent.
-const LN2: (f64, f64) = (0.6931471805598903, 5.497923018708371e-14);
-const LN2_NEAREST: f64 = 0.6931471805599453;
+const LN_2: (f64, f64) = (0.6931471805598903, 5.497923018708371e-14);
 
 const SQRT_HALF_BITS: u64 = 0x3fe6_a09e_667f_3bcd;
 const MANTISSA: u64 = (1 << 52) - 1;
@@ -109,7 +110,7 @@ fn log_of_f64(b: &mut Builder, x: Value) -> Value {
     let half_f = b.mul(half, f);
     let half_square = b.mul(half_f, f);
     let inner = b.fma(square, rest, half_square);
-    let (ln2, ln2_low) = (b.f64(LN2.0), b.f64(LN2.1));
+    let (ln2, ln2_low) = (b.f64(LN_2.0), b.f64(LN_2.1));
     let low = b.mul(exponent, ln2_low);
     let low = b.fma(s, inner, low);
     let low = b.sub(half_square, low);
@@ -128,7 +129,7 @@ pub(super) fn log_of_f32(b: &mut Builder, x: Value) -> Value {
     let rest = polynomial(b, square, fourth, &REST_F32);
     let two = b.f64(2.0);
     let factor = b.fma(square, rest, two);
-    let ln2 = b.f64(LN2_NEAREST);
+    let ln2 = b.f64(consts::LN_2);
     let of_exponent = b.mul(exponent, ln2);
     b.fma(s, factor, of_exponent)
 }
@@ -162,7 +163,7 @@ pub(super) fn log_double(b: &mut Builder, x: Value) -> Double {
     let factor = Double { high: factor.high, low: b.fma(square.high, inner_low, factor.low) };
     let log = product(b, s, factor);
 
-    let (ln2, ln2_low) = (b.f64(LN2.0), b.f64(LN2.1));
+    let (ln2, ln2_low) = (b.f64(LN_2.0), b.f64(LN_2.1));
     let high = b.fma(exponent, ln2, log.high);
     let minus = b.neg(high);
     let left = b.fma(exponent, ln2, minus);

@@ -5,16 +5,17 @@
 //! beyond, in a region that rarely runs, x is multiplied by 2/pi to 212 bits behind the ones that only add whole turns
 //! (Payne and Hanek). Coefficients and bits: `scripts/coefficients.py`.
 
+use std::f64::consts;
+
 use super::double::{
     Double, ROUNDER, SIGN, bits, exact_product, exact_sum, float, ordered_sum, polynomial, shift_left,
 };
 use crate::dtype::DType;
 use crate::ir::{Builder, Value};
 
-const TWO_PER_PI: f64 = 0.6366197723675814;
-const HALF_PI: (f64, f64) = (1.5707963267948966, 6.123233995736766e-17);
+const HALF_PI: (f64, f64) = (consts::FRAC_PI_2, 6.123233995736766e-17);
 /// The second has 29 bits: its product with an n below 2^24 is exact.
-const HALF_PI_PARTS: (f64, f64, f64) = (1.5707963267948966, 6.12323399409214e-17, 1.6446256936324258e-26);
+const HALF_PI_PARTS: (f64, f64, f64) = (consts::FRAC_PI_2, 6.12323399409214e-17, 1.6446256936324258e-26);
 
 /// 2^24 pi/2.
 const NEAR: f64 = 26353589.0;
@@ -144,7 +145,7 @@ fn signed(b: &mut Builder, x: Value, turned: Value) -> Value {
 
 /// n, and the sum in whose low bits it stands.
 fn quarter_turns(b: &mut Builder, x: Value) -> (Value, Value) {
-    let (rounder, two_per_pi) = (b.f64(ROUNDER), b.f64(TWO_PER_PI));
+    let (rounder, two_per_pi) = (b.f64(ROUNDER), b.f64(consts::FRAC_2_PI));
     let sum = b.fma(x, two_per_pi, rounder);
     (b.sub(sum, rounder), bits(b, sum))
 }
