@@ -98,8 +98,10 @@ fn run(script: &str, out: &mut dyn Write) -> Result<()> {
     let mut session = Session::new(Formulas::new()?, has_colors(&std::io::stdout()));
     for statement in statements(script) {
         session.execute(&statement, out).map_err(|failure| match failure {
-            Failure::Other(message) => Failure::Other(format!("line {}: {message}", statement.line)),
-            Failure::Formula(_) | Failure::Output(_) => failure,
+            Failure::Output(_) => failure,
+            // The excerpt tells the line.
+            Failure::Formula(error) if error.span().is_some() => Failure::Formula(error),
+            Failure::Formula(_) | Failure::Other(_) => Failure::Other(format!("line {}: {failure}", statement.line)),
         })?;
         if session.ended {
             break;

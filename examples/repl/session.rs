@@ -142,11 +142,10 @@ impl Session {
         if !value.shape().is_empty() || !matches!(value.dtype(), DType::I64 | DType::U64 | DType::F64) {
             return false;
         }
+        let Some(value) = assigned_value(text) else { return false };
         // A value of 64 bits would make this f64.
-        let formula = |value: &str| format!("f32(0) * ({value})");
-        let types = |formula: String| self.formulas.types(&formula, &self.variables).ok();
-        let outputs = plain_assignment(text).and_then(|(_, value)| types(formula(value)));
-        outputs.is_some_and(|outputs| outputs.iter().all(|(_, dtype, _)| *dtype == DType::F32))
+        let outputs = self.formulas.types(&format!("f32(0) * ({value})"), &self.variables);
+        outputs.is_ok_and(|outputs| outputs.iter().all(|(_, dtype, _)| *dtype == DType::F32))
     }
 
     /// The results of a formula that stands in line `line` of the script.
@@ -157,6 +156,9 @@ impl Session {
 
     /// The one result of a formula.
     pub(crate) fn evaluate_one(&mut self, formula: &str) -> Result<Array> {
+        if formula == LAST && !self.variables.contains_key(LAST) {
+            return Err("there is no result yet".into());
+        }
         let mut outputs = self.evaluate(formula, 1)?.outputs;
         match outputs.len() {
             1 => Ok(outputs.remove(0).1),
@@ -249,4 +251,46 @@ fn plain_assignment(text: &str) -> Option<(String, &str)> {
     let plain = name.kind == Kind::Name && equals.kind == Kind::Operator && &text[equals.range.clone()] == "=";
     let end = tokens.last().map_or(0, |last| last.range.end);
     plain.then(|| (text[name.range.clone()].trim_matches('`').to_owned(), &text[first.range.start..end]))
+}
+
+/// Of `name = value` the value; of `name += value` the sum.
+fn assigned_value(text: &str) -> Option<String> {
+    if let Some((_, value)) = plain_assignment(text) {
+        return Some(value.to_owned());
+    }
+    let tokens = tokens(text);
+    let equals = tokens.iter().position(|token| &text[token.range.clone()] == "=")?;
+    let operators = tokens.get(1..equals)?;
+    let plain = tokens[0].kind == Kind::Name && operators.iter().all(|token| token.kind == Kind::Operator);
+    let value = &text[tokens[equals].range.end..tokens.last()?.range.end];
+    plain.then(|| format!("{} ({value})", &text[tokens[0].range.start..tokens[equals].range.start]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::failure::Failure;
+    use crate::scan::statements;
+
+    /// `session.txt` has what is typed after `> ` and then what is printed; of an engine's error its code.
+    #[test]
+    fn a_session_answers_as_it_is_written_down() {
+        let written = include_str!("session.txt");
+        let mut session = Session::new(Formulas::new().expect("an engine"), false);
+        let mut found = String::new();
+        for typed in written.split_inclusive('\n').filter_map(|line| line.strip_prefix("> ")) {
+            found.push_str(&format!("> {typed}"));
+            for statement in statements(typed) {
+                let mut out = Vec::new();
+                let failure = session.execute(&statement, &mut out).err();
+                found.push_str(&String::from_utf8(out).expect("text"));
+                match failure {
+                    Some(Failure::Formula(error)) => found.push_str(&format!("error: {}\n", error.code())),
+                    Some(failure) => found.push_str(&format!("error: {failure}\n")),
+                    None => {}
+                }
+            }
+        }
+        assert_eq!(found, written, "found:\n{found}");
+    }
 }
