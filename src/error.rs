@@ -176,7 +176,9 @@ impl std::error::Error for Error {}
 
 /// The candidate nearest to `word`, if near enough to be what was meant.
 pub(crate) fn did_you_mean<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let limit = (word.chars().count() / 3).max(1);
+    let length = word.chars().count();
+    // Of one character nothing is left that could be near.
+    let limit = (length / 3).max(1).min(length.saturating_sub(1));
     let near = candidates.into_iter().map(|candidate| (distance(word, candidate), candidate));
     near.filter(|(edits, candidate)| *edits <= limit && *candidate != word).min().map(|(_, candidate)| candidate)
 }

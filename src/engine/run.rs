@@ -41,6 +41,17 @@ pub(super) fn groups(outputs: &[ViewMut<'_>]) -> Groups {
     outputs.iter().map(group).collect()
 }
 
+/// The axis in which an output's array has no room for the output's `own` shape; they are aligned at their last.
+fn misfit(own: &[usize], array: &[usize]) -> String {
+    let Some(added) = array.len().checked_sub(own.len()) else {
+        return format!("the output is of rank {}, the array for it of rank {}", own.len(), array.len());
+    };
+    let misfits = |axis: &usize| own[*axis] != 1 && own[*axis] != array[added + axis];
+    let axis = (0..own.len()).rev().find(misfits).expect("an axis of an array that does not fit differs");
+    let (needed, found) = (own[axis], array[added + axis]);
+    format!("axis {axis} of the output has {needed} elements, axis {} of the array has {found}", added + axis)
+}
+
 impl Run<'_> {
     /// The extents of what a parameter is given; none of a scalar.
     fn shape<'s>(&'s self, param: u32, outputs: &'s [ViewMut<'_>]) -> &'s [usize] {
@@ -78,7 +89,7 @@ impl Run<'_> {
             plan::show(&own),
             plan::show(found)
         );
-        let error = Error::new(ErrorKind::Shape, "output-shape", message);
+        let error = Error::new(ErrorKind::Shape, "output-shape", message).with_note(misfit(&own, found));
         let in_place = |input: &Input<'_>| matches!(input, Input::InPlace(output) if *output == k);
         Err(match self.inputs.iter().position(in_place) {
             Some(param) => {
