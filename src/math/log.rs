@@ -4,7 +4,7 @@
 
 use std::f64::consts;
 
-use super::double::{Double, exact_product, polynomial, product, widened};
+use super::double::{Double, exact_product, ordered_sum, polynomial, product, widened};
 use crate::dtype::DType;
 use crate::ir::{Builder, Value};
 
@@ -99,22 +99,21 @@ fn split(b: &mut Builder, x: Value) -> Split {
 
 fn log_of_f64(b: &mut Builder, x: Value) -> Value {
     let Split { exponent, mantissa } = split(b, x);
-    let (one, two, half) = (b.f64(1.0), b.f64(2.0), b.f64(0.5));
+    let (one, minus_two, half) = (b.f64(1.0), b.f64(-2.0), b.f64(0.5));
     let f = b.sub(mantissa, one);
-    let below = b.add(two, f);
-    let s = b.div(f, below);
-    let square = b.mul(s, s);
+    let minus_below = b.sub(minus_two, f);
+    let minus_s = b.div(f, minus_below);
+    let square = b.mul(minus_s, minus_s);
     let fourth = b.mul(square, square);
     let rest = polynomial(b, square, fourth, &REST);
     // 2s = f - s f, so that log m = f - (f^2/2 - s (f^2/2 + s^2 R)).
     let half_f = b.mul(half, f);
     let half_square = b.mul(half_f, f);
     let inner = b.fma(square, rest, half_square);
-    let (ln2, ln2_low) = (b.f64(LN_2.0), b.f64(LN_2.1));
-    let low = b.mul(exponent, ln2_low);
-    let low = b.fma(s, inner, low);
-    let low = b.sub(half_square, low);
-    let log = b.sub(f, low);
+    let less = b.fma(minus_s, inner, half_square);
+    let (ln2, minus_ln2_low) = (b.f64(LN_2.0), b.f64(-LN_2.1));
+    let less = b.fma(exponent, minus_ln2_low, less);
+    let log = b.sub(f, less);
     b.fma(exponent, ln2, log)
 }
 
@@ -164,12 +163,10 @@ pub(super) fn log_double(b: &mut Builder, x: Value) -> Double {
     let log = product(b, s, factor);
 
     let (ln2, ln2_low) = (b.f64(LN_2.0), b.f64(LN_2.1));
-    let high = b.fma(exponent, ln2, log.high);
-    let minus = b.neg(high);
-    let left = b.fma(exponent, ln2, minus);
-    let left = b.add(left, log.high);
+    let of_exponent = b.mul(exponent, ln2);
+    let sum = ordered_sum(b, of_exponent, log.high);
     let low = b.fma(exponent, ln2_low, log.low);
-    Double { high, low: b.add(left, low) }
+    Double { high: sum.high, low: b.add(sum.low, low) }
 }
 
 /// x y + z for a z larger than the product.

@@ -34,16 +34,16 @@ const SIN: [f64; 6] = [
 /// The same, to 2^-37.5.
 const SIN_F32: [f64; 4] = [-0.1666666664093631, 0.008333329327156684, -0.00019839319768573637, 2.718191240376133e-06];
 
-/// (cos r - 1 + r^2/2) / r^4 in powers of r^2, to 2^-63.5 of the cosine.
-const COS: [f64; 6] = [
-    0.041666666666666595,
-    -0.001388888888887346,
-    2.4801587289117357e-05,
-    -2.755731425770238e-07,
-    2.0875711542211635e-09,
-    -1.1359087310084711e-11,
+/// (1 - r^2/2 - cos r) / r^4 in powers of r^2, to 2^-63.5 of the cosine.
+const LESS_COS: [f64; 6] = [
+    -0.041666666666666595,
+    0.001388888888887346,
+    -2.4801587289117357e-05,
+    2.755731425770238e-07,
+    -2.0875711542211635e-09,
+    1.1359087310084711e-11,
 ];
-/// The same, to 2^-32.6.
+/// The negative, to 2^-32.6.
 const COS_F32: [f64; 3] = [0.04166664622447496, -0.0013887340870370366, 2.4435779096795385e-05];
 
 /// 2/pi behind the point.
@@ -267,19 +267,17 @@ fn sin_f64(b: &mut Builder, reduced: Reduced) -> Value {
 
 fn cos_f64(b: &mut Builder, reduced: Reduced) -> Value {
     let Double { high: r, low } = reduced.r;
-    let (one, half) = (b.f64(1.0), b.f64(0.5));
+    let (one, half, minus_half) = (b.f64(1.0), b.f64(0.5), b.f64(-0.5));
     let square = b.mul(r, r);
     let fourth = b.mul(square, square);
-    let rest = polynomial(b, square, fourth, &COS);
-    // r^2/2 and what its rounding and `low` leave out of it.
-    let half_square = b.mul(half, square);
+    let rest = polynomial(b, square, fourth, &LESS_COS);
+    // -r^2/2, and what its rounding and `low` leave out of it.
+    let minus_half_square = b.mul(minus_half, square);
     let half_r = b.mul(half, r);
-    let minus = b.neg(half_square);
-    let left = b.fma(half_r, r, minus);
+    let left = b.fma(half_r, r, minus_half_square);
     let left = b.fma(r, low, left);
-    let left = b.neg(left);
-    let rest = b.fma(fourth, rest, left);
-    let less = b.sub(half_square, rest);
+    let less = b.fma(fourth, rest, left);
+    let less = b.sub(less, minus_half_square);
     b.sub(one, less)
 }
 
