@@ -1,7 +1,7 @@
 //! Float remainders, exact for every pair, and the floor division that NumPy derives from them.
 
 use super::bits::{magnitude, negate, sign_of, with_sign};
-use crate::dtype::DType;
+use crate::dtype::{DType, Element};
 use crate::ir::{Builder, Value};
 
 /// C's `fmod`: the sign of `x`.
@@ -58,13 +58,19 @@ struct Magnitudes {
 impl Magnitudes {
     fn new(b: &mut Builder, x: Value, y: Value) -> Magnitudes {
         let dtype = b.dtype(x);
-        let (x, y) = (magnitude(b, x), magnitude(b, y));
+        let (constant, x) = (constant_magnitude(b, y), magnitude(b, x));
+        let y = match constant {
+            Some(y) => b.float(dtype, y),
+            None => magnitude(b, y),
+        };
         let ratio = b.div(x, y);
         let quotient = b.trunc(ratio);
-        let rest = less_multiple(b, x, quotient, y);
-        // Also where `y` is infinite, which times 0 is NaN.
-        let fits = b.lt(x, y);
-        let rest = b.select(fits, x, rest);
+        let mut rest = less_multiple(b, x, quotient, y);
+        if !constant.is_some_and(f64::is_finite) {
+            // An infinite `y` times 0 is NaN.
+            let fits = b.lt(x, y);
+            rest = b.select(fits, x, rest);
+        }
         // From here on the quotient may miss more than 1.
         let limit = b.float(dtype, if dtype == DType::F32 { 16_777_216.0 } else { 9_007_199_254_740_992.0 });
         let far = b.ge(ratio, limit);
@@ -82,6 +88,11 @@ impl Magnitudes {
         let inexact = b.ne(self.rest, zero);
         b.and(differ, inexact)
     }
+}
+
+fn constant_magnitude(b: &Builder, x: Value) -> Option<f64> {
+    let bits = b.graph().constant(x)?;
+    Some(if b.dtype(x) == DType::F32 { f64::from(f32::from_bits64(bits)) } else { f64::from_bits64(bits) }.abs())
 }
 
 /// `x - quotient * y`, where `quotient` is the whole part of x / y or, if that rounded up to an integer, 1 more. Both products
@@ -115,9 +126,11 @@ fn far_rest(b: &mut Builder, x: Value, y: Value, invalid: Value) -> Value {
 /// The rest in f64 where `y` may be subnormal: then first by 2^106 * y, and what is left, scaled up as much, again. Scaling
 /// down is exact, for the rest is a multiple of the last place of `y`.
 fn scaled_rest(b: &mut Builder, x: Value, y: Value) -> Value {
-    let up = f64::from_bits((1023 + 106) << 52);
-    let (limit, down) = (b.f64(f64::from_bits(123 << 52)), b.f64(1.0 / up));
-    let up = b.f64(up);
+    let (limit, up) = (f64::from_bits(123 << 52), f64::from_bits((1023 + 106) << 52)); // 2^-900, 2^106
+    if constant_magnitude(b, y).is_some_and(|y| y >= limit) {
+        return reduced(b, x, y);
+    }
+    let (limit, up, down) = (b.f64(limit), b.f64(up), b.f64(1.0 / up));
     let is_small = b.lt(y, limit);
     let larger = b.mul(y, up);
     let divisor = b.select(is_small, larger, y);
