@@ -1,5 +1,7 @@
 //! Code and arrays to results: what a run needs of threads, memory and the processor's modes.
 
+#[cfg(test)]
+mod differential;
 pub(crate) mod float_env;
 mod plain;
 pub(crate) mod plan;
@@ -8,6 +10,8 @@ mod program;
 mod run;
 pub(crate) mod stop;
 pub(crate) mod stream;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use program::{Layout, Machine, Program};
 pub(crate) use run::{Input, Job, Report, Resources, run, scalar};

@@ -63,8 +63,8 @@ pub(crate) fn show(shape: &[usize]) -> String {
 /// Where the elements of one array lie along the axes of a plan.
 #[derive(Clone, Debug)]
 pub(super) struct Walk {
-    /// The first element: an address, or a position along an axis.
-    pub(super) start: i64,
+    /// The first element; of positions along an axis, which have no memory, the number as an address.
+    pub(super) start: *mut u8,
     /// Steps along each axis of the plan: bytes, or positions.
     pub(super) strides: Strides,
     /// The step of an array without gaps.
@@ -83,7 +83,7 @@ pub(super) struct Plan {
 
 /// Where an array lies along the axes of the domain.
 pub(super) struct Placed<'a> {
-    pub(super) start: i64,
+    pub(super) start: *mut u8,
     /// Of the array's own shape, which broadcasts to the domain.
     pub(super) shape: &'a [usize],
     pub(super) strides: &'a [isize],
@@ -133,7 +133,7 @@ fn order(extents: &mut Extents, walks: &mut [Walk]) {
     let Some(leader) = walks.last().map(|walk| walk.strides.clone()) else { return };
     for axis in (0..extents.len()).filter(|axis| leader[*axis] < 0) {
         for walk in walks.iter_mut() {
-            walk.start += (extents[axis] as i64 - 1) * walk.strides[axis] as i64;
+            walk.start = walk.start.wrapping_offset((extents[axis] as isize - 1) * walk.strides[axis]);
             walk.strides[axis] = -walk.strides[axis];
         }
     }

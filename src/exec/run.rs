@@ -99,17 +99,17 @@ pub(crate) fn run(program: &Program, mut job: Job<'_, '_>, resources: &Resources
     let outputs_of = &*job.outputs;
     let placed = |k: usize| match (layout.inputs[k].0, layout.inputs[k].1.size()) {
         (Source::Index(axis), _) => {
-            Placed { start: 0, shape: job.domain, strides: &AXIS_STEPS[usize::from(axis)], unit: 1 }
+            Placed { start: std::ptr::null_mut(), shape: job.domain, strides: &AXIS_STEPS[usize::from(axis)], unit: 1 }
         }
         (Source::Param(param), size) => match &job.inputs[param as usize] {
             Input::Array(view) => Placed {
-                start: view.pointer() as i64,
+                start: view.pointer().cast_mut(),
                 shape: view.extents(),
                 strides: view.strides(),
                 unit: size as isize,
             },
             Input::InPlace(output) => Placed {
-                start: outputs[*output] as i64,
+                start: outputs[*output],
                 shape: outputs_of[*output].extents(),
                 strides: outputs_of[*output].strides(),
                 unit: size as isize,
@@ -119,7 +119,7 @@ pub(crate) fn run(program: &Program, mut job: Job<'_, '_>, resources: &Resources
         (Source::Size(_), _) => unreachable!("a size is a scalar"),
     };
     let written = |k: usize| Placed {
-        start: outputs[k] as i64,
+        start: outputs[k],
         shape: outputs_of[k].extents(),
         strides: outputs_of[k].strides(),
         unit: layout.outputs[k].size() as isize,
@@ -325,11 +325,11 @@ impl<'a> Runner<'a> {
     /// Where an array that lies right has its element `at`.
     fn address(&self, walk: &Walk, at: usize) -> *mut u8 {
         if walk.dense {
-            return (walk.start as usize as *mut u8).wrapping_add(at * walk.unit as usize);
+            return walk.start.wrapping_add(at * walk.unit as usize);
         }
         let mut offset = 0;
         self.each_axis(at, |axis, position| offset += position as isize * walk.strides[axis]);
-        (walk.start as usize as *mut u8).wrapping_offset(offset)
+        walk.start.wrapping_offset(offset)
     }
 
     /// The position of element `at` along each axis, fastest first.
@@ -342,15 +342,15 @@ impl<'a> Runner<'a> {
         visit(0, rest);
     }
 
-    /// Runs of elements from `at` on along the fastest axis: where each begins, counted in elements, and how many it has.
-    fn rows(&self, walk: &Walk, at: usize, count: usize, mut visit: impl FnMut(i64, usize, usize)) {
+    /// Runs of elements from `at` on along the fastest axis: where each begins, how many elements went before, how many it has.
+    fn rows(&self, walk: &Walk, at: usize, count: usize, mut visit: impl FnMut(*mut u8, usize, usize)) {
         let axes = self.plan.extents.len();
         let inner = self.plan.extents[axes - 1];
         let mut position: SmallVec<[usize; 8]> = SmallVec::from_elem(0, axes);
         self.each_axis(at, |axis, k| position[axis] = k);
         let mut start = walk.start;
         for (k, stride) in position.iter().zip(&walk.strides) {
-            start += *k as i64 * *stride as i64;
+            start = start.wrapping_offset(*k as isize * *stride);
         }
         let mut done = 0;
         while done < count {
@@ -360,15 +360,15 @@ impl<'a> Runner<'a> {
             if done == count {
                 break;
             }
-            start -= position[axes - 1] as i64 * walk.strides[axes - 1] as i64;
+            start = start.wrapping_offset(-(position[axes - 1] as isize * walk.strides[axes - 1]));
             position[axes - 1] = 0;
             for axis in (0..axes - 1).rev() {
                 position[axis] += 1;
-                start += walk.strides[axis] as i64;
+                start = start.wrapping_offset(walk.strides[axis]);
                 if position[axis] < self.plan.extents[axis] {
                     break;
                 }
-                start -= position[axis] as i64 * walk.strides[axis] as i64;
+                start = start.wrapping_offset(-(position[axis] as isize * walk.strides[axis]));
                 position[axis] = 0;
             }
         }
@@ -386,10 +386,10 @@ impl<'a> Runner<'a> {
             unsafe {
                 if slot.is_index {
                     for k in 0..row {
-                        to.cast::<i64>().add(k).write_unaligned(start + k as i64 * stride as i64);
+                        to.cast::<i64>().add(k).write_unaligned(start.addr() as i64 + k as i64 * stride as i64);
                     }
                 } else {
-                    gather(start as usize as *const u8, stride, to, slot.size, row);
+                    gather(start, stride, to, slot.size, row);
                 }
             }
         });
@@ -411,7 +411,7 @@ impl<'a> Runner<'a> {
         self.rows(walk, at, count, |start, done, row| {
             let from = buffer.wrapping_add(done * slot.size);
             // SAFETY: the plan's walk stays within the view, and `done + row <= count`.
-            unsafe { scatter(from, start as usize as *mut u8, stride, slot.size, row) };
+            unsafe { scatter(from, start, stride, slot.size, row) };
         });
     }
 }

@@ -230,6 +230,20 @@ impl Vectoriser<'_> {
         }
     }
 
+    /// The lane size for masks made of these: the widest that they have. Where some are the same for all elements and
+    /// some not, the first may be wider than any that a group has room for, so they do not count.
+    fn common_mask_size(&self, values: &[Value]) -> usize {
+        let varying = |x: &&Value| self.measure.varying[x.index()];
+        let any = values.iter().any(|x| varying(&x));
+        let counted = values.iter().filter(|x| !any || varying(x));
+        counted.filter_map(|x| self.mask_size(*x)).max().unwrap_or(1)
+    }
+
+    /// The lane size for a bool that comes out of a region which gives it these values.
+    fn part_mask_size(&self, value: Value, uniform: bool) -> usize {
+        if uniform || self.measure.varying[value.index()] { self.common_mask_size(&[value]) } else { 1 }
+    }
+
     /// The registers of a bool as masks of lanes of `size` bytes.
     fn mask(&mut self, value: Value, size: usize) -> Regs {
         if let Some((_, regs)) = self.held[value.index()].masks.iter().find(|(known, _)| *known == size) {
@@ -312,7 +326,7 @@ impl Vectoriser<'_> {
             // Whoever opens the region holds what it carries and gives.
             Node::Carried(_) | Node::Part(..) => {}
             Node::Apply(op, operands) if dtype == DType::Bool && matches!(op, Op::And | Op::Or | Op::Xor | Op::Not) => {
-                let size = operands.iter().filter_map(|x| self.mask_size(*x)).max().unwrap_or(1);
+                let size = self.common_mask_size(operands);
                 let masks: Vec<Regs> = operands.iter().map(|x| self.mask(*x, size)).collect();
                 let regs = self.each(RegType::Mask(size), &masks, |x| Inst::Apply(*op, x));
                 self.hold_mask(value, size, regs);
@@ -469,9 +483,10 @@ impl Vectoriser<'_> {
 
     /// The condition and what the enclosing regions want, as masks of the condition's size.
     fn wanted(&mut self, condition: Value) -> (usize, Regs) {
-        let size = self.mask_size(condition).unwrap_or(1);
+        let own = self.common_mask_size(&[condition]);
+        let Some((active_size, active)) = self.active else { return (own, self.mask(condition, own)) };
+        let size = if self.measure.varying[condition.index()] { own } else { active_size };
         let mask = self.mask(condition, size);
-        let Some((active_size, active)) = self.active else { return (size, mask) };
         let active = self.resize_mask(active, active_size, size);
         (size, self.each(RegType::Mask(size), &[mask, active], |x| Inst::Apply(Op::And, x)))
     }
@@ -483,7 +498,7 @@ impl Vectoriser<'_> {
         // A bool leaves as a mask of the size that it has outside.
         let is_bool = |part: Value| stage.graph.dtype(part) == DType::Bool;
         let sizes: Vec<Option<usize>> =
-            parts.iter().map(|&(k, part)| is_bool(part).then(|| self.mask_size(otherwise[k]).unwrap_or(1))).collect();
+            parts.iter().map(|&(k, part)| is_bool(part).then(|| self.part_mask_size(otherwise[k], uniform))).collect();
         let outside: Vec<Vec<Reg>> =
             parts.iter().zip(&sizes).map(|(&(k, _), size)| self.spread(otherwise[k], *size, uniform)).collect();
         let (size, wanted) = self.wanted(condition);
@@ -525,8 +540,10 @@ impl Vectoriser<'_> {
         let uniform = !self.measure.varying[value.index()];
         let stage = self.stage;
         let graph = &stage.graph;
-        let carried_sizes: Vec<Option<usize>> =
-            initial.iter().map(|x| (graph.dtype(*x) == DType::Bool).then(|| self.mask_size(*x).unwrap_or(1))).collect();
+        let carried_sizes: Vec<Option<usize>> = initial
+            .iter()
+            .map(|x| (graph.dtype(*x) == DType::Bool).then(|| self.part_mask_size(*x, uniform)))
+            .collect();
         // Lanes as wide as the widest that is carried, so that the choices need the fewest resizes.
         let size = initial.iter().map(|x| graph.dtype(*x).size()).max().unwrap_or(1);
         let active = match self.active {

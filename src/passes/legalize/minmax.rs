@@ -8,7 +8,7 @@ use crate::ir::{Builder, Op, Value};
 pub(super) fn minimum(b: &mut Builder, x: Value, y: Value) -> Value {
     // A constant that is no NaN comes first; `x` stands where they are equal, so only beside -0 it might be the wrong zero.
     if let Some((constant, x)) = number_and_other(b, x, y)
-        && !(constant.0 == 0.0 && constant.0.is_sign_negative())
+        && !is_zero(constant.0, -0.0)
     {
         return b.lesser(constant.1, x);
     }
@@ -19,7 +19,7 @@ pub(super) fn minimum(b: &mut Builder, x: Value, y: Value) -> Value {
 pub(super) fn maximum(b: &mut Builder, x: Value, y: Value) -> Value {
     if let Some((constant, x)) = number_and_other(b, x, y) {
         let greater = b.greater(constant.1, x);
-        if constant.0 == 0.0 && !constant.0.is_sign_negative() {
+        if is_zero(constant.0, 0.0) {
             // Makes -0 the constant's +0.
             return b.add(greater, constant.1);
         }
@@ -38,7 +38,7 @@ pub(super) fn maximum(b: &mut Builder, x: Value, y: Value) -> Value {
 
 pub(super) fn fmin(b: &mut Builder, x: Value, y: Value) -> Value {
     if let Some((constant, x)) = number_and_other(b, x, y)
-        && !(constant.0 == 0.0 && !constant.0.is_sign_negative())
+        && !is_zero(constant.0, 0.0)
     {
         return b.lesser(x, constant.1);
     }
@@ -49,7 +49,7 @@ pub(super) fn fmin(b: &mut Builder, x: Value, y: Value) -> Value {
 
 pub(super) fn fmax(b: &mut Builder, x: Value, y: Value) -> Value {
     if let Some((constant, x)) = number_and_other(b, x, y)
-        && !(constant.0 == 0.0 && constant.0.is_sign_negative())
+        && !is_zero(constant.0, -0.0)
     {
         return b.greater(x, constant.1);
     }
@@ -71,6 +71,11 @@ fn number_and_other(b: &Builder, x: Value, y: Value) -> Option<((f64, Value), Va
         (!x.is_nan()).then_some((x, value))
     };
     number(y).map(|constant| (constant, x)).or_else(|| number(x).map(|constant| (constant, y)))
+}
+
+/// Whether `x` is a zero of the sign of `zero`.
+fn is_zero(x: f64, zero: f64) -> bool {
+    x.to_bits() == zero.to_bits()
 }
 
 /// Both, with the other in the place of a NaN.
