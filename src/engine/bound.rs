@@ -67,31 +67,36 @@ impl Bound {
         let (formula, variant) = (&*self.kernel.0, &*self.variant);
         check_count("input", inputs.len(), variant.params.len())?;
         check_count("output", outputs.len(), variant.lowered.outputs.len())?;
+        let shape = outputs[0].extents();
+        // The usual case by far: no array is repeated along any axis.
+        let mut all_alike = true;
         let mut given = Inputs::new();
         for (k, (view, param)) in inputs.iter().zip(&variant.params).enumerate() {
             if (view.dtype(), view.rank()) != (param.dtype(), param.rank()) || view.fault().is_some() {
-                return Err(self.unfit(
-                    "parameter",
-                    &formula.param_names[k],
-                    view.fault(),
-                    view.dtype(),
-                    view.rank(),
-                    *param,
-                ));
+                return Err(self.unfit(k, view));
             }
-            given.push(if view.rank() == 0 { Input::Scalar(view.bits(&[])) } else { Input::Array(view) });
+            if view.rank() == 0 {
+                given.push(Input::Scalar(view.bits(&[])));
+            } else {
+                all_alike &= view.extents() == shape;
+                given.push(Input::Array(view));
+            }
         }
         let run = Run { formula, lowered: &variant.lowered, params: &variant.params, inputs: &given };
         for k in 0..outputs.len() {
             if let Some(fault) = outputs[k].fault() {
-                return Err(fault
-                    .clone()
-                    .with_note(format!("in the array for the output `{}`", formula.output_names[k])));
+                return Err(in_array(fault, "output", &formula.output_names[k]));
             }
             formula.check_output_dtype(&variant.lowered, k, outputs[k].dtype())?;
-            run.check_output_shape(k, outputs)?;
+            all_alike &= outputs[k].extents() == shape;
+            if !all_alike {
+                run.check_output_shape(k, outputs)?;
+            }
         }
         let stop = formula.stop(None, None);
+        if all_alike && variant.stages.len() == 1 {
+            return run.execute(variant, outputs, &stop).map(drop);
+        }
         let groups = run::groups(outputs);
         if groups == variant.groups {
             return run.execute(variant, outputs, &stop).map(drop);
@@ -100,24 +105,27 @@ impl Bound {
         run.execute(&variant, outputs, &stop).map(drop)
     }
 
+    /// Why the view is not what the parameter is bound to.
     #[cold]
-    fn unfit(
-        &self,
-        role: &str,
-        name: &str,
-        fault: Option<&Error>,
-        dtype: DType,
-        rank: usize,
-        param: ParamType,
-    ) -> Error {
-        if let Some(fault) = fault {
-            return fault.clone().with_note(format!("in the array for the {role} `{name}`"));
+    fn unfit(&self, k: usize, view: &View<'_>) -> Error {
+        let (name, param) = (&self.kernel.0.param_names[k], &self.variant.params[k]);
+        if let Some(fault) = view.fault() {
+            return in_array(fault, "parameter", name);
         }
-        let (bound, bound_rank) = (param.dtype(), param.rank());
-        let message =
-            format!("the {role} `{name}` is bound to {bound} of rank {bound_rank}, found {dtype} of rank {rank}");
+        let message = format!(
+            "the parameter `{name}` is bound to {} of rank {}, found {} of rank {}",
+            param.dtype(),
+            param.rank(),
+            view.dtype(),
+            view.rank()
+        );
         Error::new(ErrorKind::Argument, "bound-type", message)
     }
+}
+
+#[cold]
+fn in_array(fault: &Error, role: &str, name: &str) -> Error {
+    fault.clone().with_note(format!("in the array for the {role} `{name}`"))
 }
 
 fn check_count(role: &str, found: usize, expected: usize) -> Result<()> {

@@ -102,7 +102,8 @@ impl Builder {
     /// How many elements one thread takes at a time, rounded up to what the kernel computes together; 32 Ki unless told.
     /// Results do not depend on it.
     pub fn chunk_len(mut self, elements: usize) -> Builder {
-        self.bounds.chunk = elements;
+        // So that a chunk's end can be counted.
+        self.bounds.chunk = elements.min(isize::MAX as usize);
         self
     }
 

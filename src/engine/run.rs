@@ -153,9 +153,7 @@ impl Run<'_> {
         sizes: &[i64],
         resources: &Resources<'_>,
     ) -> Result<Report> {
-        let domain = Extents::from_slice(outputs[0].extents());
-        let job = Job { domain: &domain, inputs, outputs, sizes };
-        exec::run(&part.program, job, resources)
+        exec::run(&part.program, Job { inputs, outputs, sizes }, resources)
     }
 
     /// A stage that writes some of the outputs, and may read what later ones write.
@@ -204,6 +202,9 @@ impl Run<'_> {
 
     /// The answers to the program's questions for sizes.
     fn sizes(&self, outputs: &[ViewMut<'_>]) -> Result<SmallVec<[i64; 4]>> {
+        if self.lowered.graph.sizes.is_empty() {
+            return Ok(SmallVec::new());
+        }
         let size = |params: &Vec<u32>| Ok(self.broadcast(params, outputs)?.iter().product::<usize>() as i64);
         self.lowered.graph.sizes.iter().map(size).collect()
     }

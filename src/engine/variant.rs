@@ -44,7 +44,7 @@ pub(super) struct Part {
 #[derive(Default)]
 pub(super) struct Variants {
     known: RwLock<Vec<Arc<Variant>>>,
-    /// How many were made so far. A clock that stands still while nothing is made costs readers no shared write.
+    /// Stands still while one variant is used again and again, so that readers share no write then.
     clock: AtomicU64,
 }
 
@@ -55,9 +55,8 @@ impl Variants {
         let variant = known
             .iter()
             .find(|variant| *variant.params == *params && groups.is_none_or(|groups| variant.groups == *groups))?;
-        let now = self.clock.load(Ordering::Relaxed);
-        if variant.used.load(Ordering::Relaxed) != now {
-            variant.used.store(now, Ordering::Relaxed);
+        if variant.used.load(Ordering::Relaxed) != self.clock.load(Ordering::Relaxed) {
+            variant.used.store(self.tick(), Ordering::Relaxed);
         }
         Some(Arc::clone(variant))
     }
@@ -70,7 +69,7 @@ impl Variants {
         if let Some(faster) = known.iter().find(same) {
             return Arc::clone(faster);
         }
-        *variant.used.get_mut() = self.clock.fetch_add(1, Ordering::Relaxed) + 1;
+        *variant.used.get_mut() = self.tick();
         if known.len() >= limit {
             let oldest = (0..known.len()).min_by_key(|k| known[*k].used.load(Ordering::Relaxed));
             known.swap_remove(oldest.expect("a limit is at least 1"));
@@ -78,6 +77,10 @@ impl Variants {
         let variant = Arc::new(variant);
         known.push(Arc::clone(&variant));
         variant
+    }
+
+    fn tick(&self) -> u64 {
+        self.clock.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// Every variant there is.

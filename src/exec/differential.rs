@@ -237,7 +237,7 @@ impl Case {
             })
             .collect();
         let sizes = vec![self.len as i64; self.graph.sizes.len()];
-        let job = Job { domain: shape, inputs: &inputs, outputs: &mut outputs, sizes: &sizes };
+        let job = Job { inputs: &inputs, outputs: &mut outputs, sizes: &sizes };
         let stop = Stop::new(None, None);
         // So small a cache that the longer arrays are streamed.
         run(program, job, &Resources { pool, chunk, cache: 256, stop: &stop }).expect("a run that nobody stops");

@@ -7,8 +7,9 @@ use smallvec::SmallVec;
 
 use super::float_env::FloatEnv;
 use super::program::{Layout, Program};
-use super::run::{self, Input, Job};
+use super::run::{self, Input};
 use crate::strip::Source;
+use crate::view::ViewMut;
 
 /// An array of the job.
 #[derive(Clone, Copy)]
@@ -22,27 +23,41 @@ struct Plain {
 #[repr(align(64))]
 struct Tail([MaybeUninit<u8>; 4096]);
 
-/// Runs a job of `len` elements, or does nothing and gives false if the arrays lie otherwise.
-pub(super) fn run(program: &Program, job: &mut Job<'_, '_>, scalars: &[u64], len: usize) -> bool {
-    let (layout, group) = (&program.layout, program.layout.group);
-    let Some(arrays) = arrays(layout, job, len) else { return false };
+/// Runs a job of `len` elements, which is one chunk, or does nothing and gives false if the arrays lie otherwise.
+/// `written` are the addresses of the outputs.
+pub(super) fn run(
+    program: &Program,
+    inputs: &[Input<'_>],
+    outputs: &[ViewMut<'_>],
+    written: &[*mut u8],
+    scalars: &[u64],
+    len: usize,
+) -> bool {
+    let mut arrays = SmallVec::new();
+    if !lie_plain(&program.layout, inputs, outputs, written, len, &mut arrays) {
+        return false;
+    }
+    let group = program.layout.group;
     let whole = len / group * group;
-    let place = |size: usize| (group * size).next_multiple_of(64);
+    let place = |size: usize| (group * size).next_multiple_of(16);
     if whole < len && arrays.iter().map(|array| place(array.size)).sum::<usize>() > size_of::<Tail>() {
         return false;
     }
     let _float_env = FloatEnv::enter();
+    let mut pointers: SmallVec<[*mut u8; 8]> = SmallVec::new();
     if whole > 0 {
-        let pointers: SmallVec<[*mut u8; 16]> = arrays.iter().map(|array| array.pointer).collect();
-        // SAFETY: every array is of the domain's shape without gaps, so it has `len` elements.
+        for array in &arrays {
+            pointers.push(array.pointer);
+        }
+        // SAFETY: every array is of the outputs' shape without gaps, so it has `len` elements.
         unsafe { run::compute(program, &pointers, scalars, whole) };
+        pointers.clear();
     }
     if whole == len {
         return true;
     }
     let left = len - whole;
     let mut tail = Tail([MaybeUninit::uninit(); 4096]);
-    let mut pointers: SmallVec<[*mut u8; 16]> = SmallVec::new();
     let mut free = tail.0.as_mut_ptr().cast::<u8>();
     for array in &arrays {
         pointers.push(free);
@@ -64,30 +79,37 @@ pub(super) fn run(program: &Program, job: &mut Job<'_, '_>, scalars: &[u64], len
     true
 }
 
-/// The arrays in order of their slots, if each of them is of the domain's shape without gaps.
-fn arrays(layout: &Layout, job: &mut Job<'_, '_>, len: usize) -> Option<SmallVec<[Plain; 8]>> {
-    let mut arrays = SmallVec::new();
+/// Fills `arrays` in order of their slots, if each of them is of the outputs' shape without gaps.
+fn lie_plain(
+    layout: &Layout,
+    inputs: &[Input<'_>],
+    outputs: &[ViewMut<'_>],
+    written: &[*mut u8],
+    len: usize,
+    arrays: &mut SmallVec<[Plain; 8]>,
+) -> bool {
+    let domain = outputs[0].extents();
     let lies_plain = |shape: &[usize], strides: &[isize], size: usize| {
-        len == 1 || (shape == job.domain && in_c_order(shape, strides, size))
+        len == 1 || (shape == domain && in_c_order(shape, strides, size))
     };
     for (source, dtype) in &layout.inputs {
-        let Source::Param(param) = source else { return None };
-        let pointer = match &job.inputs[*param as usize] {
+        let Source::Param(param) = source else { return false };
+        let pointer = match &inputs[*param as usize] {
             Input::Array(view) if lies_plain(view.extents(), view.strides(), dtype.size()) => view.pointer().cast_mut(),
             // Checked below, as the output that it is.
-            Input::InPlace(output) => job.outputs[*output].pointer(),
-            Input::Array(_) => return None,
+            Input::InPlace(output) => written[*output],
+            Input::Array(_) => return false,
             Input::Scalar(_) => unreachable!("an array slot is given an array"),
         };
         arrays.push(Plain { pointer, size: dtype.size(), is_output: false });
     }
-    for (output, dtype) in job.outputs.iter_mut().zip(&layout.outputs) {
+    for ((output, pointer), dtype) in outputs.iter().zip(written).zip(&layout.outputs) {
         if !lies_plain(output.extents(), output.strides(), dtype.size()) {
-            return None;
+            return false;
         }
-        arrays.push(Plain { pointer: output.pointer(), size: dtype.size(), is_output: true });
+        arrays.push(Plain { pointer: *pointer, size: dtype.size(), is_output: true });
     }
-    Some(arrays)
+    true
 }
 
 /// Whether elements follow one another; none of the extents is 0.

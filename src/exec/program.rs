@@ -26,12 +26,17 @@ pub(crate) struct Layout {
     pub(crate) inputs: Vec<(Source, DType)>,
     pub(crate) outputs: Vec<DType>,
     pub(crate) scalars: Vec<(Source, DType)>,
-    /// Nanoseconds an element, roughly; decides how many threads pay.
+    /// Nanoseconds an element, memory included, roughly; decides how many threads pay.
     pub(crate) cost: f64,
+    /// Bytes of an element of the widest output.
+    pub(crate) widest: usize,
 }
 
 /// Nanoseconds an instruction of a strip takes, roughly: two a cycle at 3 GHz.
 const NANOSECONDS_AN_INSTRUCTION: f64 = 0.2;
+
+/// Nanoseconds to bring a byte from or to memory, roughly; one core.
+const NANOSECONDS_A_BYTE: f64 = 0.03;
 
 /// Nanoseconds that the interpreter takes for a value, roughly.
 const NANOSECONDS_A_VALUE: f64 = 10.0;
@@ -39,13 +44,15 @@ const NANOSECONDS_A_VALUE: f64 = 10.0;
 impl Layout {
     /// Of compiled code.
     pub(crate) fn of_strip(strip: &Strip) -> Layout {
-        Layout {
+        let layout = Layout {
             group: strip.group,
             inputs: strip.inputs.clone(),
             outputs: strip.outputs.clone(),
             scalars: strip.scalars.clone(),
             cost: strip.cost as f64 * NANOSECONDS_AN_INSTRUCTION / strip.group as f64,
-        }
+            widest: 0,
+        };
+        layout.measured()
     }
 
     /// Of a graph for the interpreter: every parameter that it reads, in order.
@@ -56,6 +63,7 @@ impl Layout {
             outputs: graph.outputs.iter().map(|output| graph.dtype(output.value)).collect(),
             scalars: Vec::new(),
             cost: graph.len() as f64 * NANOSECONDS_A_VALUE,
+            widest: 0,
         };
         let nodes = || (0..graph.len()).map(|k| graph.node(Value::from_index(k)));
         let mut is_read = vec![false; graph.params.len()];
@@ -76,6 +84,15 @@ impl Layout {
             layout.inputs.extend((0..=last).map(|axis| (Source::Index(axis), DType::I64)));
         }
         layout.scalars.extend((0..graph.sizes.len()).map(|k| (Source::Size(k as u32), DType::I64)));
-        layout
+        layout.measured()
+    }
+
+    /// With what follows from the arrays.
+    fn measured(mut self) -> Layout {
+        let bytes: usize =
+            self.inputs.iter().map(|(_, dtype)| dtype).chain(&self.outputs).map(|dtype| dtype.size()).sum();
+        self.cost += bytes as f64 * NANOSECONDS_A_BYTE;
+        self.widest = self.outputs.iter().map(|dtype| dtype.size()).max().unwrap_or(0);
+        self
     }
 }

@@ -32,11 +32,9 @@ pub(crate) enum Input<'a> {
 
 /// One run of a program.
 pub(crate) struct Job<'a, 'b> {
-    /// The shape of every output.
-    pub(crate) domain: &'a [usize],
-    /// For each parameter of the graph; arrays broadcast to the domain and have the parameter's dtype.
+    /// For each parameter of the graph; arrays broadcast to the outputs' shape and have the parameter's dtype.
     pub(crate) inputs: &'a [Input<'a>],
-    /// Of the domain's shape and the program's dtypes.
+    /// One at least, of one shape, the domain, and of the program's dtypes.
     pub(crate) outputs: &'a mut [ViewMut<'b>],
     /// The answers to the graph's sizes.
     pub(crate) sizes: &'a [i64],
@@ -62,9 +60,6 @@ pub(crate) struct Report {
 /// Serial work that waking one more thread is worth, in nanoseconds: it costs up to 20 us where threads sleep.
 const NANOSECONDS_A_THREAD: f64 = 40_000.0;
 
-/// Nanoseconds to bring a byte from or to memory, roughly; one core.
-const NANOSECONDS_A_BYTE: f64 = 0.03;
-
 /// Bytes of buffers of one strip, half of a first-level cache, so that the arrays beside them find room.
 const STRIP_BYTES: usize = 16 * 1024;
 
@@ -80,26 +75,30 @@ const STACK_BYTES: usize = 32 * 1024;
 /// Runs `program` over the domain.
 ///
 /// Fails if the run was stopped; outputs then hold unspecified but initialised values.
-pub(crate) fn run(program: &Program, mut job: Job<'_, '_>, resources: &Resources<'_>) -> Result<Report> {
+pub(crate) fn run(program: &Program, job: Job<'_, '_>, resources: &Resources<'_>) -> Result<Report> {
     let layout = &program.layout;
-    let scalars: SmallVec<[u64; 8]> = layout.scalars.iter().map(|(source, _)| scalar_of(*source, &job)).collect();
-    let len = job.domain.iter().product();
-    if is_one_piece(program, len, resources) {
-        if resources.stop.poll().is_break() {
-            resources.stop.check()?;
-        }
-        if plain::run(program, &mut job, &scalars, len) {
-            return Ok(Report { threads: 1, chunks: 1 });
-        }
+    let mut scalars: SmallVec<[u64; 8]> = SmallVec::new();
+    for (source, _) in &layout.scalars {
+        scalars.push(scalar_of(*source, &job));
     }
     let mut outputs: SmallVec<[*mut u8; 8]> = SmallVec::new();
     for output in job.outputs.iter_mut() {
         outputs.push(output.pointer());
     }
     let outputs_of = &*job.outputs;
+    let domain = outputs_of[0].extents();
+    let len = domain.iter().product();
+    if is_one_piece(layout, len, resources) {
+        if resources.stop.poll().is_break() {
+            resources.stop.check()?;
+        }
+        if plain::run(program, job.inputs, outputs_of, &outputs, &scalars, len) {
+            return Ok(Report { threads: 1, chunks: 1 });
+        }
+    }
     let placed = |k: usize| match (layout.inputs[k].0, layout.inputs[k].1.size()) {
         (Source::Index(axis), _) => {
-            Placed { start: std::ptr::null_mut(), shape: job.domain, strides: &AXIS_STEPS[usize::from(axis)], unit: 1 }
+            Placed { start: std::ptr::null_mut(), shape: domain, strides: &AXIS_STEPS[usize::from(axis)], unit: 1 }
         }
         (Source::Param(param), size) => match &job.inputs[param as usize] {
             Input::Array(view) => Placed {
@@ -125,7 +124,7 @@ pub(crate) fn run(program: &Program, mut job: Job<'_, '_>, resources: &Resources
         unit: layout.outputs[k].size() as isize,
     };
     let arrays = (0..layout.inputs.len()).map(placed).chain((0..layout.outputs.len()).map(written));
-    let plan = Plan::new(job.domain, arrays);
+    let plan = Plan::new(domain, arrays);
     if plan.len == 0 {
         return Ok(Report { threads: 1, chunks: 0 });
     }
@@ -149,16 +148,15 @@ fn scalar_of(source: Source, job: &Job<'_, '_>) -> u64 {
 }
 
 /// Whether `len` elements are one chunk, which no second thread pays for, and stay in the cache.
-fn is_one_piece(program: &Program, len: usize, resources: &Resources<'_>) -> bool {
-    let layout = &program.layout;
-    let written = layout.outputs.iter().map(|dtype| dtype.size()).max().unwrap_or(0);
-    let bytes = layout.inputs.iter().map(|(_, dtype)| dtype).chain(&layout.outputs).map(|dtype| dtype.size()).sum();
-    (1..=resources.chunk).contains(&len) && len * written <= resources.cache && helpers(layout.cost, len, bytes) == 0
+fn is_one_piece(layout: &Layout, len: usize, resources: &Resources<'_>) -> bool {
+    (1..=resources.chunk).contains(&len)
+        && len.saturating_mul(layout.widest) <= resources.cache
+        && helpers(layout, len) == 0
 }
 
-/// How many threads pay besides the caller's, for elements of that cost and so many bytes.
-fn helpers(cost: f64, len: usize, bytes: usize) -> usize {
-    (len as f64 * (cost + bytes as f64 * NANOSECONDS_A_BYTE) / NANOSECONDS_A_THREAD) as usize
+/// How many threads pay besides the caller's.
+fn helpers(layout: &Layout, len: usize) -> usize {
+    (len as f64 * layout.cost / NANOSECONDS_A_THREAD) as usize
 }
 
 /// The steps along the axes of a domain of the position along one of them.
@@ -241,8 +239,7 @@ impl<'a> Runner<'a> {
     fn run(&self, resources: &Resources<'_>) -> Result<Report> {
         let chunk = resources.chunk.next_multiple_of(self.program.layout.group);
         let chunks = self.plan.len.div_ceil(chunk);
-        let bytes: usize = self.slots.iter().map(|slot| slot.size).sum();
-        let helpers = helpers(self.program.layout.cost, self.plan.len, bytes);
+        let helpers = helpers(&self.program.layout, self.plan.len);
         let stopped = AtomicBool::new(false);
         let body = |k: usize| {
             if resources.stop.poll().is_break() {

@@ -31,7 +31,7 @@ fn check(index: Option<u8>, a: &View<'_>, b: &View<'_>, mut out: ViewMut<'_>, po
     let stop = Stop::new(None, None);
     let inputs = [Input::Array(a), Input::Array(b)];
     let outputs = &mut [out.reborrow()];
-    let job = Job { domain: &domain, inputs: &inputs, outputs, sizes: &[] };
+    let job = Job { inputs: &inputs, outputs, sizes: &[] };
     run(&program(index), job, &Resources { pool, chunk, cache: usize::MAX, stop: &stop })
         .expect("a run that nobody stops");
     let element = |view: &View<'_>, position: &[usize]| {
@@ -95,7 +95,7 @@ fn long_rows_and_streams() {
     let mut dense = vec![0_i32; 4 * 300];
     let (stop, inputs) = (Stop::new(None, None), [Input::Array(&a), Input::Array(&b)]);
     let outputs = &mut [ViewMut::new(&mut dense).shape([4, 300])];
-    let job = Job { domain: &[4, 300], inputs: &inputs, outputs, sizes: &[] };
+    let job = Job { inputs: &inputs, outputs, sizes: &[] };
     run(&program(None), job, &Resources { pool: &pool, chunk: 64, cache: 16, stop: &stop }).expect("a run");
     assert!(dense.iter().enumerate().all(|(k, x)| *x == k as i32 * 100 + (k % 300) as i32));
 }
@@ -109,7 +109,7 @@ fn in_place() {
     let b_view = View::new(&b);
     let inputs = [Input::InPlace(0), Input::Array(&b_view)];
     let outputs = &mut [ViewMut::new(&mut a)];
-    let job = Job { domain: &[50], inputs: &inputs, outputs, sizes: &[] };
+    let job = Job { inputs: &inputs, outputs, sizes: &[] };
     run(&program(None), job, &Resources { pool: &pool, chunk: 7, cache: usize::MAX, stop: &stop }).expect("a run");
     assert!(a.iter().enumerate().all(|(k, x)| *x == (49 - k as i32) * 100 + k as i32));
 }
@@ -133,7 +133,7 @@ fn nothing_to_do_and_nothing_allowed() {
     let (x, mut out) = ([1; 9], [0; 9]);
     let (view, stop) = (View::new(&x), Stop::new(Some(&cancel), None));
     let inputs = [Input::Array(&view), Input::Array(&view)];
-    let job = Job { domain: &[9], inputs: &inputs, outputs: &mut [ViewMut::new(&mut out)], sizes: &[] };
+    let job = Job { inputs: &inputs, outputs: &mut [ViewMut::new(&mut out)], sizes: &[] };
     let refused = run(&program(None), job, &Resources { pool: &pool, chunk: 7, cache: 1, stop: &stop });
     assert_eq!(refused.expect_err("a cancelled run").kind(), ErrorKind::Cancelled);
 }
