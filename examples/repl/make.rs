@@ -36,6 +36,9 @@ pub(crate) const MAKERS: [Maker; 3] = [
     },
 ];
 
+/// Axes that a list may have, as in NumPy.
+const MOST_AXES: usize = 64;
+
 /// More elements are taken for a slip of the finger.
 const MOST: usize = 1 << 30;
 
@@ -223,6 +226,9 @@ struct Rows {
 impl Rows {
     /// Reads a bracket at `axis`, and those within it.
     fn read(&mut self, text: &str, tokens: &[Token], axis: usize, context: &mut impl Context) -> Result<()> {
+        if axis == MOST_AXES {
+            return Err(format!("the list has more than {MOST_AXES} axes").into());
+        }
         let parts = parts(text, tokens);
         match self.shape.get(axis) {
             Some(extent) if *extent != parts.len() => {
@@ -361,6 +367,7 @@ mod tests {
         assert_eq!(one("[[1, 2], 3]"), "the list holds rows and numbers; `3` is no row");
         assert_eq!(one("[1, [2]]"), "the list holds numbers and rows; `[2]` is a row");
         assert_eq!(one("[x]"), "`x` is f32 (2,), expected one number");
+        assert_eq!(one(&("[".repeat(100_000) + &"]".repeat(100_000))), "the list has more than 64 axes");
         assert_eq!(one("[1, 2"), "`[` has a bracket that is never closed");
     }
 
@@ -405,6 +412,13 @@ mod tests {
         assert_eq!(one("rand(3, seed=7)"), one("rand(3,  seed = 7)"));
         // The first output of SplitMix64 from 0 is e220a8397b1dcdaf.
         assert_eq!(Random(0).next(), 0xe220_a839_7b1d_cdaf);
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_is_expanded_or_refused(text in r##"([\[\](),` ab1.]|rand|arange|linspace){0,40}"##) {
+            let _ = expanded(&text);
+        }
     }
 
     #[test]

@@ -30,35 +30,53 @@ const COMPARISONS: [&str; 4] = ["==", "!=", "<=", ">="];
 
 /// The tokens of `text`, in order.
 pub(crate) fn tokens(text: &str) -> Vec<Token> {
-    let mut tokens = Vec::new();
-    let mut at = 0;
-    while let Some(first) = text[at..].chars().next() {
-        let rest = &text[at..];
-        let (kind, length) = match first {
-            '\n' | ';' => (Some(Kind::Separator), 1),
-            '#' => (None, rest.find('\n').unwrap_or(rest.len())),
-            '`' | '"' | '\'' => {
-                match rest[1..].find([first, '\n']).filter(|end| rest[1..][*end..].starts_with(first)) {
-                    Some(end) => (Some(if first == '`' { Kind::Name } else { Kind::Text }), end + 2),
-                    None => (Some(Kind::Unclosed), rest.find('\n').unwrap_or(rest.len())),
-                }
+    Tokens { text, at: 0 }.collect()
+}
+
+/// Tokens as they are asked for, so that the first statement of a long script costs no more than itself.
+struct Tokens<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl Iterator for Tokens<'_> {
+    type Item = Token;
+
+    fn next(&mut self) -> Option<Token> {
+        loop {
+            let start = self.at;
+            let (kind, length) = first(&self.text[start..])?;
+            self.at = start + length;
+            if let Some(kind) = kind {
+                return Some(Token { kind, range: start..start + length });
             }
-            '(' | '[' | '{' => (Some(Kind::Open), 1),
-            ')' | ']' | '}' => (Some(Kind::Close), 1),
-            c if c.is_whitespace() => (None, c.len_utf8()),
-            c if c.is_alphabetic() || c == '_' => (Some(Kind::Name), name_length(rest)),
-            c if c.is_ascii_digit() || (c == '.' && rest[1..].starts_with(|d: char| d.is_ascii_digit())) => {
-                (Some(Kind::Number), number_length(rest))
-            }
-            _ if COMPARISONS.iter().any(|operator| rest.starts_with(operator)) => (Some(Kind::Operator), 2),
-            c => (Some(Kind::Operator), c.len_utf8()),
-        };
-        if let Some(kind) = kind {
-            tokens.push(Token { kind, range: at..at + length });
         }
-        at += length;
     }
-    tokens
+}
+
+/// What `text` begins with, and its length in bytes; white space and comments are of no kind.
+fn first(text: &str) -> Option<(Option<Kind>, usize)> {
+    let character = text.chars().next()?;
+    let line = || text.find('\n').unwrap_or(text.len());
+    Some(match character {
+        '\n' | ';' => (Some(Kind::Separator), 1),
+        '#' => (None, line()),
+        '`' | '"' | '\'' => match text[1..].find([character, '\n']) {
+            Some(end) if text[1 + end..].starts_with(character) => {
+                (Some(if character == '`' { Kind::Name } else { Kind::Text }), end + 2)
+            }
+            Some(_) | None => (Some(Kind::Unclosed), line()),
+        },
+        '(' | '[' | '{' => (Some(Kind::Open), 1),
+        ')' | ']' | '}' => (Some(Kind::Close), 1),
+        c if c.is_whitespace() => (None, c.len_utf8()),
+        c if c.is_alphabetic() || c == '_' => (Some(Kind::Name), name_length(text)),
+        c if c.is_ascii_digit() || (c == '.' && text[1..].starts_with(|c: char| c.is_ascii_digit())) => {
+            (Some(Kind::Number), number_length(text))
+        }
+        _ if COMPARISONS.iter().any(|operator| text.starts_with(operator)) => (Some(Kind::Operator), 2),
+        c => (Some(Kind::Operator), c.len_utf8()),
+    })
 }
 
 fn name_length(text: &str) -> usize {
@@ -109,34 +127,41 @@ pub(crate) struct Statement<'a> {
 /// Cuts a script into statements, at newlines and `;` outside brackets; a line that starts with `:` is a command.
 pub(crate) fn statements(script: &str) -> Vec<Statement<'_>> {
     let mut found = Vec::new();
-    let mut at = 0;
+    let (mut at, mut line) = (0, 1);
     while at < script.len() {
         let rest = &script[at..];
         let length = match rest.trim_start_matches([' ', '\t']).starts_with(':') {
             true => rest.find('\n').unwrap_or(rest.len()),
             false => statement_length(rest),
         };
-        let text = rest[..length].trim();
-        if !tokens(text).is_empty() {
-            let start = at + rest.find(text).expect("a statement is part of its script");
-            found.push(Statement { text, line: script[..start].matches('\n').count() + 1 });
+        let whole = &rest[..length];
+        let text = whole.trim();
+        if first_token(text).is_some() {
+            let blank = &whole[..whole.len() - whole.trim_start().len()];
+            found.push(Statement { text, line: line + blank.matches('\n').count() });
         }
-        at += length + 1;
+        let end = (at + length + 1).min(script.len());
+        line += script[at..end].matches('\n').count();
+        at = end;
     }
     found
 }
 
+fn first_token(text: &str) -> Option<Token> {
+    Tokens { text, at: 0 }.next()
+}
+
 /// The bytes up to the separator that ends the first statement of `text`.
 fn statement_length(text: &str) -> usize {
-    let tokens = tokens(text);
+    let mut tokens = Tokens { text, at: 0 };
     let mut depth = 0_i64;
-    for (i, token) in tokens.iter().enumerate() {
+    while let Some(token) = tokens.next() {
         match token.kind {
             Kind::Open => depth += 1,
             Kind::Close => depth -= 1,
             Kind::Separator if depth <= 0 => {
-                let next = tokens[i..].iter().find(|token| token.kind != Kind::Separator);
-                let goes_on = next.is_some_and(|next| matches!(&text[next.range.clone()], "else" | "elif"));
+                let next = Tokens { ..tokens }.find(|token| token.kind != Kind::Separator);
+                let goes_on = next.is_some_and(|next| matches!(&text[next.range], "else" | "elif"));
                 if !goes_on {
                     return token.range.start;
                 }
@@ -226,6 +251,29 @@ mod tests {
             ["if x > 0 {\n y = 1\n}\nelse {\n y = 2 }", "y"]
         );
         assert_eq!(texts("# nothing\n\n ; ;"), [] as [&str; 0]);
+    }
+
+    #[test]
+    fn a_long_script_is_cut_in_time_linear_in_it() {
+        let script = "x = f(1, 2) # and so on\n".repeat(100_000);
+        let found = statements(&script);
+        assert_eq!((found.len(), found[99_999].line), (100_000, 100_000));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn any_text_has_statements_and_formulas(text in r##"[ -~\n\PC]{0,60}|[()\[\]`"'#;:\n ab1.,=]{0,60}"##) {
+            for token in tokens(&text) {
+                assert!(!text[token.range].is_empty());
+            }
+            for statement in statements(&text) {
+                assert!(text.contains(statement.text) && !statement.text.is_empty());
+                assert!(text.lines().nth(statement.line - 1).is_some());
+                is_assignment(statement.text);
+                formulas(statement.text);
+            }
+            is_open(&text);
+        }
     }
 
     #[test]

@@ -29,7 +29,12 @@ pub(crate) struct Session {
     pub(crate) ended: bool,
     random: Random,
     running: Running,
+    /// How many calls of the REPL's own stand within each other where a formula is evaluated.
+    depth: usize,
 }
+
+/// So many calls of the REPL's own may stand within each other.
+const MOST_NESTED: usize = 16;
 
 /// Stops the formula that is running when told so from another thread.
 #[derive(Clone, Default)]
@@ -76,6 +81,7 @@ impl Session {
             ended: false,
             random: Random(0),
             running: Running::default(),
+            depth: 0,
         }
     }
 
@@ -231,7 +237,13 @@ impl Session {
 
 impl Context for Session {
     fn evaluate(&mut self, formula: &str) -> Result<Array> {
-        self.evaluate_one(formula)
+        if self.depth == MOST_NESTED {
+            return Err(format!("more than {MOST_NESTED} lists, ranges and the like within each other").into());
+        }
+        self.depth += 1;
+        let result = self.evaluate_one(formula);
+        self.depth -= 1;
+        result
     }
 
     fn random(&mut self) -> &mut Random {
