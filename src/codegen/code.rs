@@ -19,23 +19,14 @@ pub(crate) struct Call {
     pub(crate) arrays: *const *mut u8,
     /// The scalars in the order of the strip, eight bytes each; a narrower one is in the low bytes.
     pub(crate) scalars: *const u64,
-    /// The byte that says, by not being zero, that the run is to end.
-    pub(crate) stop: *const u8,
 }
 
 /// Eight bytes of a blob that hold an absolute address, known once the blob has its place.
 pub(crate) struct Relocation {
     /// Where in the blob.
     pub(crate) offset: usize,
-    pub(crate) target: Address,
-}
-
-/// What a [`Relocation`] points to.
-pub(crate) enum Address {
-    /// A byte of the same blob.
-    Blob(usize),
-    /// A function or datum that outlives the code.
-    Absolute(usize),
+    /// Of a function or datum that outlives the code.
+    pub(crate) address: usize,
 }
 
 /// Blocks begin and end on cache lines, so that no two kernels share one.
@@ -111,6 +102,7 @@ impl CodeMemory {
     }
 
     /// Bytes of memory taken from the system.
+    #[cfg(test)]
     pub(crate) fn taken(&self) -> usize {
         self.segments().iter().map(|segment| segment.mapping.bytes()).sum()
     }
@@ -209,6 +201,7 @@ impl Code {
     }
 
     /// Bytes taken, a multiple of 64.
+    #[cfg(test)]
     pub(crate) fn size(&self) -> usize {
         self.block.len()
     }
@@ -233,15 +226,11 @@ impl Code {
         let start = self.mapping.writable().wrapping_add(self.block.start);
         // SAFETY: the block is in the mapping, is at least as long as `bytes`, and is this value's alone.
         unsafe { start.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
-        for Relocation { offset, target } in relocations {
-            let address = match target {
-                Address::Blob(offset) => self.entry() as usize + offset,
-                Address::Absolute(address) => *address,
-            };
+        for Relocation { offset, address } in relocations {
             let room = offset.checked_add(size_of::<usize>()).is_some_and(|end| end <= bytes.len());
             assert!(room, "a relocation lies within its blob");
             // SAFETY: the address written lies in the block.
-            unsafe { start.add(*offset).cast::<usize>().write_unaligned(address) };
+            unsafe { start.add(*offset).cast::<usize>().write_unaligned(*address) };
         }
         self.mapping.publish(self.block.start, self.block.len());
     }
@@ -285,7 +274,7 @@ mod tests {
     use std::sync::Arc;
     use std::thread;
 
-    use super::{Address, Call, Code, CodeMemory, GRANULE, Relocation};
+    use super::{Call, Code, CodeMemory, GRANULE, Relocation};
     use crate::error::ErrorKind;
 
     const LIMIT: usize = 64 << 20;
@@ -325,7 +314,7 @@ mod tests {
         // mov eax, [rdi]; mov rdi, [rdi + 24]; add al, [rdi]; ret
         let code = memory.publish(&[0x8b, 0x07, 0x48, 0x8b, 0x7f, 0x18, 0x02, 0x07, 0xc3], 16, &[]).unwrap();
         let stop = 2_u8;
-        let argument = Call { groups: 40, arrays: ptr::null(), scalars: ptr::null(), stop: &raw const stop };
+        let argument = Call { groups: 40, arrays: ptr::null(), scalars: ptr::null() };
         // SAFETY: the code reads `groups` and the byte at `stop`.
         assert_eq!(unsafe { code.call(&raw const argument) }, 42);
     }
@@ -344,19 +333,13 @@ mod tests {
     }
 
     #[test]
-    fn relocations_reach_constants_and_functions() {
+    fn relocations_reach_functions() {
         extern "C" fn seven(_: *const Call) -> u32 {
             7
         }
         let memory = CodeMemory::new(LIMIT).unwrap();
-        // mov rax, constant; mov eax, [rax]; ret; and the constant at 16
-        let mut blob = vec![0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0x8b, 0x00, 0xc3, 0xcc, 0xcc, 0xcc];
-        blob.extend(123_456_u32.to_le_bytes());
-        let constant = [Relocation { offset: 2, target: Address::Blob(16) }];
-        let inside = [publish(&memory, 1, 0), memory.publish(&blob, 16, &constant).unwrap()];
-        assert_eq!(call(&inside[1]), 123_456);
         // mov rax, function; jmp rax
-        let function = [Relocation { offset: 2, target: Address::Absolute(seven as *const () as usize) }];
+        let function = [Relocation { offset: 2, address: seven as *const () as usize }];
         let jump = [0x48, 0xb8, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xe0];
         assert_eq!(call(&memory.publish(&jump, 16, &function).unwrap()), 7);
     }
@@ -364,7 +347,7 @@ mod tests {
     #[test]
     #[should_panic(expected = "a relocation lies within its blob")]
     fn a_relocation_beyond_its_blob_is_our_own_mistake() {
-        let outside = [Relocation { offset: 1, target: Address::Blob(0) }];
+        let outside = [Relocation { offset: 1, address: 0 }];
         let _ = CodeMemory::new(LIMIT).unwrap().publish(&[0xc3; 8], 16, &outside);
     }
 

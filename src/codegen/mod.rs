@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use crate::error::Result;
 use crate::strip::Strip;
-use code::{Address, Call, Code, CodeMemory, Relocation};
+use code::{Call, Code, CodeMemory, Relocation};
 use cranelift::Isa;
 
 /// Machine code with the tables that it reads.
@@ -21,19 +21,13 @@ pub(crate) struct Native {
 /// Compiles the strip into `memory`; fails where that is full.
 pub(crate) fn compile(strip: &Strip, isa: &Isa, memory: &Arc<CodeMemory>) -> Result<Native> {
     let object = cranelift::compile(strip, isa);
-    let absolute =
-        |(offset, address): &(usize, usize)| Relocation { offset: *offset, target: Address::Absolute(*address) };
+    let absolute = |(offset, address): &(usize, usize)| Relocation { offset: *offset, address: *address };
     let relocations: Vec<Relocation> = object.addresses.iter().map(absolute).collect();
     let code = memory.publish(&object.bytes, object.align, &relocations)?;
     Ok(Native { code, _tables: object.tables })
 }
 
 impl Native {
-    /// Bytes of machine code.
-    pub(crate) fn size(&self) -> usize {
-        self.code.size()
-    }
-
     /// Runs the code.
     ///
     /// # Safety

@@ -125,7 +125,9 @@ fn spread(domain: &[usize], array: &Placed<'_>) -> Walk {
 fn drop_single(extents: &mut Extents, walks: &mut [Walk]) {
     for axis in (0..extents.len()).rev().filter(|axis| extents[*axis] == 1).collect::<Extents>() {
         extents.remove(axis);
-        walks.iter_mut().for_each(|walk| drop(walk.strides.remove(axis)));
+        for walk in walks.iter_mut() {
+            walk.strides.remove(axis);
+        }
     }
 }
 

@@ -422,8 +422,7 @@ pub(super) unsafe fn compute(program: &Program, arrays: &[*mut u8], scalars: &[u
     match &program.engine {
         Machine::Native(native) => {
             let groups = (computed / program.layout.group) as u64;
-            let go = 0_u8;
-            let call = Call { groups, arrays: arrays.as_ptr(), scalars: scalars.as_ptr(), stop: &raw const go };
+            let call = Call { groups, arrays: arrays.as_ptr(), scalars: scalars.as_ptr() };
             // SAFETY: the caller's promise.
             unsafe { native.call(&call) };
         }

@@ -99,11 +99,6 @@ impl Stop {
         self.shared.as_ref().map_or(&self.own, |(_, byte)| byte)
     }
 
-    /// Where generated code reads whether to stop: not zero. Valid for as long as `self` is neither moved nor dropped.
-    pub(crate) fn as_ptr(&self) -> *const u8 {
-        self.byte().as_ptr()
-    }
-
     /// To be asked between chunks, by every thread: reads the clock if there is a deadline.
     pub(crate) fn poll(&self) -> ControlFlow<()> {
         if let Some((deadline, _)) = self.deadline

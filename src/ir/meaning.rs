@@ -91,7 +91,6 @@ trait Int:
     fn shl(self, count: Self) -> Self;
     fn shr(self, count: Self) -> Self;
     fn rotate_left(self, count: Self) -> Self;
-    fn mul_high(self, other: Self) -> Self;
     fn count_ones(self) -> u32;
     fn leading_zeros(self) -> u32;
     fn trailing_zeros(self) -> u32;
@@ -133,7 +132,6 @@ macro_rules! ints {
                 self.checked_shr(count).unwrap_or(if $negative(self) { (0 as Self).wrapping_sub(1) } else { 0 })
             }
             fn rotate_left(self, count: Self) -> Self { self.rotate_left(count as u32 & (Self::BITS - 1)) }
-            fn mul_high(self, other: Self) -> Self { ((self as i128).wrapping_mul(other as i128) as u128 >> Self::BITS) as Self }
             fn count_ones(self) -> u32 { self.count_ones() }
             fn leading_zeros(self) -> u32 { self.leading_zeros() }
             fn trailing_zeros(self) -> u32 { self.trailing_zeros() }
@@ -186,7 +184,6 @@ fn int<T: Int>(op: Op, operands: &[u64]) -> u64 {
         Op::Ctz => T::of(x(0).trailing_zeros()),
         Op::Rotl => x(0).rotate_left(x(1)),
         Op::Rotr => x(0).rotate_left(x(1).wrapping_neg()),
-        Op::MulHigh => x(0).mul_high(x(1)),
         Op::Eq => return u64::from(x(0) == x(1)),
         Op::Ne => return u64::from(x(0) != x(1)),
         Op::Lt => return u64::from(x(0) < x(1)),

@@ -10,6 +10,6 @@ pub(crate) mod print;
 mod verify;
 
 pub(crate) use build::{Builder, Rewrite, rewrite, rewrite_regions};
-pub(crate) use graph::{Block, BlockId, Graph, Node, Operands, Output, Param, Rank, Table, Value};
+pub(crate) use graph::{BlockId, Graph, Node, Operands, Output, Param, Rank, Table, Value};
 pub(crate) use meaning::{apply, bitcast, cast, to_int};
 pub(crate) use op::{Op, Rule};

@@ -28,7 +28,8 @@ macro_rules! ops {
         pub(crate) enum Op { $( $(#[$doc])* $op, )+ }
 
         impl Op {
-            /// Every op, for lookup and for tests that must cover them all.
+            /// Every op, for tests that must cover them all.
+            #[cfg(test)]
             pub(crate) const ALL: &[Op] = &[$(Op::$op),+];
 
             /// How the op is called in the text form of a graph.
@@ -120,8 +121,6 @@ ops! {
     Rotl = "rotl", 2, Int;
     /// Rotation to the right, modulo the width.
     Rotr = "rotr", 2, Int;
-    /// The upper half of the product.
-    MulHigh = "mul_high", 2, Int;
     /// Equal.
     Eq = "eq", 2, Compare;
     /// Not equal; true of NaN.
@@ -176,8 +175,8 @@ impl Op {
 
     /// Whether `f(a, b)` is `f(b, a)`, NaN payload aside.
     pub(crate) fn is_commutative(self) -> bool {
-        use Op::{Add, And, Eq, Fmax, Fmin, Maximum, Minimum, Mul, MulHigh, Ne, Or, Xor};
-        matches!(self, Add | Mul | And | Or | Xor | Eq | Ne | Minimum | Maximum | Fmin | Fmax | MulHigh)
+        use Op::{Add, And, Eq, Fmax, Fmin, Maximum, Minimum, Mul, Ne, Or, Xor};
+        matches!(self, Add | Mul | And | Or | Xor | Eq | Ne | Minimum | Maximum | Fmin | Fmax)
     }
 
     /// Whether the meaning is a graph of other ops, in `math`, and not a row of `meaning`.

@@ -104,7 +104,7 @@ fn memory() -> MemFlags {
 
 fn address(body: &mut Body<'_>, array: u32, offset: u32, size: usize) -> (Value, i32) {
     let at = body.at.expect("arrays are read and written in the loop");
-    let bytes = body.builder.ins().ishl_imm(at, i64::from(size.trailing_zeros()));
+    let bytes = body.builder.ins().ishl_imm_u(at, i64::from(size.trailing_zeros()));
     (body.builder.ins().iadd(body.arrays[array as usize], bytes), (offset as usize * size) as i32)
 }
 
@@ -325,7 +325,7 @@ fn lookup(body: &mut Body<'_>, ty: Type, table: u32, x: Reg, y: Option<Reg>) -> 
         let indices = body.value(reg);
         for lane in 0..per_register {
             let index = body.builder.ins().extractlane(indices, lane);
-            let offset = body.builder.ins().ishl_imm(index, 3);
+            let offset = body.builder.ins().ishl_imm_u(index, 3);
             let address = body.builder.ins().iadd(base, offset);
             let element = body.builder.ins().load(lane_type, MemFlags::trusted(), address, 0);
             found = body.builder.ins().insertlane(found, element, lane + k as u8 * per_register);

@@ -68,7 +68,7 @@ fn is_legal_op(op: Op, dtype: DType, by_constant: impl FnOnce() -> bool) -> bool
         Op::And | Op::Or | Op::Xor | Op::Not => true,
         Op::Shl | Op::Shr => dtype.size() >= 4 || dtype.size() == 2 && by_constant(),
         Op::Neg | Op::Abs | Op::RoundAway | Op::Minimum | Op::Maximum | Op::Fmin | Op::Fmax | Op::Copysign => false,
-        Op::FloorDivide | Op::Remainder | Op::Fmod | Op::Power | Op::MulHigh | Op::Signbit => false,
+        Op::FloorDivide | Op::Remainder | Op::Fmod | Op::Power | Op::Signbit => false,
         Op::Popcount | Op::Clz | Op::Ctz | Op::Rotl | Op::Rotr => false,
         Op::Exp | Op::Log | Op::Sin | Op::Cos => false,
     }
@@ -132,7 +132,6 @@ fn on_integers(b: &mut Builder, op: Op, operands: &[Value], dtype: DType) -> Val
         Op::Minimum | Op::Lesser => minmax::integer(b, Op::Lesser, x, operands[1]),
         Op::Maximum | Op::Greater => minmax::integer(b, Op::Greater, x, operands[1]),
         Op::Mul => bits::multiply(b, x, operands[1]),
-        Op::MulHigh => bits::multiply_high(b, x, operands[1]),
         Op::Shl | Op::Shr => bits::shift(b, op, x, operands[1]),
         Op::Rotl | Op::Rotr => bits::rotate(b, op, x, operands[1]),
         Op::Popcount => bits::popcount(b, x),
