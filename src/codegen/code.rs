@@ -311,11 +311,10 @@ mod tests {
     #[test]
     fn code_gets_its_argument_and_returns() {
         let memory = CodeMemory::new(LIMIT).unwrap();
-        // mov eax, [rdi]; mov rdi, [rdi + 24]; add al, [rdi]; ret
-        let code = memory.publish(&[0x8b, 0x07, 0x48, 0x8b, 0x7f, 0x18, 0x02, 0x07, 0xc3], 16, &[]).unwrap();
-        let stop = 2_u8;
+        // mov eax, [rdi]; add eax, 2; ret
+        let code = memory.publish(&[0x8b, 0x07, 0x83, 0xc0, 0x02, 0xc3], 16, &[]).unwrap();
         let argument = Call { groups: 40, arrays: ptr::null(), scalars: ptr::null() };
-        // SAFETY: the code reads `groups` and the byte at `stop`.
+        // SAFETY: the code reads `groups`.
         assert_eq!(unsafe { code.call(&raw const argument) }, 42);
     }
 

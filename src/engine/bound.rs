@@ -10,7 +10,6 @@ use super::variant::Variant;
 use crate::dtype::{DType, Element};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{self, Input};
-use crate::lower::ParamType;
 use crate::view::{View, ViewMut};
 
 /// A kernel for parameters of fixed dtypes and ranks, as [`Kernel::bind`] gives it; or `Bound<fn(A) -> R>`, a function of

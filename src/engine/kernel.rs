@@ -199,6 +199,7 @@ impl Kernel {
     /// # Errors
     /// As [`prepare`](Kernel::prepare); if the formula does not have as many parameters as `A` has elements, or not one
     /// output of type `R`.
+    #[expect(clippy::type_complexity, reason = "the signature of the function is the type of the bound call")]
     pub fn bind_fn<A: Arguments, R: Element>(&self) -> Result<Bound<fn(A) -> R>, Error> {
         let formula = &self.0;
         formula.check_one_output()?;

@@ -172,7 +172,7 @@ impl Case {
     fn evaluate(&self, target: &Target) {
         let strip = vectorise(&self.stage_for(target), target);
         let padded = self.len.next_multiple_of(strip.group);
-        let (inputs, scalars) = strip.sources();
+        let (inputs, scalars) = (&strip.inputs, &strip.scalars);
         let mut arrays: Vec<Vec<u8>> = inputs
             .iter()
             .map(|(source, dtype)| match source {

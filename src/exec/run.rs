@@ -133,7 +133,7 @@ pub(crate) fn run(program: &Program, job: Job<'_, '_>, resources: &Resources<'_>
         .map(|k| plan.len.saturating_mul(layout.outputs[k].size()) > resources.cache && !in_place(k))
         .collect();
     let runner = Runner::new(program, &plan, &scalars, streamed);
-    Ok(runner.run(resources)?)
+    runner.run(resources)
 }
 
 fn scalar_of(source: Source, job: &Job<'_, '_>) -> u64 {
@@ -225,7 +225,7 @@ impl<'a> Runner<'a> {
         }
         let group = layout.group;
         let bytes: usize = slots.iter().filter(|slot| !slot.direct).map(|slot| slot.size).sum();
-        let fitting = if bytes == 0 { usize::MAX } else { (STRIP_BYTES / bytes).min(STRIP_LEN) };
+        let fitting = STRIP_BYTES.checked_div(bytes).map_or(usize::MAX, |fitting| fitting.min(STRIP_LEN));
         let strip = (fitting / group * group).max(group);
         let mut buffers = 0;
         for slot in &mut slots {

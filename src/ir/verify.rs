@@ -50,7 +50,7 @@ impl Graph {
         self.hide(body, seen);
     }
 
-    fn hide(&self, block: BlockId, seen: &mut Vec<bool>) {
+    fn hide(&self, block: BlockId, seen: &mut [bool]) {
         for &value in &self.block(block).values {
             seen[value.index()] = false;
         }

@@ -1,6 +1,6 @@
 //! Runs a strip one lane at a time, for tests: it knows no machine, so it takes strips made for any target.
 
-use super::{Block, Inst, Reg, RegType, Source, Strip};
+use super::{Block, Inst, Reg, RegType, Strip};
 use crate::dtype::DType;
 use crate::ir::{self, Op};
 
@@ -20,11 +20,6 @@ impl Strip {
             machine.first = group * self.group;
             machine.block(&self.body, call);
         }
-    }
-
-    /// The slots of inputs and scalars.
-    pub(crate) fn sources(&self) -> (&[(Source, DType)], &[(Source, DType)]) {
-        (&self.inputs, &self.scalars)
     }
 }
 

@@ -109,7 +109,7 @@ impl Vectoriser<'_> {
     fn collect_inputs(&mut self) {
         let graph = &self.stage.graph;
         let leaves = (0..graph.len()).filter(|k| self.measure.live[*k]);
-        for value in leaves.map(|k| Value::from_index(k)) {
+        for value in leaves.map(Value::from_index) {
             let (source, is_array) = match graph.node(value) {
                 Node::Param(index) => (Source::Param(*index), graph.params[*index as usize].rank == Rank::Array),
                 Node::Index(axis) => (Source::Index(*axis), true),
@@ -292,7 +292,7 @@ impl Vectoriser<'_> {
         }
         // The target's registers decide, not the source's: a source may fill but a part of its register.
         let count = self.count(to.size());
-        let halves = |k: usize| if k % 2 == 0 { low(regs.get(k / 2)) } else { high(regs.get(k / 2)) };
+        let halves = |k: usize| if k.is_multiple_of(2) { low(regs.get(k / 2)) } else { high(regs.get(k / 2)) };
         Regs::collect((0..count).map(|k| self.emit(to, halves(k))))
     }
 

@@ -289,7 +289,7 @@ fn numbers() {
         ("1.f64", NumberValue::Float(1.0), Some(DType::F64)),
         ("1_0e-1_0", NumberValue::Float(1e-9), None),
         // Rounded to f64 first, this would be 1.0000001192092896.
-        ("1.00000017881393432617187500001f32", NumberValue::Float(1.000_000_238_418_579_1), Some(DType::F32)),
+        ("1.00000017881393432617187500001f32", NumberValue::Float(1.000_000_238_418_579), Some(DType::F32)),
         ("1e39f32", NumberValue::Float(f64::INFINITY), Some(DType::F32)),
     ] {
         assert_eq!(number(text), Number { value, dtype }, "{text}");
