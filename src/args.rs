@@ -1,9 +1,12 @@
 //! What a caller gives a run and gets of it: names to arrays, matched with the parameters and outputs of a kernel.
 
+use std::borrow::Cow;
+use std::collections::HashMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use smallvec::SmallVec;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::dtype::{DType, Element};
@@ -147,12 +150,18 @@ impl<'a> Args<'a> {
     /// Puts the arguments in the order of the kernel's `params` and `outputs`.
     pub(crate) fn matched(mut self, params: &[Arc<str>], outputs: &[Arc<str>]) -> Result<Matched<'a>> {
         let slots = slots(&self.targets, outputs)?;
-        if let Some((surplus, _)) = self.inputs.iter().find(|(name, _)| position(name, params).is_none()) {
-            return Err(unknown("parameter", surplus, params));
+        let mut given: SmallVec<[Option<Input<'a>>; 8]> = params.iter().map(|_| None).collect();
+        let names = Names::new(params, self.inputs.len());
+        for (name, input) in self.inputs {
+            let place = names.place(name).ok_or_else(|| unknown("parameter", name, params))?;
+            if given[place].replace(input).is_some() {
+                return Err(twice("parameter", &params[place]));
+            }
         }
         let mut inputs = Vec::with_capacity(params.len());
-        for param in params {
-            let given = match self.take(param)? {
+        for (param, given) in params.iter().zip(given) {
+            let found = given.or_else(|| self.lookup.as_mut().and_then(|find| find(param)).map(Input::Array));
+            let given = match found.ok_or_else(|| missing(param))? {
                 Input::Array(view) => Given::Array(view),
                 Input::Weak(number) => Given::Weak(number),
                 Input::Target(target) => Given::InPlace(slots[target]),
@@ -169,21 +178,29 @@ impl<'a> Args<'a> {
         }
         Ok(Matched { inputs, outputs: arrays, deadline: self.deadline, cancel: self.cancel })
     }
+}
 
-    /// What was given for `param`.
-    fn take(&mut self, param: &str) -> Result<Input<'a>> {
-        let Some(at) = self.inputs.iter().position(|(name, _)| is(name, param)) else {
-            let found = self.lookup.as_mut().and_then(|find| find(param));
-            return found.map(Input::Array).ok_or_else(|| {
-                let message = format!("the parameter `{param}` was given no value");
-                Error::new(ErrorKind::Argument, "missing-argument", message)
-            });
-        };
-        let (_, input) = self.inputs.swap_remove(at);
-        if self.inputs.iter().any(|(name, _)| is(name, param)) {
-            return Err(twice("parameter", param));
+/// Names that others are looked up in: one after another, or by hash where that would take too long.
+enum Names<'a> {
+    Few(&'a [Arc<str>]),
+    Many(HashMap<&'a str, usize>),
+}
+
+impl<'a> Names<'a> {
+    /// For so many questions.
+    fn new(names: &'a [Arc<str>], questions: usize) -> Names<'a> {
+        // A hash takes as long as some tens of comparisons, of which most see the first byte alone.
+        if names.len().min(questions) <= 32 {
+            return Names::Few(names);
         }
-        Ok(input)
+        Names::Many(names.iter().enumerate().map(|(place, name)| (&**name, place)).collect())
+    }
+
+    fn place(&self, name: &str) -> Option<usize> {
+        match self {
+            Names::Few(names) => position(name, names),
+            Names::Many(places) => places.get(&*normal(name)).copied(),
+        }
     }
 }
 
@@ -233,6 +250,11 @@ fn position(name: &str, names: &[Arc<str>]) -> Option<usize> {
     names.iter().position(|known| is(name, known))
 }
 
+/// The name in normal form, as all names of a formula are.
+fn normal(name: &str) -> Cow<'_, str> {
+    if name.is_ascii() { Cow::Borrowed(name) } else { Cow::Owned(name.nfc().collect()) }
+}
+
 /// Whether a caller's `name` is the `known` one, which is in normal form as all names of a formula are.
 fn is(name: &str, known: &str) -> bool {
     name == known || (!name.is_ascii() && name.nfc().eq(known.chars()))
@@ -240,6 +262,10 @@ fn is(name: &str, known: &str) -> bool {
 
 fn check_fault(fault: Option<&Error>, role: &str, name: &str) -> Result<()> {
     fault.map_or(Ok(()), |fault| Err(fault.clone().with_note(format!("in the array for the {role} `{name}`"))))
+}
+
+fn missing(param: &str) -> Error {
+    Error::new(ErrorKind::Argument, "missing-argument", format!("the parameter `{param}` was given no value"))
 }
 
 fn twice(role: &str, name: &str) -> Error {
@@ -388,11 +414,15 @@ impl Schema {
         self
     }
 
-    /// The variable of that name. Fails if it was added twice.
-    pub(crate) fn get(&self, name: &str) -> Result<Option<&Param>> {
-        let mut found = self.params.iter().filter(|param| is(&param.name, name));
-        let first = found.next();
-        if found.next().is_some() { Err(twice("variable", name)) } else { Ok(first) }
+    /// The variables by their names in normal form. Fails if one was added twice.
+    pub(crate) fn by_name(&self) -> Result<HashMap<Cow<'_, str>, &Param>> {
+        let mut known = HashMap::with_capacity(self.params.len());
+        for param in &self.params {
+            if known.insert(normal(&param.name), param).is_some() {
+                return Err(twice("variable", &param.name));
+            }
+        }
+        Ok(known)
     }
 }
 
@@ -641,6 +671,17 @@ mod tests {
     }
 
     #[test]
+    fn many_arguments_are_matched_as_few_are() {
+        let names: Vec<Arc<str>> = (0..1000).map(|k| format!("\u{e9}{k}").into()).collect();
+        let given: Vec<String> = (0..1000).rev().map(|k| format!("e\u{301}{k}")).collect();
+        let args = given.iter().enumerate().fold(Args::new(), |args, (k, name)| args.scalar(name, 999 - k as i32));
+        let matched = args.matched(&names, &[]).unwrap();
+        assert!((0..1000).all(|k| matches!(matched.inputs[k], Given::Weak(Weak::Int(x)) if x == k as i128)));
+        let args = given.iter().fold(Args::new(), |args, name| args.scalar(name, 0)).scalar("x", 1);
+        assert_eq!(args.matched(&names, &[]).err().unwrap().code(), "unknown-argument");
+    }
+
+    #[test]
     fn names_compare_in_normal_form() {
         let matched = Args::new().scalar("e\u{301}", 1).matched(&names(&["\u{e9}"]), &[]).unwrap();
         assert_eq!(matched.inputs.len(), 1);
@@ -651,9 +692,9 @@ mod tests {
         let schema = Schema::new().array("x", DType::F32, 2).scalar("fee", DType::F64).integer("n").number("k");
         let shown: Vec<_> = schema.params().iter().map(Param::to_string).collect();
         assert_eq!(shown, ["x: f32[2]", "fee: f64", "n: integer", "k: number"]);
-        assert_eq!(schema.get("fee").unwrap().unwrap().rank(), Some(0));
-        assert!(schema.get("y").unwrap().is_none());
-        assert_eq!(schema.scalar("x", DType::I8).get("x").unwrap_err().code(), "given-twice");
+        assert_eq!(schema.by_name().unwrap()["fee"].rank(), Some(0));
+        assert!(!schema.by_name().unwrap().contains_key("y"));
+        assert_eq!(schema.scalar("x", DType::I8).by_name().unwrap_err().code(), "given-twice");
     }
 
     #[test]

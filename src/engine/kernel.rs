@@ -1,5 +1,6 @@
 //! A formula that runs: what it is given is matched with what it was compiled for.
 
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -89,13 +90,10 @@ impl Kernel {
     /// ```
     pub fn warnings(&self) -> Vec<Error> {
         let mut warnings = self.0.program.warnings.clone();
+        let mut known = HashSet::new();
         for variant in self.0.variants.all() {
-            for warning in &variant.lowered.warnings {
-                let same = |known: &Error| known.span() == warning.span() && known.message() == warning.message();
-                if !warnings.iter().any(same) {
-                    warnings.push(warning.clone());
-                }
-            }
+            let of_dtypes = variant.lowered.warnings.iter();
+            warnings.extend(of_dtypes.filter(|warning| known.insert((warning.code(), warning.span()))).cloned());
         }
         warnings
     }
@@ -252,7 +250,8 @@ impl Formula {
 
     /// The types of the parameters by `schema`.
     fn declared(&self, schema: &Schema) -> Result<SmallVec<[ParamType; 8]>> {
-        let declared = |name: &Arc<str>| match schema.get(name)?.map(Param::kind) {
+        let variables = schema.by_name()?;
+        let declared = |name: &Arc<str>| match variables.get(&**name).map(|param| param.kind()) {
             Some(Kind::Array(dtype, 0)) => Ok(ParamType::Scalar(dtype)),
             Some(Kind::Array(dtype, rank)) => Ok(ParamType::Array { dtype, rank }),
             Some(Kind::WeakInt) => Ok(ParamType::WeakInt),
