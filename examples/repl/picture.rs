@@ -1,5 +1,6 @@
 //! Points to a chart in a PNG file.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::BufWriter;
 use std::path::Path;
@@ -57,9 +58,19 @@ impl Canvas {
 }
 
 /// How much of each pixel the data cover, so that lines that meet are no darker than others.
-struct Coverage(Vec<f64>);
+struct Coverage {
+    parts: Vec<f64>,
+    /// The places of dots, to a quarter of a pixel, so that none is drawn twice.
+    dots: HashSet<(i64, i64)>,
+}
 
 impl Coverage {
+    fn dot(&mut self, at: (f64, f64)) {
+        if self.dots.insert(((at.0 * 4.0) as i64, (at.1 * 4.0) as i64)) {
+            self.line(at, at, 1.0);
+        }
+    }
+
     /// A line with round ends.
     fn line(&mut self, a: (f64, f64), b: (f64, f64), radius: f64) {
         let (dx, dy) = (b.0 - a.0, b.1 - a.1);
@@ -94,7 +105,7 @@ impl Coverage {
 
     fn cover(&mut self, x: i64, y: i64, part: f64) {
         if (0..WIDTH as i64).contains(&x) && (0..HEIGHT as i64).contains(&y) {
-            let pixel = &mut self.0[y as usize * WIDTH + x as usize];
+            let pixel = &mut self.parts[y as usize * WIDTH + x as usize];
             *pixel = pixel.max(part);
         }
     }
@@ -146,19 +157,15 @@ fn draw(chart: &Chart) -> Result<Vec<u8>> {
     let x_label: String = chart.x_label.chars().take(label_room(chart.x_label)).collect();
     canvas.text(&x_label, (WIDTH - 18).saturating_sub(x_label.chars().count() * ADVANCE), HEIGHT - TEXT_HEIGHT - 6);
 
-    let mut coverage = Coverage(vec![0.0; WIDTH * HEIGHT]);
-    let joined = chart.is_line();
-    let mut before = None;
-    for point in chart.points(&x_axis, &y_axis) {
-        let point = point.map(place);
-        match (before, point) {
-            (Some(start), Some(end)) if joined => coverage.line(start, end, 0.7),
-            (_, Some(dot)) => coverage.line(dot, dot, 1.0),
-            (_, None) => {}
+    let mut coverage = Coverage { parts: vec![0.0; WIDTH * HEIGHT], dots: HashSet::new() };
+    for stroke in chart.strokes(&x_axis, &y_axis, WIDTH) {
+        let stroke: Vec<(f64, f64)> = stroke.into_iter().map(place).collect();
+        match stroke.as_slice() {
+            [dot] => coverage.dot(*dot),
+            line => line.windows(2).for_each(|ends| coverage.line(ends[0], ends[1], 0.7)),
         }
-        before = point;
     }
-    for (at, cover) in coverage.0.iter().enumerate() {
+    for (at, cover) in coverage.parts.iter().enumerate() {
         canvas.blend(at % WIDTH, at / WIDTH, DATA, *cover);
     }
     canvas.fill((left - 1, top), (left, bottom), INK);

@@ -19,12 +19,37 @@ pub(crate) struct Axis {
 }
 
 impl Chart<'_> {
-    /// The points with two finite coordinates, as fractions of the axes; where `None` stands, a line is broken.
-    pub(crate) fn points(&self, x_axis: &Axis, y_axis: &Axis) -> impl Iterator<Item = Option<(f64, f64)>> {
-        self.x.iter().zip(self.y).map(|(x, y)| {
+    /// The points with two finite coordinates, as fractions of the axes, in strokes: what is in one is joined by lines.
+    ///
+    /// Of the points of a line that follow each other within one of `columns` columns, only the first, the lowest, the
+    /// highest and the last are there: they cover what all would.
+    pub(crate) fn strokes(&self, x_axis: &Axis, y_axis: &Axis, columns: usize) -> Vec<Vec<(f64, f64)>> {
+        let points = self.x.iter().zip(self.y).map(|(x, y)| {
             let finite = x.is_finite() && y.is_finite();
             finite.then(|| (x_axis.fraction(*x), y_axis.fraction(*y)))
-        })
+        });
+        if !self.is_line() {
+            return points.flatten().map(|point| vec![point]).collect();
+        }
+        let (mut strokes, mut stroke, mut column) = (Vec::new(), Vec::new(), Column::default());
+        for point in points {
+            match point {
+                Some(point) if column.takes(point, columns) => {}
+                Some(point) => {
+                    column.give(&mut stroke);
+                    column = Column::new(point);
+                }
+                None => {
+                    column.give(&mut stroke);
+                    column = Column::default();
+                    strokes.push(std::mem::take(&mut stroke));
+                }
+            }
+        }
+        column.give(&mut stroke);
+        strokes.push(stroke);
+        strokes.retain(|stroke| !stroke.is_empty());
+        strokes
     }
 
     /// Points in order of x are joined by lines; else they are a cloud.
@@ -40,6 +65,46 @@ impl Chart<'_> {
         let x_axis = Axis::new(shown().map(|(x, _)| *x), x_ticks);
         let y_axis = Axis::new(shown().map(|(_, y)| *y), y_ticks);
         x_axis.zip(y_axis).ok_or("nothing to plot: no point has two finite coordinates of moderate size".into())
+    }
+}
+
+/// The points of a line within one column, with their numbers: the first, lowest, highest and last.
+#[derive(Default)]
+struct Column(Option<[(usize, (f64, f64)); 4]>);
+
+impl Column {
+    fn new(point: (f64, f64)) -> Column {
+        Column(Some([(0, point); 4]))
+    }
+
+    /// Takes the point if it is of the same column.
+    fn takes(&mut self, point: (f64, f64), columns: usize) -> bool {
+        let Some([first, lowest, highest, last]) = &mut self.0 else { return false };
+        let column = |(x, _): (f64, f64)| (x * columns as f64) as usize;
+        if column(first.1) != column(point) {
+            return false;
+        }
+        let numbered = (last.0 + 1, point);
+        if point.1 < lowest.1.1 {
+            *lowest = numbered;
+        }
+        if point.1 > highest.1.1 {
+            *highest = numbered;
+        }
+        *last = numbered;
+        true
+    }
+
+    /// Appends the points in the order they came.
+    fn give(&self, stroke: &mut Vec<(f64, f64)>) {
+        let Some(mut points) = self.0 else { return };
+        points.sort_by_key(|(number, _)| *number);
+        let mut before = None;
+        for (number, point) in points {
+            if before.replace(number) != Some(number) {
+                stroke.push(point);
+            }
+        }
     }
 }
 
@@ -108,18 +173,16 @@ pub(crate) fn draw(chart: &Chart, width: usize, height: usize) -> Result<String>
     let place = |(x, y): (f64, f64)| {
         ((x * (dots.0 - 1) as f64).round() as i64, ((1.0 - y) * (dots.1 - 1) as f64).round() as i64)
     };
-    let joined = chart.is_line();
-    let mut before = None;
-    for point in chart.points(&x_axis, &y_axis) {
-        let point = point.map(place);
-        if let Some(point) = point {
-            let start = before.filter(|_| joined).unwrap_or(point);
-            segment(start, point, |x, y| {
+    for stroke in chart.strokes(&x_axis, &y_axis, dots.0) {
+        let mut before = place(stroke[0]);
+        for point in stroke {
+            let point = place(point);
+            segment(before, point, |x, y| {
                 let (x, y) = (x as usize, y as usize);
                 cells[y / DOTS.1][x / DOTS.0] |= BITS[y % DOTS.1][x % DOTS.0];
             });
+            before = point;
         }
-        before = point;
     }
 
     let row_of = |value: f64| place((0.0, y_axis.fraction(value))).1 as usize / DOTS.1;
@@ -204,6 +267,18 @@ y
         assert_eq!(labels(&[-1e-5, 1e-5], 4), ["-1e-5", "-5e-6", "0", "5e-6", "1e-5"]);
         assert_eq!(labels(&[1e6, 1.2e6], 4), ["1e6", "1.05e6", "1.1e6", "1.15e6", "1.2e6"]);
         assert_eq!(labels(&[0.0, 4e9], 4), ["0", "1e9", "2e9", "3e9", "4e9"]);
+    }
+
+    #[test]
+    fn a_long_line_is_thinned_to_what_is_seen() {
+        let x: Vec<f64> = (0..100_000).map(f64::from).collect();
+        let y: Vec<f64> = x.iter().map(|x| (x * 0.37).sin()).collect();
+        let chart = chart(&x, &y);
+        let (x_axis, y_axis) = chart.axes(4, 4).expect("axes");
+        let strokes = chart.strokes(&x_axis, &y_axis, 100);
+        assert!(strokes.len() == 1 && strokes[0].len() <= 404, "{}", strokes[0].len());
+        let least = strokes[0].iter().map(|(_, y)| *y).fold(1.0, f64::min);
+        assert!(least == 0.0 && strokes[0].is_sorted_by_key(|(x, _)| *x));
     }
 
     #[test]
