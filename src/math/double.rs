@@ -38,13 +38,6 @@ pub(super) fn exact_product(b: &mut Builder, x: Value, y: Value) -> Double {
     Double { high, low: b.fma(x, y, minus) }
 }
 
-/// The product but for the product of the low parts, and not renormalised.
-pub(super) fn product(b: &mut Builder, x: Double, y: Double) -> Double {
-    let Double { high, low } = exact_product(b, x.high, y.high);
-    let low = b.fma(x.high, y.low, low);
-    Double { high, low: b.fma(x.low, y.high, low) }
-}
-
 /// `coefficients[0] + coefficients[1]*x + ...`; `square` is `x*x`. Even and odd powers are summed apart: as many
 /// operations as one chain, half as long.
 pub(super) fn polynomial(b: &mut Builder, x: Value, square: Value, coefficients: &[f64]) -> Value {

@@ -148,6 +148,15 @@ fn scaled(b: &mut Builder, x: Value, biased: Value) -> Value {
     b.mul(x, second)
 }
 
+/// x 2^n for an integer n and an `x` between 2^-513 and 2^513.
+pub(super) fn times_power_of_two(b: &mut Builder, x: Value, n: Value) -> Value {
+    let n = bounded(b, n, -2000.0, 2000.0);
+    let rounder = b.f64(ROUNDER + TWO_BIASES);
+    let biased = b.add(n, rounder);
+    let biased = bits(b, biased);
+    scaled(b, x, biased)
+}
+
 /// e^x in f64, right for f32: relative error 2^-39.
 pub(super) fn exp_of_f32(b: &mut Builder, x: Value) -> Value {
     let x = bounded(b, x, -110.0, 100.0);

@@ -4,7 +4,7 @@
 
 use std::f64::consts;
 
-use super::double::{Double, exact_product, ordered_sum, polynomial, product, widened};
+use super::double::{Double, exact_product, polynomial, widened};
 use crate::dtype::DType;
 use crate::ir::{Builder, Value};
 
@@ -66,13 +66,13 @@ fn infinite_or(b: &mut Builder, x: Value, result: Value) -> Value {
 }
 
 /// The exponent and mantissa of a positive number: x = 2^exponent mantissa.
-struct Split {
-    exponent: Value,
-    mantissa: Value,
+pub(super) struct Split {
+    pub(super) exponent: Value,
+    pub(super) mantissa: Value,
 }
 
 /// Of 0 the exponent is minus infinity, of a negative number NaN, so that the logarithm is, too.
-fn split(b: &mut Builder, x: Value) -> Split {
+pub(super) fn split(b: &mut Builder, x: Value) -> Split {
     let (least, bias) = (b.f64(f64::MIN_POSITIVE), b.f64(INTEGER_OFFSET + BIAS));
     let is_unusual = b.lt(x, least);
     let usual = b.when(is_unusual, &[x, bias], |b| {
@@ -136,16 +136,16 @@ pub(super) fn log_of_f32(b: &mut Builder, x: Value) -> Value {
 /// The logarithm of a positive finite `x`, with a relative error below 2^-65.
 pub(super) fn log_double(b: &mut Builder, x: Value) -> Double {
     let Split { exponent, mantissa } = split(b, x);
-    let (one, two) = (b.f64(1.0), b.f64(2.0));
-    let (above, below) = (b.sub(mantissa, one), b.add(mantissa, one));
-    let back = b.sub(below, one);
-    let below_low = b.sub(mantissa, back);
-    // s = above / (below + below_low): a quotient, then what it leaves over.
-    let inverse = b.div(one, below);
+    let (one, minus_one, two) = (b.f64(1.0), b.f64(-1.0), b.f64(2.0));
+    // s = above / below: a quotient, then what it leaves over. The minus signs save negations.
+    let above = b.sub(mantissa, one);
+    let minus_below = b.sub(minus_one, mantissa);
+    let back = b.sub(minus_one, minus_below);
+    let minus_below_low = b.sub(back, mantissa);
+    let inverse = b.div(minus_one, minus_below);
     let quotient = b.mul(above, inverse);
-    let minus = b.neg(quotient);
-    let left = b.fma(minus, below, above);
-    let left = b.fma(minus, below_low, left);
+    let left = b.fma(quotient, minus_below, above);
+    let left = b.fma(quotient, minus_below_low, left);
     let s = Double { high: quotient, low: b.mul(left, inverse) };
 
     let square = exact_product(b, s.high, s.high);
@@ -154,22 +154,20 @@ pub(super) fn log_double(b: &mut Builder, x: Value) -> Double {
     let fourth = b.mul(square.high, square.high);
     let rest = polynomial(b, square.high, fourth, &REST_DOUBLE);
 
-    // s (2 + s^2 (2/3 + s^2 rest))
+    // k ln 2 + s (2 + s^2 (2/3 + s^2 rest))
     let (two_thirds, two_thirds_low) = (b.f64(TWO_THIRDS.0), b.f64(TWO_THIRDS.1));
     let inner = product_and(b, square, rest, two_thirds);
     let inner_low = b.add(inner.low, two_thirds_low);
     let factor = product_and(b, square, inner.high, two);
-    let factor = Double { high: factor.high, low: b.fma(square.high, inner_low, factor.low) };
-    let log = product(b, s, factor);
-
+    let factor_low = b.fma(square.high, inner_low, factor.low);
     let (ln2, ln2_low) = (b.f64(LN_2.0), b.f64(LN_2.1));
     let of_exponent = b.mul(exponent, ln2);
-    let sum = ordered_sum(b, of_exponent, log.high);
-    let low = b.fma(exponent, ln2_low, log.low);
-    Double { high: sum.high, low: b.add(sum.low, low) }
+    let log = product_and(b, s, factor.high, of_exponent);
+    let low = b.fma(s.high, factor_low, log.low);
+    Double { high: log.high, low: b.fma(exponent, ln2_low, low) }
 }
 
-/// x y + z for a z larger than the product.
+/// x y + z for a z of at least twice the product, or 0.
 fn product_and(b: &mut Builder, x: Double, y: Value, z: Value) -> Double {
     let high = b.fma(x.high, y, z);
     let left = b.sub(z, high);

@@ -4,8 +4,8 @@
 //! f32 goes through f64. The special cases of C99's Annex F stand in a region of their own.
 
 use super::double::{Double, exact_product, widened};
-use super::exp::{Power, exp_of_double, exp_of_f32};
-use super::log::{log_double, log_of_f32};
+use super::exp::{Power, exp_of_double, exp_of_f32, times_power_of_two};
+use super::log::{Split, log_double, log_of_f32, split};
 use crate::dtype::{DType, Element};
 use crate::ir::{Builder, Value};
 
@@ -174,6 +174,25 @@ fn integer_power_f32(b: &mut Builder, x: Value, n: u64, inverse: bool) -> Value 
 }
 
 fn integer_power_f64(b: &mut Builder, x: Value, n: u64, inverse: bool) -> Value {
+    let product = product_of_factors(b, x, n);
+    let result = if inverse { reciprocal(b, product) } else { product };
+    let sum = b.add(result.high, result.low);
+    let magnitude = b.abs(product.high);
+    let (least, greatest) = (b.f64(1.0 / SAFE), b.f64(SAFE));
+    let (is_low, is_high) = (b.lt(magnitude, least), b.gt(magnitude, greatest));
+    // A NaN is in neither and is in the sum.
+    let is_extreme = b.or(is_low, is_high);
+    b.when(is_extreme, &[sum], |b| {
+        let scaled = scaled_power(b, x, n, inverse);
+        let magnitude = b.abs(x);
+        let (zero, infinity) = (b.f64(0.0), b.f64(f64::INFINITY));
+        let (is_zero, is_infinite) = (b.eq(magnitude, zero), b.eq(magnitude, infinity));
+        let is_end = b.or(is_zero, is_infinite);
+        vec![b.select(is_end, result.high, scaled)]
+    })[0]
+}
+
+fn product_of_factors(b: &mut Builder, x: Value, n: u64) -> Double {
     let mut result = Double { high: x, low: x };
     for (k, digit) in lower_digits(n).enumerate() {
         let square = exact_product(b, result.high, result.high);
@@ -188,30 +207,28 @@ fn integer_power_f64(b: &mut Builder, x: Value, n: u64, inverse: bool) -> Value 
             result = Double { high: more.high, low: b.fma(result.low, x, more.low) };
         }
     }
-    let product = result.high;
-    if inverse {
-        let one = b.f64(1.0);
-        let quotient = b.div(one, product);
-        let minus = b.neg(quotient);
-        let left = b.fma(minus, product, one);
-        let left = b.fma(minus, result.low, left);
-        result = Double { high: quotient, low: b.mul(left, quotient) };
-    }
-    let sum = b.add(result.high, result.low);
-    let magnitude = b.abs(product);
-    let (least, greatest) = (b.f64(1.0 / SAFE), b.f64(SAFE));
-    let (is_low, is_high) = (b.lt(magnitude, least), b.gt(magnitude, greatest));
-    // A NaN is in neither and is in the sum.
-    let is_extreme = b.or(is_low, is_high);
-    b.when(is_extreme, &[sum], |b| {
-        let x_magnitude = b.abs(x);
-        let (zero, infinity) = (b.f64(0.0), b.f64(f64::INFINITY));
-        let (is_nonzero, is_finite) = (b.gt(x_magnitude, zero), b.lt(x_magnitude, infinity));
-        let is_general = b.and(is_nonzero, is_finite);
-        b.when(is_general, &[result.high], |b| {
-            let y = b.f64(if inverse { -(n as f64) } else { n as f64 });
-            let magnitude = magnitude_f64(b, x_magnitude, y).any(b);
-            vec![if n % 2 == 1 { b.copysign(magnitude, x) } else { magnitude }]
-        })
-    })[0]
+    result
+}
+
+fn reciprocal(b: &mut Builder, x: Double) -> Double {
+    let (one, minus_one) = (b.f64(1.0), b.f64(-1.0));
+    let quotient = b.div(one, x.high);
+    // What is left of 1, negative.
+    let left = b.fma(quotient, x.high, minus_one);
+    let left = b.fma(quotient, x.low, left);
+    let minus = b.neg(quotient);
+    Double { high: quotient, low: b.mul(left, minus) }
+}
+
+/// x^n by the power of the mantissa, which is far from either end, for a finite `x` other than 0.
+fn scaled_power(b: &mut Builder, x: Value, n: u64, inverse: bool) -> Value {
+    let magnitude = b.abs(x);
+    let Split { exponent, mantissa } = split(b, magnitude);
+    let product = product_of_factors(b, mantissa, n);
+    let power = if inverse { reciprocal(b, product) } else { product };
+    let power = b.add(power.high, power.low);
+    let factor = b.f64(if inverse { -(n as f64) } else { n as f64 });
+    let exponent = b.mul(exponent, factor);
+    let power = times_power_of_two(b, power, exponent);
+    if n % 2 == 1 { b.copysign(power, x) } else { power }
 }
