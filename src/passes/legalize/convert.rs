@@ -60,12 +60,16 @@ fn from_integer(b: &mut Builder, x: Value, to: DType) -> Value {
 }
 
 pub(super) fn u32_to_f64(b: &mut Builder, x: Value) -> Value {
+    let (moved, middle) = (u32_less_middle(b, x), b.f64(2_147_483_648.0));
+    b.add(moved, middle)
+}
+
+/// x - 2^31, by the machine's conversion of signed integers.
+pub(super) fn u32_less_middle(b: &mut Builder, x: Value) -> Value {
     let middle = b.integer(DType::U32, 1 << 31);
     let moved = b.xor(x, middle);
     let moved = b.bitcast(moved, DType::I32);
-    let moved = b.cast(moved, DType::F64);
-    let middle = b.f64(2_147_483_648.0);
-    b.add(moved, middle)
+    b.cast(moved, DType::F64)
 }
 
 /// Correctly rounded: both halves are exact, and their sum rounds once.

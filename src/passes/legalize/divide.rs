@@ -10,17 +10,29 @@ pub(super) fn divide(b: &mut Builder, op: Op, x: Value, y: Value) -> Value {
     match dtype.size() {
         1 | 2 => by_float(b, op, x, y, DType::F32),
         4 => by_float(b, op, x, y, DType::F64),
-        _ if dtype == DType::U64 => unsigned(b, op, x, y),
-        _ => signed(b, op, x, y),
+        _ => {
+            let (x_near, y_near) = (Near::new(b, x), Near::new(b, y));
+            let result = of_floats(b, op, x_near.float, y_near.float);
+            let result = x_near.integer(b, result);
+            let outside = b.or(x_near.outside, y_near.outside);
+            Near::unless(b, outside, result, |b| {
+                if dtype == DType::U64 { unsigned(b, op, x, y) } else { signed(b, op, x, y) }
+            })
+        }
     }
 }
 
-/// For integers of which a sum of two fits the float's precision p. A quotient x/y that is no integer lies at least 1/|y| from
-/// the next one, n, whose last place is at most n * 2^(1-p); as |n*y| < |x| + |y| < 2^(p-1), rounding never reaches n. Products
-/// n*y and their differences from x are exact.
 fn by_float(b: &mut Builder, op: Op, x: Value, y: Value, float: DType) -> Value {
     let dtype = b.dtype(x);
     let (x, y) = (cast(b, x, float), cast(b, y, float));
+    let result = of_floats(b, op, x, y);
+    whole_to_integer(b, result, dtype)
+}
+
+/// Of integers whose magnitudes have a sum of at most 2^p, p the float's precision. A quotient x/y that is no integer lies at
+/// least 1/|y| from the next one, n, at which floats are at most n * 2^(1-p) apart; as |n*y| < |x| + |y| <= 2^p, rounding never
+/// reaches n. Products n*y and their differences from x are exact.
+pub(super) fn of_floats(b: &mut Builder, op: Op, x: Value, y: Value) -> Value {
     let quotient = b.div(x, y);
     let quotient = if op == Op::Fmod { b.trunc(quotient) } else { b.floor(quotient) };
     let result = if op == Op::FloorDivide {
@@ -29,10 +41,53 @@ fn by_float(b: &mut Builder, op: Op, x: Value, y: Value, float: DType) -> Value 
         let product = b.mul(quotient, y);
         b.sub(x, product)
     };
-    let zero = b.constant(float, 0);
+    let zero = b.constant(b.dtype(x), 0);
     let by_zero = b.eq(y, zero);
-    let result = b.select(by_zero, zero, result);
-    whole_to_integer(b, result, dtype)
+    b.select(by_zero, zero, result)
+}
+
+/// A 64-bit integer that may be in the reach of a quick conversion: from -2^51 to below 2^51, unsigned below 2^52. Then it
+/// stands in the low bits of a float of exponent 52.
+pub(super) struct Near {
+    dtype: DType,
+    /// The integer if it is in reach, else some float.
+    pub(super) float: Value,
+    /// Has some of its highest 12 bits set if the integer is out of reach.
+    pub(super) outside: Value,
+    origin: Value,
+}
+
+impl Near {
+    pub(super) fn new(b: &mut Builder, x: Value) -> Near {
+        let dtype = b.dtype(x);
+        let (two_52, two_51) = (4_503_599_627_370_496.0, 2_251_799_813_685_248.0);
+        let origin = b.f64(if dtype == DType::U64 { two_52 } else { two_52 + two_51 });
+        let (start, exponent) = (b.bitcast(origin, dtype), b.integer(dtype, i128::from(f64::to_bits(two_52))));
+        let bits = b.add(x, start);
+        let float = b.bitcast(bits, DType::F64);
+        Near { dtype, float: b.sub(float, origin), outside: b.xor(bits, exponent), origin }
+    }
+
+    /// The integer that a float in reach is.
+    pub(super) fn integer(&self, b: &mut Builder, x: Value) -> Value {
+        let sum = b.add(x, self.origin);
+        let (bits, start) = (b.bitcast(sum, self.dtype), b.bitcast(self.origin, self.dtype));
+        b.sub(bits, start)
+    }
+
+    /// `near`, but where `outside` says so what `far` makes.
+    pub(super) fn unless(
+        b: &mut Builder,
+        outside: Value,
+        near: Value,
+        far: impl FnOnce(&mut Builder) -> Value,
+    ) -> Value {
+        let dtype = b.dtype(outside);
+        let (mask, zero) = (b.integer(dtype, 0xfff << 52), b.constant(dtype, 0));
+        let outside = b.and(outside, mask);
+        let outside = b.ne(outside, zero);
+        b.when(outside, &[near], |b| vec![far(b)])[0]
+    }
 }
 
 /// The result if `y` is not 0, else 0.

@@ -1,7 +1,9 @@
-//! Integer division by a constant to shifts, or to a multiplication by a scaled reciprocal (Granlund and Montgomery, "Division by
+//! Integer division by a constant to shifts, or to a multiplication by its reciprocal: in f64 for 32 bits, else by a scaled reciprocal (Granlund and Montgomery, "Division by
 //! invariant integers using multiplication", 1994).
 
 use super::bits::multiply_high;
+use super::convert::{u32_less_middle, whole_to_integer};
+use super::divide::{Near, of_floats};
 use crate::dtype::DType;
 use crate::ir::{Builder, Op, Value};
 
@@ -19,11 +21,18 @@ pub(super) fn divide(b: &mut Builder, op: Op, x: Value, divisor: i128) -> Value 
     };
     let lane = if dtype.is_signed_int() { DType::signed(size) } else { DType::unsigned(size) };
     let x = b.cast(x, lane);
-    let result = if dtype.is_signed_int() {
-        signed(b, op, x, divisor, dtype.bits())
-    } else {
-        unsigned(b, op, x, divisor.unsigned_abs(), dtype.bits())
+    let by_reciprocal = |b: &mut Builder| match dtype.is_signed_int() {
+        true => signed(b, op, x, divisor, dtype.bits()),
+        false => unsigned(b, op, x, divisor.unsigned_abs(), dtype.bits()),
     };
+    // A product of 64 by 64 bits costs more than a float quotient.
+    if size == 8 && !divisor.unsigned_abs().is_power_of_two() && divisor.unsigned_abs() < 1 << 51 {
+        let (near, divisor) = (Near::new(b, x), b.f64(divisor as f64));
+        let result = of_floats(b, op, near.float, divisor);
+        let result = near.integer(b, result);
+        return Near::unless(b, near.outside, result, by_reciprocal);
+    }
+    let result = by_reciprocal(b);
     b.cast(result, dtype)
 }
 
@@ -32,7 +41,7 @@ fn unsigned(b: &mut Builder, op: Op, x: Value, divisor: u128, bits: u32) -> Valu
     let (quotient, rest) = if divisor.is_power_of_two() {
         by_power_of_two(b, x, divisor)
     } else {
-        let quotient = quotient(b, x, divisor, bits, bits);
+        let quotient = if bits == 32 { floor_by_float(b, x, divisor) } else { quotient(b, x, divisor, bits, bits) };
         (quotient, rest_of(b, x, quotient, divisor))
     };
     if op == Op::FloorDivide { quotient } else { rest }
@@ -43,6 +52,9 @@ fn signed(b: &mut Builder, op: Op, x: Value, divisor: i128, bits: u32) -> Value 
     let (size, zero) = (divisor.unsigned_abs(), b.constant(lane, 0));
     let (floor, rest) = if size.is_power_of_two() {
         by_power_of_two(b, x, size)
+    } else if bits == 32 {
+        let floor = floor_by_float(b, x, size);
+        (floor, rest_of(b, x, floor, size))
     } else {
         // The floor for a negative x is the complement of that for its complement.
         let unsigned = DType::unsigned(lane.size());
@@ -97,6 +109,19 @@ fn rest_of(b: &mut Builder, x: Value, quotient: Value, divisor: u128) -> Value {
     b.sub(x, product)
 }
 
+/// The floor of a 32-bit quotient. (x + 0.5) / divisor lies 0.5 / divisor or more from all integers, much more than two roundings of
+/// 33 bits in f64 err by.
+fn floor_by_float(b: &mut Builder, x: Value, divisor: u128) -> Value {
+    let dtype = b.dtype(x);
+    let (float, half) =
+        if dtype == DType::I32 { (b.cast(x, DType::F64), 0.5) } else { (u32_less_middle(b, x), 2_147_483_648.5) };
+    let (half, reciprocal) = (b.f64(half), b.f64(1.0 / divisor as f64));
+    let float = b.add(float, half);
+    let quotient = b.mul(float, reciprocal);
+    let floor = b.floor(quotient);
+    whole_to_integer(b, floor, dtype)
+}
+
 /// The quotient of an unsigned value below 2^`precision` by a divisor that is no power of two, both of dtypes of `bits` bits.
 fn quotient(b: &mut Builder, x: Value, divisor: u128, bits: u32, precision: u32) -> Value {
     let shifted = |b: &mut Builder, x: Value, count: u32| {
@@ -132,12 +157,9 @@ fn scaled(b: &mut Builder, x: Value, multiplier: u64, bits: u32, shift: u32) -> 
         let shift = b.integer(lane, i128::from(shift));
         return b.shr(high, shift);
     }
-    let wide = if bits == 32 { DType::U64 } else { lane };
-    let x = b.cast(x, wide);
-    let (multiplier, shift) = (b.integer(wide, i128::from(multiplier)), b.integer(wide, i128::from(bits + shift)));
+    let (multiplier, shift) = (b.integer(lane, i128::from(multiplier)), b.integer(lane, i128::from(bits + shift)));
     let product = b.mul(x, multiplier);
-    let high = b.shr(product, shift);
-    b.cast(high, lane)
+    b.shr(product, shift)
 }
 
 /// A multiplier that stands for a divisor's reciprocal.
