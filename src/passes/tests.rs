@@ -309,8 +309,21 @@ fn edges(dtype: DType) -> Vec<u64> {
         _ => {
             let near =
                 [0, 1, 2, 3, 7, 8, 10, 31, 32, 63, 64, 100, 127, 128, 255, 641, 0x7fff, 0x8000, 0xffff, 0x1_0000];
-            let wide =
-                [0x7fff_ffff, 0x8000_0000, 0xffff_ffff, 0x1_0000_0000, (1 << 53) + 1, 1 << 62, u64::MAX >> 1, 1 << 63];
+            let wide = [
+                0x7fff_ffff,
+                0x8000_0000,
+                0xffff_ffff,
+                0x1_0000_0000,
+                (1 << 53) + 1,
+                1 << 62,
+                u64::MAX >> 1,
+                1 << 63,
+                (1 << 51) - 1,
+                1 << 51,
+                (1 << 51) + 1,
+                (1 << 52) - 1,
+                1 << 52,
+            ];
             let mut all: Vec<u64> = near.iter().chain(&wide).flat_map(|x| [*x, x.wrapping_neg()]).collect();
             all.iter_mut().for_each(|x| *x &= mask(dtype));
             all.sort_unstable();
@@ -343,7 +356,8 @@ impl Random {
             (3, DType::F32) => ((x as i64) as f32).to_bits64(),
             (3, DType::F64) => ((x as i64) as f64).to_bits64(),
             (4, DType::F32 | DType::F64) => x >> (self.next() % 32),
-            (1..4, _) => small as u64,
+            (1 | 2, _) => small as u64,
+            (3, _) => ((x as i64) >> (self.next() % 64)) as u64,
             _ => x,
         };
         bits & mask(dtype)
