@@ -456,14 +456,7 @@ fn in_place(output: usize, array: &ViewMut<'_>) -> (ParamType, Input<'static>) {
 }
 
 fn groups_by_rank(lowered: &Lowered) -> Groups {
-    let mut ranks: SmallVec<[usize; 4]> = SmallVec::new();
-    let group = |rank: usize| {
-        ranks.iter().position(|known| *known == rank).unwrap_or_else(|| {
-            ranks.push(rank);
-            ranks.len() - 1
-        }) as u32
-    };
-    lowered.outputs.iter().map(|output| output.rank).map(group).collect()
+    run::grouped(lowered.outputs.iter().map(|output| output.rank))
 }
 
 fn missing_output(name: &str) -> Error {

@@ -24,21 +24,38 @@ pub(super) struct Run<'a> {
     pub(super) inputs: &'a [Input<'a>],
 }
 
-/// Outputs of one shape are one group; groups are numbered as they appear.
+/// Outputs that one stage computes. Their values are all alive where a group of elements ends; more would take the register
+/// allocator time in their square.
+const STAGE_OUTPUTS: usize = 64;
+
+/// Outputs of one shape are one group, as far as a stage goes; groups are numbered as they appear.
 pub(super) fn groups(outputs: &[ViewMut<'_>]) -> Groups {
     if let [_] = outputs {
         return Groups::from_elem(0, 1);
     }
-    let mut shapes: SmallVec<[&[usize]; 4]> = SmallVec::new();
-    let group = |output| {
-        let shape = ViewMut::extents(output);
-        let known = shapes.iter().position(|known| *known == shape);
-        known.unwrap_or_else(|| {
-            shapes.push(shape);
-            shapes.len() - 1
-        }) as u32
+    grouped(outputs.iter().map(ViewMut::extents))
+}
+
+/// The group of each key.
+pub(super) fn grouped<K: PartialEq>(keys: impl Iterator<Item = K>) -> Groups {
+    // Of each key the group that is being filled, and its members.
+    let mut filling: SmallVec<[(K, u32, usize); 4]> = SmallVec::new();
+    let mut count = 0;
+    let group = |key: K| {
+        let known = filling.iter().position(|(known, ..)| *known == key);
+        let place = known.unwrap_or(filling.len());
+        if known.is_none_or(|place| filling[place].2 == STAGE_OUTPUTS) {
+            let fresh = (key, count, 0);
+            match known {
+                Some(place) => filling[place] = fresh,
+                None => filling.push(fresh),
+            }
+            count += 1;
+        }
+        filling[place].2 += 1;
+        filling[place].1
     };
-    outputs.iter().map(group).collect()
+    keys.map(group).collect()
 }
 
 /// The axis in which an output's array has no room for the output's `own` shape; they are aligned at their last.
@@ -130,8 +147,7 @@ impl Run<'_> {
         }
         for (group, part) in variant.stages.iter().enumerate() {
             if let Some(param) = self.overwritten(part, variant, group as u32) {
-                let message =
-                    format!("`{}` is written before an output of another shape reads it", formula.param_names[param]);
+                let message = format!("`{}` is written before another output reads it", formula.param_names[param]);
                 return Err(Error::new(ErrorKind::Argument, "aliasing", message)
                     .with_hint("give that output an array of its own"));
             }

@@ -105,7 +105,8 @@ fn memory() -> MemFlags {
 fn address(body: &mut Body<'_>, array: u32, offset: u32, size: usize) -> (Value, i32) {
     let at = body.at.expect("arrays are read and written in the loop");
     let bytes = body.builder.ins().ishl_imm_u(at, i64::from(size.trailing_zeros()));
-    (body.builder.ins().iadd(body.arrays[array as usize], bytes), (offset as usize * size) as i32)
+    let array = body.array(array);
+    (body.builder.ins().iadd(array, bytes), (offset as usize * size) as i32)
 }
 
 fn load(body: &mut Body<'_>, ty: Type, array: u32, offset: u32, bytes: u32) -> Value {

@@ -11,6 +11,10 @@ use super::isa::Isa;
 use crate::codegen::code::Call;
 use crate::strip::{self, Inst, Reg, Strip};
 
+/// Arrays whose addresses are held through the loop. Of more, each access loads its own: that many values alive at once would
+/// take the register allocator time in their square.
+const FEW_ARRAYS: u32 = 32;
+
 /// Fills `function` and gives the tables that its code refers to.
 pub(super) fn build(
     strip: &Strip,
@@ -25,8 +29,18 @@ pub(super) fn build(
     let tables: Vec<Box<[u64]>> = strip.tables.iter().map(|table| table.elements.clone().into()).collect();
     let builder = FunctionBuilder::new(function, scratch);
     let values = vec![None; strip.types.len()];
-    let mut body =
-        Body { strip, isa, pointer, builder, values, arrays: Vec::new(), scalars: None, at: None, tables: &tables };
+    let mut body = Body {
+        strip,
+        isa,
+        pointer,
+        builder,
+        values,
+        table: None,
+        arrays: Vec::new(),
+        scalars: None,
+        at: None,
+        tables: &tables,
+    };
     body.function();
     body.builder.finalize(isa.target.frontend_config());
     tables
@@ -38,8 +52,10 @@ pub(super) struct Body<'a> {
     pub(super) pointer: Type,
     pub(super) builder: FunctionBuilder<'a>,
     values: Vec<Option<Value>>,
-    /// Where each array begins.
-    pub(super) arrays: Vec<Value>,
+    /// Where the addresses of the arrays are.
+    table: Option<Value>,
+    /// Where each array begins, if they are few.
+    arrays: Vec<Value>,
     /// Where the scalars are.
     pub(super) scalars: Option<Value>,
     /// The first element of the group.
@@ -54,6 +70,17 @@ impl Body<'_> {
 
     pub(super) fn set(&mut self, reg: Reg, value: Value) {
         self.values[reg.index()] = Some(value);
+    }
+
+    /// Where an array begins.
+    pub(super) fn array(&mut self, slot: u32) -> Value {
+        self.arrays.get(slot as usize).copied().unwrap_or_else(|| self.load_address(slot))
+    }
+
+    fn load_address(&mut self, slot: u32) -> Value {
+        let table = self.table.expect("the addresses are known on entry");
+        let offset = (slot * self.pointer.bytes()) as i32;
+        self.builder.ins().load(self.pointer, MemFlags::trusted(), table, offset)
     }
 
     fn new_block(&mut self, params: &[Reg]) -> Block {
@@ -79,12 +106,11 @@ impl Body<'_> {
             this.builder.ins().load(this.pointer, MemFlags::trusted(), call, offset as i32)
         };
         let groups = field(self, std::mem::offset_of!(Call, groups));
-        let arrays = field(self, std::mem::offset_of!(Call, arrays));
+        self.table = Some(field(self, std::mem::offset_of!(Call, arrays)));
         self.scalars = Some(field(self, std::mem::offset_of!(Call, scalars)));
-        for slot in 0..self.strip.inputs.len() + self.strip.outputs.len() {
-            let offset = slot as i32 * self.pointer.bytes() as i32;
-            let array = self.builder.ins().load(self.pointer, MemFlags::trusted(), arrays, offset);
-            self.arrays.push(array);
+        let arrays = (self.strip.inputs.len() + self.strip.outputs.len()) as u32;
+        if arrays <= FEW_ARRAYS {
+            self.arrays = (0..arrays).map(|slot| self.load_address(slot)).collect();
         }
         let strip = self.strip;
         self.block(&strip.prologue);
