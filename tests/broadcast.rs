@@ -5,7 +5,7 @@ mod support;
 use numlift::{Args, DType, Engine, Error, ErrorKind, Kernel, View, ViewMut};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
-use support::{bits_at, engines};
+use support::{all_engines, bits_at, engines};
 
 /// An array somewhere in `bytes`, with the strides it was given.
 #[derive(Clone, Debug)]
@@ -122,13 +122,16 @@ fn broadcast(shapes: &[&[usize]]) -> Vec<usize> {
     common
 }
 
-fn kernels(text: &str) -> Vec<(&'static str, Kernel)> {
-    engines().into_iter().map(|(name, engine)| (name, engine.compile(text).expect("the formula is right"))).collect()
+fn kernels(text: &str) -> Vec<(String, Kernel)> {
+    all_engines()
+        .into_iter()
+        .map(|(name, engine)| (name, engine.compile(text).expect("the formula is right")))
+        .collect()
 }
 
 /// Runs the formula into an output of the broadcast shape and `layout`; compares it with `expected`, given an index.
 fn check(
-    kernels: &[(&'static str, Kernel)],
+    kernels: &[(String, Kernel)],
     inputs: &[(&str, &Spread)],
     dtype: DType,
     layout: &AxisLayouts,

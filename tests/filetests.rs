@@ -13,7 +13,7 @@
 //! | 0: f64[3] = 2 4 6          what comes out: each output, or the rendered error
 //! ```
 //!
-//! Files in `run` are written by hand or from numpy, never blessed unread; a case there runs on every backend.
+//! Files in `run` are written by hand or from numpy, never blessed unread; a case there runs on every backend, cut in several ways.
 
 mod support;
 
@@ -118,19 +118,23 @@ fn strides(dtype: DType, shape: &[usize]) -> Vec<isize> {
     strides
 }
 
-fn engine(case: &Case, backend: Backend) -> Engine {
+/// How a case is executed: backend, threads, elements a chunk.
+type Way = (Backend, usize, usize);
+
+fn engine(case: &Case, (backend, threads, chunk): Way) -> Engine {
     let apply = |builder: Builder, setting: &String| match setting.as_str() {
         "untrusted" => builder.untrusted(),
         "expressions_only" => builder.expressions_only(),
         other => panic!("no setting is called `{other}`"),
     };
-    let builder = case.settings.iter().fold(Engine::builder().backend(backend), apply);
+    let builder =
+        case.settings.iter().fold(Engine::builder().backend(backend).threads(threads).chunk_len(chunk), apply);
     builder.build().expect("the backend runs here")
 }
 
 /// The text that belongs behind the bars.
-fn outcome(case: &Case, backend: Backend) -> String {
-    match evaluate(case, &engine(case, backend)) {
+fn outcome(case: &Case, way: Way) -> String {
+    match evaluate(case, &engine(case, way)) {
         Ok(text) => text,
         Err(error) => format!("{}\n", error.render()),
     }
@@ -186,14 +190,14 @@ fn show_array(name: &str, dtype: DType, shape: &[usize], bytes: &[u8]) -> String
 }
 
 /// A file with the text behind the bars replaced.
-fn bless(text: &str, backend: Backend) -> String {
+fn bless(text: &str, way: Way) -> String {
     let mut blessed = Vec::new();
     for block in blocks(text) {
         let kept = block.iter().filter(|line| !line.starts_with('|'));
         let mut lines: Vec<String> = kept.map(ToString::to_string).collect();
         if lines.iter().any(|line| line.starts_with('>')) {
             lines.extend(
-                outcome(&parse_case(&block), backend).lines().map(|line| format!("| {line}").trim_end().to_string()),
+                outcome(&parse_case(&block), way).lines().map(|line| format!("| {line}").trim_end().to_string()),
             );
         }
         blessed.push(lines.join("\n"));
@@ -206,7 +210,7 @@ fn blocks(text: &str) -> Vec<Vec<&str>> {
     lines.split(|line| line.is_empty()).filter(|block| !block.is_empty()).map(<[&str]>::to_vec).collect()
 }
 
-fn check_folder(folder: &str, backends: &[Backend]) {
+fn check_folder(folder: &str, ways: &[Way]) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/filetests").join(folder);
     let mut files: Vec<PathBuf> = fs::read_dir(&folder)
         .expect("the folder exists")
@@ -218,18 +222,18 @@ fn check_folder(folder: &str, backends: &[Backend]) {
     for file in files {
         let text = fs::read_to_string(&file).expect("a file of cases is text");
         if env::var_os("BLESS").is_some() {
-            fs::write(&file, bless(&text, backends[0])).expect("a file of cases can be written");
+            fs::write(&file, bless(&text, ways[0])).expect("a file of cases can be written");
             continue;
         }
         for block in blocks(&text).iter().filter(|block| block.iter().any(|line| line.starts_with('>'))) {
             let case = parse_case(block);
-            for backend in backends {
-                let found = outcome(&case, *backend);
+            for way in ways {
+                let found = outcome(&case, *way);
                 let trimmed: String = found.lines().map(|line| format!("{}\n", line.trim_end())).collect();
                 if trimmed != case.expected {
                     let name = file.file_name().expect("a file has a name").display();
                     let (program, expected) = (&case.program, &case.expected);
-                    writeln!(failures, "{name}, {backend:?}:\n{program}\n--- expected\n{expected}--- found\n{trimmed}")
+                    writeln!(failures, "{name}, {way:?}:\n{program}\n--- expected\n{expected}--- found\n{trimmed}")
                         .expect("a String takes all");
                 }
             }
@@ -240,10 +244,13 @@ fn check_folder(folder: &str, backends: &[Backend]) {
 
 #[test]
 fn run() {
-    check_folder("run", &[Backend::Interpreter, Backend::Cranelift]);
+    let backends = [Backend::Interpreter, Backend::Cranelift];
+    let cuts = [(1, 32 * 1024), (3, 32 * 1024), (1, 1), (3, 1), (1, 7), (3, 7)];
+    let ways: Vec<Way> = backends.into_iter().flat_map(|b| cuts.map(|(threads, chunk)| (b, threads, chunk))).collect();
+    check_folder("run", &ways);
 }
 
 #[test]
 fn errors() {
-    check_folder("errors", &[Backend::Interpreter]);
+    check_folder("errors", &[(Backend::Interpreter, 1, 32 * 1024)]);
 }

@@ -10,6 +10,20 @@ pub(crate) fn engines() -> Vec<(&'static str, Engine)> {
         .into()
 }
 
+/// Engines of each backend that cut arrays into odd chunks, alone and with helpers, as well as [`engines`].
+pub(crate) fn all_engines() -> Vec<(String, Engine)> {
+    let mut engines: Vec<(String, Engine)> =
+        engines().into_iter().map(|(name, engine)| (name.to_string(), engine)).collect();
+    for (name, backend) in [("interpreter", Backend::Interpreter), ("cranelift", Backend::Cranelift)] {
+        for (threads, chunk) in [(1, 1), (3, 1), (1, 7), (3, 7)] {
+            let builder = Engine::builder().backend(backend).threads(threads).chunk_len(chunk);
+            let engine = builder.build().expect("the backend runs here");
+            engines.push((format!("{name}, {threads} threads, chunks of {chunk}"), engine));
+        }
+    }
+    engines
+}
+
 /// Elements in C order: their dtype, and the bits of each, zero-extended.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Array {
