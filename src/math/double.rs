@@ -67,6 +67,15 @@ pub(super) fn shift_left(b: &mut Builder, bits: Value, count: u64) -> Value {
     b.shl(bits, count)
 }
 
+/// Whether the i64 with these bits, counted on from `least` and round, comes behind `greatest`.
+pub(super) fn is_outside(b: &mut Builder, x: Value, least: u64, greatest: u64) -> Value {
+    // `least` becomes the least integer, so that one comparison does.
+    let moved = b.i64(i64::MIN.wrapping_sub(least as i64));
+    let x = b.add(x, moved);
+    let greatest = b.i64(i64::MIN.wrapping_add((greatest - least) as i64));
+    b.gt(x, greatest)
+}
+
 /// What `f` makes of f32 in f64.
 pub(super) fn widened(b: &mut Builder, x: Value, f: impl FnOnce(&mut Builder, Value) -> Value) -> Value {
     let wide = b.cast(x, DType::F64);

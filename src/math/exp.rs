@@ -5,7 +5,7 @@
 
 use std::f64::consts;
 
-use super::double::{Double, ROUNDER, bits, float, ordered_sum, polynomial, shift_left, widened};
+use super::double::{Double, ROUNDER, bits, float, is_outside, ordered_sum, polynomial, shift_left, widened};
 use crate::dtype::DType;
 use crate::ir::{Builder, Value};
 
@@ -86,16 +86,12 @@ pub(super) fn exp_of_double(b: &mut Builder, x: Double) -> Power {
 }
 
 impl Power {
-    fn is_beyond(&self, b: &mut Builder, limit: f64) -> Value {
-        let limit = b.f64(limit);
-        let magnitude = b.abs(self.exponent);
-        let is_within = b.lt(magnitude, limit);
-        b.not(is_within)
-    }
-
     /// Whether the result may overflow or be subnormal, or is no number.
     pub(super) fn is_extreme(&self, b: &mut Builder) -> Value {
-        self.is_beyond(b, 708.0)
+        let biased = b.bitcast(self.biased, DType::I64);
+        // The biased exponents of normal numbers start at 1.
+        let least = ROUNDER.to_bits() + 1;
+        is_outside(b, biased, least, least + 2 * BIAS - 1)
     }
 
     /// The result in any case but that of NaN.
@@ -106,8 +102,10 @@ impl Power {
         let (zero, infinity) = (b.f64(0.0), b.f64(f64::INFINITY));
         let grows = b.gt(self.exponent, zero);
         let limit = b.select(grows, infinity, zero);
-        let is_limit = self.is_beyond(b, 746.0);
-        b.select(is_limit, limit, result)
+        let beyond = b.f64(746.0);
+        let magnitude = b.abs(self.exponent);
+        let is_within = b.lt(magnitude, beyond);
+        b.select(is_within, result, limit)
     }
 }
 

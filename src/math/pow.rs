@@ -3,7 +3,7 @@
 //!
 //! f32 goes through f64. The special cases of C99's Annex F stand in a region of their own.
 
-use super::double::{Double, exact_product, widened};
+use super::double::{Double, exact_product, is_outside, widened};
 use super::exp::{Power, exp_of_double, exp_of_f32, times_power_of_two};
 use super::log::{Split, log_double, log_of_f32, split};
 use crate::dtype::{DType, Element};
@@ -67,11 +67,7 @@ fn power_f32(b: &mut Builder, x: Value, y: Value) -> Value {
 /// As integers the bits of 0 to infinity are in order, and those of negative numbers below.
 fn is_not_positive_finite(b: &mut Builder, x: Value) -> Value {
     let bits = b.bitcast(x, DType::I64);
-    // Those of the least positive number become the least integer.
-    let least = b.i64(i64::MIN.wrapping_sub(1));
-    let moved = b.add(bits, least);
-    let last = b.i64(i64::MIN + f64::MAX.to_bits() as i64 - 1);
-    b.gt(moved, last)
+    is_outside(b, bits, 1, f64::MAX.to_bits())
 }
 
 /// x^y, given `magnitude`, which is |x|^y for an x that is finite and not 0, |x| = 1 with an infinite y and NaN aside.
