@@ -209,7 +209,7 @@ fn operation(graph: &Graph, value: Value) -> Option<Operation> {
 }
 
 impl Operation {
-    /// How many nodes a graph of this alone comes to.
+    /// How many nodes this comes to, its operands left out.
     fn written_out(self) -> usize {
         let (dtype, arity) = match self {
             Operation::Apply(op, dtype) => (dtype, op.arity()),
@@ -228,7 +228,7 @@ impl Operation {
             Operation::Cast(_, to) => b.cast(operands[0], to),
         };
         let graph = b.finish(vec![ir::Output { name: "0".into(), value }]);
-        passes::run(graph, &Target::VECTOR_128).len()
+        passes::run(graph, &Target::VECTOR_128).len().saturating_sub(arity).max(1)
     }
 }
 

@@ -3,25 +3,21 @@
 
 use std::mem::MaybeUninit;
 
-use smallvec::SmallVec;
-
 use super::float_env::FloatEnv;
 use super::program::{Layout, Program};
 use super::run::{self, Input};
 use crate::strip::Source;
 use crate::view::ViewMut;
 
-/// An array of the job.
-#[derive(Clone, Copy)]
-struct Plain {
-    pointer: *mut u8,
-    size: usize,
-    is_output: bool,
-}
+/// The most arrays of a run without a plan.
+const ARRAYS: usize = 8;
 
-/// Bytes for a group of each array: those that are left behind the last whole one.
+/// Bytes for a group of one array.
+const PLACE: usize = 512;
+
+/// A group of each array: the elements that are left behind the last whole one.
 #[repr(align(64))]
-struct Tail([MaybeUninit<u8>; 4096]);
+struct Tail([[MaybeUninit<u8>; PLACE]; ARRAYS]);
 
 /// Runs a job of `len` elements, which is one chunk, or does nothing and gives false if the arrays lie otherwise.
 /// `written` are the addresses of the outputs.
@@ -33,83 +29,75 @@ pub(super) fn run(
     scalars: &[u64],
     len: usize,
 ) -> bool {
-    let mut arrays = SmallVec::new();
-    if !lie_plain(&program.layout, inputs, outputs, written, len, &mut arrays) {
+    let (layout, group) = (&program.layout, program.layout.group);
+    let count = layout.inputs.len() + layout.outputs.len();
+    let mut starts = [std::ptr::null_mut(); ARRAYS];
+    if count > ARRAYS || group * size_of::<u64>() > PLACE || !find(layout, inputs, outputs, written, len, &mut starts) {
         return false;
     }
-    let group = program.layout.group;
     let whole = len / group * group;
-    let place = |size: usize| (group * size).next_multiple_of(16);
-    if whole < len && arrays.iter().map(|array| place(array.size)).sum::<usize>() > size_of::<Tail>() {
-        return false;
-    }
     let _float_env = FloatEnv::enter();
-    let mut pointers: SmallVec<[*mut u8; 8]> = SmallVec::new();
     if whole > 0 {
-        for array in &arrays {
-            pointers.push(array.pointer);
-        }
         // SAFETY: every array is of the outputs' shape without gaps, so it has `len` elements.
-        unsafe { run::compute(program, &pointers, scalars, whole) };
-        pointers.clear();
+        unsafe { run::compute(program, &starts[..count], scalars, whole) };
     }
     if whole == len {
         return true;
     }
     let left = len - whole;
-    let mut tail = Tail([MaybeUninit::uninit(); 4096]);
-    let mut free = tail.0.as_mut_ptr().cast::<u8>();
-    for array in &arrays {
-        pointers.push(free);
-        if !array.is_output {
-            // SAFETY: the array has `left` elements behind `whole`, and the tail has room for a group.
-            unsafe {
-                copy(array.pointer.add(whole * array.size), free, array.size, left);
-                run::repeat_last(free, array.size, left, group);
-            }
-        }
-        free = free.wrapping_add(place(array.size));
+    let mut tail = Tail([[MaybeUninit::uninit(); PLACE]; ARRAYS]);
+    let mut places = [std::ptr::null_mut(); ARRAYS];
+    for (to, tail) in places.iter_mut().zip(&mut tail.0) {
+        *to = tail.as_mut_ptr().cast::<u8>();
     }
-    // SAFETY: the tail has a group of every array, those of inputs filled.
-    unsafe { run::compute(program, &pointers, scalars, group) };
-    for (array, from) in arrays.iter().zip(&pointers).filter(|(array, _)| array.is_output) {
+    for (((_, dtype), from), to) in layout.inputs.iter().zip(starts).zip(places) {
+        let size = dtype.size();
+        // SAFETY: the array has `left` elements behind `whole`, and its place has room for a group.
+        unsafe {
+            copy(from.add(whole * size), to, size, left);
+            run::repeat_last(to, size, left, group);
+        }
+    }
+    // SAFETY: there is a place for a group of every array, those of inputs are filled.
+    unsafe { run::compute(program, &places[..count], scalars, group) };
+    let of_outputs = layout.inputs.len()..count;
+    for ((dtype, to), from) in layout.outputs.iter().zip(&starts[of_outputs.clone()]).zip(&places[of_outputs]) {
+        let size = dtype.size();
         // SAFETY: the code has written a group, and the array has `left` elements behind `whole`.
-        unsafe { copy(*from, array.pointer.add(whole * array.size), array.size, left) };
+        unsafe { copy(*from, to.add(whole * size), size, left) };
     }
     true
 }
 
-/// Fills `arrays` in order of their slots, if each of them is of the outputs' shape without gaps.
-fn lie_plain(
+/// Finds where the arrays start, in order of their slots, if each of them is of the outputs' shape without gaps.
+fn find(
     layout: &Layout,
     inputs: &[Input<'_>],
     outputs: &[ViewMut<'_>],
     written: &[*mut u8],
     len: usize,
-    arrays: &mut SmallVec<[Plain; 8]>,
+    starts: &mut [*mut u8; ARRAYS],
 ) -> bool {
     let domain = outputs[0].extents();
     let lies_plain = |shape: &[usize], strides: &[isize], size: usize| {
         len == 1 || (shape == domain && in_c_order(shape, strides, size))
     };
-    for (source, dtype) in &layout.inputs {
+    for ((source, dtype), start) in layout.inputs.iter().zip(starts.iter_mut()) {
         let Source::Param(param) = source else { return false };
-        let pointer = match &inputs[*param as usize] {
+        *start = match &inputs[*param as usize] {
             Input::Array(view) if lies_plain(view.extents(), view.strides(), dtype.size()) => view.pointer().cast_mut(),
             // Checked below, as the output that it is.
             Input::InPlace(output) => written[*output],
             Input::Array(_) => return false,
             Input::Scalar(_) => unreachable!("an array slot is given an array"),
         };
-        arrays.push(Plain { pointer, size: dtype.size(), is_output: false });
     }
-    for ((output, pointer), dtype) in outputs.iter().zip(written).zip(&layout.outputs) {
-        if !lies_plain(output.extents(), output.strides(), dtype.size()) {
-            return false;
-        }
-        arrays.push(Plain { pointer: *pointer, size: dtype.size(), is_output: true });
-    }
-    true
+    let of_outputs = &mut starts[layout.inputs.len()..];
+    of_outputs.iter_mut().zip(written).for_each(|(start, written)| *start = *written);
+    outputs
+        .iter()
+        .zip(&layout.outputs)
+        .all(|(output, dtype)| lies_plain(output.extents(), output.strides(), dtype.size()))
 }
 
 /// Whether elements follow one another; none of the extents is 0.

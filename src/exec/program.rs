@@ -26,8 +26,8 @@ pub(crate) struct Layout {
     pub(crate) inputs: Vec<(Source, DType)>,
     pub(crate) outputs: Vec<DType>,
     pub(crate) scalars: Vec<(Source, DType)>,
-    /// Nanoseconds an element, memory included, roughly; decides how many threads pay.
-    pub(crate) cost: f64,
+    /// How many elements are worth one more thread, roughly.
+    pub(crate) thread_len: usize,
     /// Bytes of an element of the widest output.
     pub(crate) widest: usize,
 }
@@ -37,6 +37,9 @@ const NANOSECONDS_AN_INSTRUCTION: f64 = 0.2;
 
 /// Nanoseconds to bring a byte from or to memory, roughly; one core.
 const NANOSECONDS_A_BYTE: f64 = 0.03;
+
+/// Serial work that waking one more thread is worth, in nanoseconds: it costs up to 20 us where threads sleep.
+const NANOSECONDS_A_THREAD: f64 = 40_000.0;
 
 /// Nanoseconds that the interpreter takes for a value, roughly.
 const NANOSECONDS_A_VALUE: f64 = 10.0;
@@ -49,10 +52,10 @@ impl Layout {
             inputs: strip.inputs.clone(),
             outputs: strip.outputs.clone(),
             scalars: strip.scalars.clone(),
-            cost: strip.cost as f64 * NANOSECONDS_AN_INSTRUCTION / strip.group as f64,
+            thread_len: 0,
             widest: 0,
         };
-        layout.measured()
+        layout.measured(strip.cost as f64 * NANOSECONDS_AN_INSTRUCTION / strip.group as f64)
     }
 
     /// Of a graph for the interpreter: every parameter that it reads, in order.
@@ -62,7 +65,7 @@ impl Layout {
             inputs: Vec::new(),
             outputs: graph.outputs.iter().map(|output| graph.dtype(output.value)).collect(),
             scalars: Vec::new(),
-            cost: graph.len() as f64 * NANOSECONDS_A_VALUE,
+            thread_len: 0,
             widest: 0,
         };
         let nodes = || (0..graph.len()).map(|k| graph.node(Value::from_index(k)));
@@ -84,14 +87,14 @@ impl Layout {
             layout.inputs.extend((0..=last).map(|axis| (Source::Index(axis), DType::I64)));
         }
         layout.scalars.extend((0..graph.sizes.len()).map(|k| (Source::Size(k as u32), DType::I64)));
-        layout.measured()
+        layout.measured(graph.len() as f64 * NANOSECONDS_A_VALUE)
     }
 
-    /// With what follows from the arrays.
-    fn measured(mut self) -> Layout {
-        let bytes: usize =
-            self.inputs.iter().map(|(_, dtype)| dtype).chain(&self.outputs).map(|dtype| dtype.size()).sum();
-        self.cost += bytes as f64 * NANOSECONDS_A_BYTE;
+    /// With what follows from the arrays, and from the nanoseconds that computing an element takes.
+    fn measured(mut self, cost: f64) -> Layout {
+        let inputs = self.inputs.iter().map(|(_, dtype)| dtype.size());
+        let bytes: usize = inputs.chain(self.outputs.iter().map(|dtype| dtype.size())).sum();
+        self.thread_len = (NANOSECONDS_A_THREAD / (cost + bytes as f64 * NANOSECONDS_A_BYTE)).max(1.0) as usize;
         self.widest = self.outputs.iter().map(|dtype| dtype.size()).max().unwrap_or(0);
         self
     }

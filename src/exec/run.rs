@@ -57,9 +57,6 @@ pub(crate) struct Report {
     pub(crate) chunks: usize,
 }
 
-/// Serial work that waking one more thread is worth, in nanoseconds: it costs up to 20 us where threads sleep.
-const NANOSECONDS_A_THREAD: f64 = 40_000.0;
-
 /// Bytes of buffers of one strip, half of a first-level cache, so that the arrays beside them find room.
 const STRIP_BYTES: usize = 16 * 1024;
 
@@ -149,14 +146,7 @@ fn scalar_of(source: Source, job: &Job<'_, '_>) -> u64 {
 
 /// Whether `len` elements are one chunk, which no second thread pays for, and stay in the cache.
 fn is_one_piece(layout: &Layout, len: usize, resources: &Resources<'_>) -> bool {
-    (1..=resources.chunk).contains(&len)
-        && len.saturating_mul(layout.widest) <= resources.cache
-        && helpers(layout, len) == 0
-}
-
-/// How many threads pay besides the caller's.
-fn helpers(layout: &Layout, len: usize) -> usize {
-    (len as f64 * layout.cost / NANOSECONDS_A_THREAD) as usize
+    (1..=resources.chunk).contains(&len) && len < layout.thread_len && len * layout.widest <= resources.cache
 }
 
 /// The steps along the axes of a domain of the position along one of them.
@@ -239,7 +229,7 @@ impl<'a> Runner<'a> {
     fn run(&self, resources: &Resources<'_>) -> Result<Report> {
         let chunk = resources.chunk.next_multiple_of(self.program.layout.group);
         let chunks = self.plan.len.div_ceil(chunk);
-        let helpers = helpers(&self.program.layout, self.plan.len);
+        let helpers = self.plan.len / self.program.layout.thread_len;
         let stopped = AtomicBool::new(false);
         let body = |k: usize| {
             if resources.stop.poll().is_break() {

@@ -80,6 +80,7 @@ pub(crate) struct Stop {
 
 impl Stop {
     /// `limit` counts from now.
+    #[inline]
     pub(crate) fn new(cancel: Option<&Cancel>, limit: Option<Duration>) -> Stop {
         let shared = cancel.map(|cancel| {
             let byte = Arc::new(AtomicU8::new(GO));
@@ -126,6 +127,7 @@ impl Stop {
 }
 
 impl Drop for Stop {
+    #[inline]
     fn drop(&mut self) {
         if let Some((cancel, byte)) = &self.shared {
             cancel.runs().retain(|run| !Arc::ptr_eq(run, byte));
