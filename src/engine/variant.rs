@@ -112,6 +112,7 @@ impl Variant {
 fn native(engine: &Shared, compiler: &Compiler, lowered: &Lowered, groups: &Groups) -> Result<Vec<Part>> {
     let strips = strips(lowered, groups, engine.bounds.nodes)?.into_iter();
     let part = |(strip, outputs): (Strip, Vec<usize>)| {
+        check_live(&strip, engine.bounds.nodes)?;
         let code = codegen::compile(&strip, &compiler.isa, &compiler.memory)?;
         Ok(Part { program: Program { layout: Layout::of_strip(&strip), engine: Machine::Native(code) }, outputs })
     };
@@ -129,6 +130,26 @@ fn interpreted(engine: &Shared, lowered: &Lowered, groups: &Groups) -> Result<Ve
     let stages = stage(lowered.graph.clone(), &members(groups)).into_iter();
     let stages = stages.map(|stage| Stage { graph: passes::drop_dead(stage.graph, &Target::VECTOR_128), ..stage });
     Ok(stages.map(part).collect())
+}
+
+/// Of the nodes that a program may have, one in so many may be kept at a time: the register allocator takes time in the
+/// square of what is kept.
+const NODES_A_LIVE_REGISTER: usize = 32;
+
+/// However many nodes are allowed, what is kept has to find room on any thread's stack.
+const MOST_LIVE_REGISTERS: usize = 16 * 1024;
+
+/// Fails if code for the strip would keep too many values at a time.
+fn check_live(strip: &Strip, node_limit: usize) -> Result<()> {
+    let (live, limit) = (strip.live_registers(), (node_limit / NODES_A_LIVE_REGISTER).clamp(64, MOST_LIVE_REGISTERS));
+    if live <= limit {
+        return Ok(());
+    }
+    let message = format!("the program keeps {live} intermediate values at a time, {limit} are allowed");
+    let hint = format!(
+        "`Builder::node_limit` sets the limit, one for {NODES_A_LIVE_REGISTER} nodes up to {MOST_LIVE_REGISTERS}"
+    );
+    Err(Error::new(ErrorKind::Limit, "live-values", message).with_hint(hint))
 }
 
 /// The program's strips, and which outputs each of them writes.

@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod evaluate;
+mod live;
 mod measure;
 mod print;
 mod vectorise;

@@ -1,0 +1,105 @@
+//! Strip to how many of its registers are alive at once, which is what it costs a register allocator and the stack.
+
+use super::{Block, Inst, Reg, Strip};
+
+impl Strip {
+    /// The most registers that hold a value which is needed later, in the loop over groups.
+    pub(crate) fn live_registers(&self) -> usize {
+        let mut live = Live { alive: vec![false; self.types.len()], count: 0, most: 0 };
+        // What the loop needs of what was computed before it stays alive all through the loop.
+        live.block(&self.body);
+        let hoisted =
+            self.prologue.insts.iter().filter_map(|(reg, _)| *reg).filter(|reg| live.alive[reg.index()]).count();
+        live.most.max(hoisted)
+    }
+}
+
+/// A walk against the order of execution.
+struct Live {
+    alive: Vec<bool>,
+    count: usize,
+    most: usize,
+}
+
+impl Live {
+    fn uses(&mut self, regs: &[Reg]) {
+        for reg in regs {
+            if !std::mem::replace(&mut self.alive[reg.index()], true) {
+                self.count += 1;
+            }
+        }
+        self.most = self.most.max(self.count);
+    }
+
+    fn defines(&mut self, regs: &[Reg]) {
+        for reg in regs {
+            if std::mem::replace(&mut self.alive[reg.index()], false) {
+                self.count -= 1;
+            }
+        }
+    }
+
+    fn block(&mut self, block: &Block) {
+        self.uses(&block.results);
+        for (reg, inst) in block.insts.iter().rev() {
+            self.defines(reg.as_slice());
+            self.inst(inst);
+        }
+    }
+
+    fn inst(&mut self, inst: &Inst) {
+        match inst {
+            Inst::Const(_) | Inst::Scalar(_) | Inst::Load { .. } => {}
+            Inst::Store { value: x, .. }
+            | Inst::Shift(_, x, _)
+            | Inst::Bitcast(x)
+            | Inst::WidenLow(x)
+            | Inst::WidenHigh(x)
+            | Inst::ToF32(x)
+            | Inst::ToF64Low(x)
+            | Inst::ToF64High(x) => self.uses(&[*x]),
+            Inst::Apply(_, operands) => self.uses(operands),
+            Inst::Narrow(x, y) | Inst::Lookup(_, x, y) => self.uses(&[*x, y.unwrap_or(*x)]),
+            Inst::When { masks, body, otherwise, results } => {
+                self.defines(results);
+                self.uses(otherwise);
+                self.block(body);
+                self.uses(masks);
+            }
+            Inst::Repeat { initial, carried, body, results, .. } => {
+                self.defines(results);
+                self.block(body);
+                self.defines(carried);
+                self.uses(initial);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::ir::{Builder, Output, Param, Rank};
+    use crate::stage::Stage;
+    use crate::strip::vectorise;
+    use crate::target::Target;
+
+    #[test]
+    fn values_that_wait_for_each_other_are_counted() {
+        let rank = |k: usize| if k == 0 { Rank::Array } else { Rank::Scalar };
+        let param = |k: usize| Param { name: k.to_string().into(), dtype: crate::dtype::DType::F64, rank: rank(k) };
+        let live = |count: usize, hoisted: bool| {
+            let mut b = Builder::new((0..=count).map(param).collect());
+            let x = b.param(0);
+            let values: Vec<_> = (1..=count).map(|k| if hoisted { b.param(k) } else { b.f64(k as f64) }).collect();
+            let products: Vec<_> = values.iter().map(|y| b.mul(x, *y)).collect();
+            let sum = products.iter().copied().reduce(|x, y| b.add(x, y)).unwrap();
+            let both = if hoisted { sum } else { products.iter().rev().fold(sum, |x, y| b.mul(x, *y)) };
+            let graph = b.finish(vec![Output { name: "0".into(), value: both }]);
+            vectorise(&Stage { graph, outputs: vec![0] }, &Target::VECTOR_128).live_registers()
+        };
+        for hoisted in [false, true] {
+            assert!(live(3000, hoisted) >= 3000, "{hoisted}");
+            assert!(live(30, hoisted) < 200, "{hoisted}");
+        }
+    }
+}
