@@ -99,7 +99,7 @@ pub(crate) struct Output {
 
 /// Finds out what each name means. With `declared`, every free name must be one of these, which also come before constants.
 pub(crate) fn resolve(ast: Ast, declared: Option<&[&str]>) -> Result<Program> {
-    let assigned = ast.items.iter().flat_map(targets).map(|target| Arc::clone(&target.text)).collect();
+    let assigned = ast.items.iter().flat_map(assignments).map(|(target, _)| Arc::clone(&target.text)).collect();
     let mut resolver = Resolver {
         meanings: vec![Meaning::Plain; ast.exprs.len()],
         ast: &ast,
@@ -113,10 +113,8 @@ pub(crate) fn resolve(ast: Ast, declared: Option<&[&str]>) -> Result<Program> {
     for item in &ast.items {
         resolver.calls(item.exprs.clone())?;
         resolver.names(item.exprs.clone())?;
-        if let ItemKind::Assign { targets, values } = &item.kind {
-            for (target, value) in targets.iter().zip(values) {
-                resolver.assign(target, *value);
-            }
+        for (target, value) in assignments(item) {
+            resolver.assign(target, value);
         }
     }
     let outputs = outputs(&ast);
@@ -125,11 +123,13 @@ pub(crate) fn resolve(ast: Ast, declared: Option<&[&str]>) -> Result<Program> {
     Ok(Program { ast, meanings, parameters, outputs, warnings })
 }
 
-fn targets(item: &Item) -> &[Name] {
-    match &item.kind {
-        ItemKind::Assign { targets, .. } => targets,
-        ItemKind::Result { .. } => &[],
-    }
+/// The names that an item assigns, and what.
+fn assignments(item: &Item) -> impl Iterator<Item = (&Name, ExprId)> {
+    let (targets, values): (&[Name], &[ExprId]) = match &item.kind {
+        ItemKind::Assign { targets, values } => (targets, values),
+        ItemKind::Result { .. } => (&[], &[]),
+    };
+    targets.iter().zip(values.iter().copied())
 }
 
 /// Whether a name (in backticks) looks like the index of an output.
@@ -137,13 +137,19 @@ fn is_index(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A result is named by the plain name that it is, else by its index; what ends in an assignment yields its targets.
+/// A result is named by the plain name that it is, else by its index. What ends in an assignment yields every name that
+/// it assigned, each with its last value, in order of first assignment.
 fn outputs(ast: &Ast) -> Vec<Output> {
     let mut outputs: Vec<Output> = Vec::new();
     match &ast.items.last().expect("a program has an item").kind {
-        ItemKind::Assign { targets, values } => {
-            for (target, value) in targets.iter().zip(values) {
-                outputs.push(Output { name: Arc::clone(&target.text), value: *value });
+        ItemKind::Assign { .. } => {
+            let mut places = HashMap::new();
+            for (target, value) in ast.items.iter().flat_map(assignments) {
+                let place = *places.entry(&target.text).or_insert(outputs.len());
+                if place == outputs.len() {
+                    outputs.push(Output { name: Arc::clone(&target.text), value });
+                }
+                outputs[place].value = value;
             }
         }
         ItemKind::Result { values } => {
@@ -561,7 +567,8 @@ mod tests {
             ("a, b + 1, c", vec!["a", "1", "c"]),
             ("a, a", vec!["a", "1"]),
             ("x, y = a, b", vec!["x", "y"]),
-            ("t = a; y = t + 1", vec!["y"]),
+            ("t = a; y = t + 1; t = y", vec!["t", "y"]),
+            ("t = a; y = t + 1; y", vec!["y"]),
             ("x += 1", vec!["x"]),
             ("`1`, b + c", vec!["0", "1"]),
         ] {
@@ -678,7 +685,8 @@ mod tests {
     #[test]
     fn values_that_are_lost_are_warned_of() {
         for (text, expected) in [
-            ("a = 1; b = 2", vec![1]),
+            ("a = 1; b = 2; b", vec![1]),
+            ("a = 1; b = 2", vec![]),
             ("a = 1; a = 2; a", vec![1]),
             ("a = x; b = a", vec![]),
             ("a, b = x, y; a", vec![4]),

@@ -313,7 +313,7 @@ output `0` = v6
 ",
         ),
         (
-            "y = x + 0.5; z = y < 2 <= x",
+            "y = x + 0.5; z = y < 2 <= x; z",
             vec![array(U8)],
             "param 0 `x`: u8[]
 v0: u8 = param 0
