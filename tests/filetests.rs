@@ -7,11 +7,13 @@
 //! > a * b                      the program, a line or more
 //! a: f64[3] = 1 2 3            an input: dtype, shape, elements (zeros where none are given)
 //! weak b = 2.5                 a weak scalar
-//! schema a: f64[1]             compiles against a schema: dtype and rank of a parameter
+//! schema a: f64[1]             compiles against a schema: dtype and rank of a parameter (0 is a scalar)
 //! out: f32[3]                  runs into an output of that dtype and shape
 //! engine untrusted             a setting of the engine: untrusted, expressions_only
 //! | 0: f64[3] = 2 4 6          what comes out: each output, or the rendered error
 //! ```
+//!
+//! In `graph` and `strip` what comes out is the text of that stage for the schema.
 //!
 //! Files in `run` are written by hand or from numpy, never blessed unread; a case there runs on every backend, cut in several ways.
 
@@ -132,9 +134,28 @@ fn engine(case: &Case, (backend, threads, chunk): Way) -> Engine {
     builder.build().expect("the backend runs here")
 }
 
+/// What of a case is shown: its results, or the text of a stage for its schema.
+type Show = fn(&Case, &Engine) -> Result<String, Error>;
+
+fn graph(case: &Case, engine: &Engine) -> Result<String, Error> {
+    engine.compile(&case.program)?.graph(&schema(case))
+}
+
+fn strip(case: &Case, engine: &Engine) -> Result<String, Error> {
+    engine.compile(&case.program)?.strip(&schema(case))
+}
+
+fn schema(case: &Case) -> Schema {
+    let add = |schema: Schema, (name, dtype, rank): &(String, DType, usize)| match rank {
+        0 => schema.scalar(name, *dtype),
+        _ => schema.array(name, *dtype, *rank),
+    };
+    case.schema.iter().fold(Schema::new(), add)
+}
+
 /// The text that belongs behind the bars.
-fn outcome(case: &Case, way: Way) -> String {
-    match evaluate(case, &engine(case, way)) {
+fn outcome(case: &Case, way: Way, show: Show) -> String {
+    match show(case, &engine(case, way)) {
         Ok(text) => text,
         Err(error) => format!("{}\n", error.render()),
     }
@@ -144,8 +165,7 @@ fn evaluate(case: &Case, engine: &Engine) -> Result<String, Error> {
     let kernel = if case.schema.is_empty() {
         engine.compile(&case.program)?
     } else {
-        let add = |schema: Schema, (name, dtype, rank): &(String, DType, usize)| schema.array(name, *dtype, *rank);
-        let schema = case.schema.iter().fold(Schema::new(), add);
+        let schema = schema(case);
         let kernel = engine.compile_with(&case.program, &schema)?;
         kernel.prepare(&schema)?;
         if case.inputs.is_empty() {
@@ -190,14 +210,14 @@ fn show_array(name: &str, dtype: DType, shape: &[usize], bytes: &[u8]) -> String
 }
 
 /// A file with the text behind the bars replaced.
-fn bless(text: &str, way: Way) -> String {
+fn bless(text: &str, way: Way, show: Show) -> String {
     let mut blessed = Vec::new();
     for block in blocks(text) {
         let kept = block.iter().filter(|line| !line.starts_with('|'));
         let mut lines: Vec<String> = kept.map(ToString::to_string).collect();
         if lines.iter().any(|line| line.starts_with('>')) {
             lines.extend(
-                outcome(&parse_case(&block), way).lines().map(|line| format!("| {line}").trim_end().to_string()),
+                outcome(&parse_case(&block), way, show).lines().map(|line| format!("| {line}").trim_end().to_string()),
             );
         }
         blessed.push(lines.join("\n"));
@@ -210,7 +230,7 @@ fn blocks(text: &str) -> Vec<Vec<&str>> {
     lines.split(|line| line.is_empty()).filter(|block| !block.is_empty()).map(<[&str]>::to_vec).collect()
 }
 
-fn check_folder(folder: &str, ways: &[Way]) {
+fn check_folder(folder: &str, ways: &[Way], show: Show) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/filetests").join(folder);
     let mut files: Vec<PathBuf> = fs::read_dir(&folder)
         .expect("the folder exists")
@@ -222,13 +242,13 @@ fn check_folder(folder: &str, ways: &[Way]) {
     for file in files {
         let text = fs::read_to_string(&file).expect("a file of cases is text");
         if env::var_os("BLESS").is_some() {
-            fs::write(&file, bless(&text, ways[0])).expect("a file of cases can be written");
+            fs::write(&file, bless(&text, ways[0], show)).expect("a file of cases can be written");
             continue;
         }
         for block in blocks(&text).iter().filter(|block| block.iter().any(|line| line.starts_with('>'))) {
             let case = parse_case(block);
             for way in ways {
-                let found = outcome(&case, *way);
+                let found = outcome(&case, *way, show);
                 let trimmed: String = found.lines().map(|line| format!("{}\n", line.trim_end())).collect();
                 if trimmed != case.expected {
                     let name = file.file_name().expect("a file has a name").display();
@@ -247,10 +267,20 @@ fn run() {
     let backends = [Backend::Interpreter, Backend::Cranelift];
     let cuts = [(1, 32 * 1024), (3, 32 * 1024), (1, 1), (3, 1), (1, 7), (3, 7)];
     let ways: Vec<Way> = backends.into_iter().flat_map(|b| cuts.map(|(threads, chunk)| (b, threads, chunk))).collect();
-    check_folder("run", &ways);
+    check_folder("run", &ways, evaluate);
 }
 
 #[test]
 fn errors() {
-    check_folder("errors", &[(Backend::Interpreter, 1, 32 * 1024)]);
+    check_folder("errors", &[(Backend::Interpreter, 1, 32 * 1024)], evaluate);
+}
+
+#[test]
+fn graphs() {
+    check_folder("graph", &[(Backend::Interpreter, 1, 32 * 1024)], graph);
+}
+
+#[test]
+fn strips() {
+    check_folder("strip", &[(Backend::Cranelift, 1, 32 * 1024)], strip);
 }
