@@ -1,6 +1,15 @@
 //! Source text and places in it.
 
 /// A range of bytes in the text of a program; `end` is exclusive.
+///
+/// ```
+/// use numlift::{Engine, Span};
+/// let text = "y = x * 2\ny + foo(x)";
+/// let span = Engine::new()?.compile(text).unwrap_err().span().unwrap();
+/// assert_eq!((span, &text[span.start..span.end]), (Span::new(14, 17), "foo"));
+/// assert_eq!(span.line_column(text), (2, 5));
+/// # Ok::<(), numlift::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Span {
     /// Offset of the first byte.

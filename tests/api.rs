@@ -118,6 +118,21 @@ fn shapes_broadcast_and_each_output_has_its_own() {
 }
 
 #[test]
+fn sizes_beyond_any_memory_are_errors() {
+    let (line, column) = (View::new(&[1.0]).broadcast([1 << 40]), View::new(&[1.0]).broadcast([1 << 40, 1]));
+    let args = || Args::new().input("x", line.clone()).input("y", column.clone());
+    for text in ["size(x + y)", "x + y"] {
+        assert_eq!(
+            told(&compile(text).eval(args()).unwrap_err()),
+            (ErrorKind::Shape, "shape-overflow", None),
+            "{text}"
+        );
+    }
+    let size = compile("size(x) + size(y)").scalar::<i64>(args()).unwrap();
+    assert_eq!(size, 1 << 41);
+}
+
+#[test]
 fn an_output_may_be_larger() {
     for engine in engines() {
         let kernel = engine.compile("a + x, a * 2").unwrap();

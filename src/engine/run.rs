@@ -11,7 +11,7 @@ use crate::exec::stop::Stop;
 use crate::exec::{self, Input, Job, Report, Resources};
 use crate::lower::{Lowered, ParamType};
 use crate::strip::Source;
-use crate::view::{Buffer, View, ViewMut};
+use crate::view::{Buffer, View, ViewMut, element_count};
 
 /// What each parameter is given.
 pub(super) type Inputs<'a> = SmallVec<[Input<'a>; 8]>;
@@ -221,7 +221,8 @@ impl Run<'_> {
         if self.lowered.graph.sizes.is_empty() {
             return Ok(SmallVec::new());
         }
-        let size = |params: &Vec<u32>| Ok(self.broadcast(params, outputs)?.iter().product::<usize>() as i64);
+        // As of an array of bytes: so many elements are none of any memory, and no output need be made of them to ask.
+        let size = |params: &Vec<u32>| Ok(element_count(&self.broadcast(params, outputs)?, DType::U8)? as i64);
         self.lowered.graph.sizes.iter().map(size).collect()
     }
 
