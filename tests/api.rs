@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use numlift::{
     Args, Backend, Bound, Builder, Cancel, DType, Engine, Error, ErrorKind, Kernel, Outputs, Schema, Stats, View,
@@ -450,6 +450,21 @@ fn runs_end_when_told() {
     let strict = Engine::builder().deadline(Duration::ZERO).build().unwrap().compile("x + 1").unwrap();
     let error = strict.eval(Args::new().input("x", &[1.0]).deadline(Duration::from_secs(9))).unwrap_err();
     assert_eq!(error.code(), "deadline", "the engine's deadline holds");
+}
+
+#[test]
+fn a_deadline_is_seen_inside_long_work() {
+    for backend in [Backend::Cranelift, Backend::Interpreter] {
+        let engine = Engine::builder().backend(backend).threads(1).build().unwrap();
+        let terms: Vec<String> = (0..100).map(|k| format!("sin(x + {k})")).collect();
+        let kernel = engine.compile(&terms.join(" + ")).unwrap();
+        kernel.prepare(&Schema::new().array("x", DType::F64, 1)).unwrap();
+        let x = vec![0.5; 1 << 20];
+        let start = Instant::now();
+        let error = kernel.eval(Args::new().input("x", &x).deadline(Duration::from_millis(20))).unwrap_err();
+        assert_eq!(error.code(), "deadline");
+        assert!(start.elapsed() < Duration::from_millis(500), "{backend:?}: {:?}", start.elapsed());
+    }
 }
 
 // -- bounds --

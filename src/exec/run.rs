@@ -57,6 +57,9 @@ pub(crate) struct Report {
     pub(crate) chunks: usize,
 }
 
+/// What a chunk takes at most, in times of what is worth a thread, so that a stop is seen within about a millisecond.
+const LONGEST_CHUNK: usize = 25;
+
 /// Bytes of buffers of one strip, half of a first-level cache, so that the arrays beside them find room.
 const STRIP_BYTES: usize = 16 * 1024;
 
@@ -227,9 +230,10 @@ impl<'a> Runner<'a> {
     }
 
     fn run(&self, resources: &Resources<'_>) -> Result<Report> {
-        let chunk = resources.chunk.next_multiple_of(self.program.layout.group);
+        let layout = &self.program.layout;
+        let chunk = resources.chunk.min(layout.thread_len.saturating_mul(LONGEST_CHUNK)).next_multiple_of(layout.group);
         let chunks = self.plan.len.div_ceil(chunk);
-        let helpers = self.plan.len / self.program.layout.thread_len;
+        let helpers = self.plan.len / layout.thread_len;
         let stopped = AtomicBool::new(false);
         let body = |k: usize| {
             if resources.stop.poll().is_break() {
