@@ -463,7 +463,7 @@ fn a_deadline_is_seen_inside_long_work() {
         let start = Instant::now();
         let error = kernel.eval(Args::new().input("x", &x).deadline(Duration::from_millis(20))).unwrap_err();
         assert_eq!(error.code(), "deadline");
-        assert!(start.elapsed() < Duration::from_millis(500), "{backend:?}: {:?}", start.elapsed());
+        assert!(start.elapsed() < Duration::from_secs(2), "{backend:?}: {:?}", start.elapsed());
     }
 }
 
