@@ -1,0 +1,7 @@
+#!/usr/bin/env bash
+# Views, threads and buffers under Miri (Tree Borrows), with the interpreter in the place of machine code. Outside the
+# gate: it needs a nightly toolchain with the components miri and rust-src, and takes some minutes.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+export MIRIFLAGS="-Zmiri-tree-borrows -Zmiri-disable-isolation"
+exec cargo +nightly miri test --target-dir target/miri --lib -- exec::tests exec::stream exec::stop exec::pool "$@"
