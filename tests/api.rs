@@ -508,3 +508,24 @@ fn builders_refuse_nonsense() {
     let out = engine.compile("x + 1").unwrap().eval(Args::new().input("x", &vec![1.0; 100_000])).unwrap();
     assert!(out.into_vec::<f64>().unwrap().iter().all(|x| *x == 2.0));
 }
+
+#[test]
+fn arrays_change_places_in_place() {
+    // Every element is read before any array that it lies in is written, whatever the order of the outputs.
+    let a: Vec<f64> = (0..1003).map(f64::from).collect();
+    let b: Vec<i16> = (0..1003).map(|k| 7 * k - 3000).collect();
+    for engine in engines() {
+        let swap = engine.compile("x, y, z = y, x + z, x - y").unwrap();
+        let (mut x, mut y, mut z) = (a.clone(), a.iter().map(|x| -2.0 * x).collect::<Vec<_>>(), vec![0.5; 1003]);
+        swap.run(Args::new().inout("x", &mut x).inout("y", &mut y).inout("z", &mut z)).unwrap();
+        assert!(x.iter().zip(&a).all(|(x, a)| *x == -2.0 * a));
+        assert!(y.iter().zip(&a).all(|(y, a)| *y == a + 0.5));
+        assert!(z.iter().zip(&a).all(|(z, a)| *z == 3.0 * a));
+        // Lanes of different sizes: one store of the narrow covers several of the wide.
+        let mixed = engine.compile("n, x = n + 1i16, x * n").unwrap();
+        let (mut n, mut x) = (b.clone(), a.clone());
+        mixed.run(Args::new().inout("n", &mut n).inout("x", &mut x)).unwrap();
+        assert!(n.iter().zip(&b).all(|(n, b)| *n == b + 1));
+        assert!(x.iter().zip(a.iter().zip(&b)).all(|(x, (a, b))| *x == a * f64::from(*b)));
+    }
+}
