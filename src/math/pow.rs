@@ -13,7 +13,7 @@ use super::log::{Split, log_double, log_of_f32, split};
 use crate::dtype::{DType, Element};
 use crate::ir::{Builder, Value};
 
-/// Integer exponents up to here take fewer operations by products than by logarithm, and keep 0.51 ulp.
+/// Integer exponents up to here take fewer operations by products than by logarithm.
 const MOST_FACTORS: u64 = 1024;
 /// Between the inverse of this, 2^-960, and it, no low part of a product is lost.
 const SAFE: f64 = 9.7453140114e288;
