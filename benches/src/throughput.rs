@@ -47,7 +47,9 @@ impl Level {
             Level::Third => machine.caches[2] / 4,
             Level::Memory => return BEYOND,
         };
-        (bytes / workload.footprint() / (2 * Workload::STEP) * (2 * Workload::STEP)).max(2 * Workload::STEP)
+        // Half of them is a length too.
+        let step = 2 * workload.step();
+        (bytes / workload.footprint() / step * step).max(step)
     }
 }
 
@@ -73,8 +75,11 @@ pub(crate) fn measure(machine: &Machine, filter: &Filter) -> Result<Records, Box
     let mut record = Record::new("throughput", header);
     head(&COLUMNS);
     let workloads = workloads::all();
-    for workload in workloads.iter().filter(|workload| filter.takes(workload.name)) {
+    for workload in &workloads {
         for (level, fits) in Level::ALL {
+            if !filter.takes(&format!("{} {fits}", workload.name)) {
+                continue;
+            }
             let n = level.elements(workload, machine);
             let threads: &[usize] = match level {
                 Level::First | Level::Second => &[1],

@@ -46,7 +46,9 @@ pub(crate) struct Case {
 
 impl Workload {
     /// Lengths are multiples of this, so that loops by hand need no tails and matrices have whole rows.
-    pub(crate) const STEP: usize = COLUMNS;
+    pub(crate) fn step(&self) -> usize {
+        if self.is_matrix { COLUMNS } else { 64 }
+    }
 
     pub(crate) fn rank(&self) -> usize {
         1 + usize::from(self.is_matrix)
