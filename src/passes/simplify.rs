@@ -77,6 +77,8 @@ fn float(b: &mut Builder, op: Op, operands: &[Value], dtype: DType) -> Option<Va
         Op::Sub if is(constant(b, 1), 0.0) => Some(operands[0]),
         Op::Sub => negated(b, 1).map(|y| b.add(operands[0], y)),
         Op::Mul | Op::Div if is(constant(b, 1), 1.0) => Some(operands[0]),
+        // Adding takes as long as multiplying, but needs no constant, and other units of the machine.
+        Op::Mul if is(constant(b, 1), 2.0) => Some(b.add(operands[0], operands[0])),
         Op::Mul | Op::Div if negated(b, 0).is_some() && negated(b, 1).is_some() => {
             let operands = [negated(b, 0)?, negated(b, 1)?];
             Some(b.apply(op, &operands))

@@ -20,7 +20,12 @@ pub(super) struct Measure {
     /// Constants that the root block uses.
     constants: usize,
     has_loop: bool,
+    /// Varying ops of the longest chain; no bound on it where there are regions.
+    chain: usize,
 }
+
+/// Up to this many ops in a chain, the machine itself overlaps vectors that stand one after the other.
+const SHORT_CHAIN: usize = 6;
 
 impl Measure {
     pub(super) fn new(graph: &Graph) -> Measure {
@@ -33,6 +38,7 @@ impl Measure {
             alive: 0,
             constants: 0,
             has_loop: false,
+            chain: 0,
         };
         for output in &graph.outputs {
             measure.live[output.value.index()] = true;
@@ -45,6 +51,7 @@ impl Measure {
             measure.see(graph.dtype(output.value));
         }
         measure.weigh(graph);
+        measure.measure_chain(graph);
         measure
     }
 
@@ -155,6 +162,25 @@ impl Measure {
         }
     }
 
+    fn measure_chain(&mut self, graph: &Graph) {
+        let mut chains = vec![0_usize; graph.len()];
+        for &value in &graph.block(BlockId::ROOT).values {
+            let node = graph.node(value);
+            if !self.live[value.index()] || !self.varying[value.index()] || is_leaf(node) {
+                continue;
+            }
+            let mut chain = if node.body().is_some() { usize::MAX } else { 1 };
+            node.operands(|x| chain = chain.max(chains[x.index()].saturating_add(1)));
+            chains[value.index()] = chain;
+            self.chain = self.chain.max(chain);
+        }
+    }
+
+    /// Whether vectors may stand one after the other in a group, so that few are alive at once.
+    pub(super) fn is_short(&self) -> bool {
+        self.chain <= SHORT_CHAIN
+    }
+
     /// Elements of a group: as many vectors of the widest dtype side by side as hide latency and fit the registers.
     pub(super) fn group(&self, target: &Target) -> usize {
         let vectors = [4, 2, 1].into_iter().find(|vectors| self.fits(*vectors, target)).unwrap_or(1);
@@ -163,7 +189,7 @@ impl Measure {
     }
 
     fn fits(&self, vectors: usize, target: &Target) -> bool {
-        let registers = vectors * self.alive.div_ceil(self.widest);
+        let registers = self.alive.div_ceil(self.widest) * if self.is_short() { 1 } else { vectors };
         let most_vectors = match self.ops {
             _ if self.has_loop => 2,
             // More would compile for longer than the run gains.
@@ -176,7 +202,9 @@ impl Measure {
 
     /// Whether all constants of the root block may stay in registers.
     pub(super) fn hoists_constants(&self, group: usize, target: &Target) -> bool {
-        self.constants + group * self.alive / target.vector_bytes < target.registers
+        let registers =
+            if self.is_short() { self.alive.div_ceil(self.widest) } else { group * self.alive / target.vector_bytes };
+        self.constants + registers < target.registers
     }
 }
 

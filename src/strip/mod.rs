@@ -4,6 +4,7 @@
 mod evaluate;
 mod live;
 mod measure;
+mod order;
 mod print;
 mod vectorise;
 

@@ -1,6 +1,7 @@
 //! Stage to strip: each value becomes as many registers as a group of it fills, side by side in the order of emission.
 
 use super::measure::{Measure, is_leaf};
+use super::order;
 use super::{Block, Inst, Reg, RegType, Source, Strip};
 use crate::dtype::DType;
 use crate::ir::{BlockId, Node, Op, Rank, Value};
@@ -98,8 +99,12 @@ pub(crate) fn vectorise(stage: &Stage, target: &Target) -> Strip {
     vectoriser.collect_inputs();
     vectoriser.block(BlockId::ROOT);
     vectoriser.stores();
+    let is_short = vectoriser.measure.is_short();
     let mut strip = vectoriser.strip;
     strip.body = vectoriser.open.pop().expect("the body is open");
+    if is_short {
+        strip.body = order::by_store(strip.body, &strip.types);
+    }
     strip.cost = strip.body.insts.len();
     strip
 }

@@ -36,7 +36,6 @@ macro_rules! by_hand {
 }
 
 by_hand! {
-    copy: f64, 2, _mm_loadu_pd, _mm_storeu_pd, (x) [] x
     triad: f64, 2, _mm_loadu_pd, _mm_storeu_pd, (a, b, c) [] _mm_add_pd(_mm_mul_pd(a, b), c)
     four: f32, 4, _mm_loadu_ps, _mm_storeu_ps, (a, b, c, d) [two = _mm_set1_ps(2.0), three = _mm_set1_ps(3.0), four = _mm_set1_ps(4.0)]
         _mm_sub_ps(_mm_add_ps(_mm_mul_ps(two, a), _mm_mul_ps(three, b)), _mm_mul_ps(_mm_mul_ps(four, c), d))
@@ -91,7 +90,6 @@ pub(crate) fn by_hand(workload: &str) -> Vec<(&'static str, Peer)> {
         };
     }
     match workload {
-        "copy" => variants!(copy),
         "a*b+c" => variants!(triad),
         "2a+3b-4cd f32" => variants!(four),
         "Horner 16" => variants!(horner),

@@ -1,0 +1,89 @@
+//! The body of a short program in another order: vector after vector, as the stores ask for them.
+
+use super::{Block, Inst, Reg, RegType};
+
+/// Puts what is stored for a range of elements, and what that needs, before what is for the next. Nothing in `body` is a region.
+///
+/// The loads for a range stand before all of its stores: any output may lie where an input of its dtype does.
+pub(super) fn by_store(body: Block, types: &[RegType]) -> Block {
+    let mut defined_at = vec![None; types.len()];
+    let mut stores = Vec::new();
+    // A register of the narrowest output covers whole registers of the others.
+    let mut range = 1;
+    for (at, (reg, inst)) in body.insts.iter().enumerate() {
+        if let Some(reg) = reg {
+            defined_at[reg.index()] = Some(at);
+        }
+        if let Inst::Store { offset, bytes, value, .. } = inst {
+            stores.push((*offset, at));
+            range = range.max(bytes / types[value.index()].size() as u32);
+        }
+    }
+    stores.sort_unstable();
+    let mut is_taken = vec![false; body.insts.len()];
+    let mut order = Vec::with_capacity(body.insts.len());
+    for stores in stores.chunk_by(|x, y| x.0 / range == y.0 / range) {
+        let before = order.len();
+        let mut open: Vec<usize> = stores.iter().map(|(_, at)| *at).collect();
+        while let Some(at) = open.pop() {
+            if !std::mem::replace(&mut is_taken[at], true) {
+                order.push(at);
+                open.extend(operands(&body.insts[at].1).iter().flatten().filter_map(|reg| defined_at[reg.index()]));
+            }
+        }
+        // Operands stand before their users in the old order, and stores last.
+        order[before..].sort_unstable();
+    }
+    let mut insts: Vec<_> = body.insts.into_iter().map(Some).collect();
+    let insts = order.into_iter().filter_map(|at| insts[at].take()).collect();
+    Block { insts, results: body.results }
+}
+
+fn operands(inst: &Inst) -> [Option<Reg>; 3] {
+    match inst {
+        Inst::Const(_) | Inst::Scalar(_) | Inst::Load { .. } => [None; 3],
+        Inst::Store { value: x, .. }
+        | Inst::Shift(_, x, _)
+        | Inst::Bitcast(x)
+        | Inst::WidenLow(x)
+        | Inst::WidenHigh(x)
+        | Inst::ToF32(x)
+        | Inst::ToF64Low(x)
+        | Inst::ToF64High(x) => [Some(*x), None, None],
+        Inst::Apply(_, operands) => operands.map(Some),
+        Inst::Narrow(x, y) | Inst::Lookup(_, x, y) => [Some(*x), *y, None],
+        Inst::When { .. } | Inst::Repeat { .. } => panic!("a short program has no regions"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::dtype::DType;
+    use crate::ir::{Builder, Output, Param, Rank};
+    use crate::stage::Stage;
+    use crate::strip::{Inst, vectorise};
+    use crate::target::Target;
+
+    #[test]
+    fn elements_are_read_before_any_output_has_them() {
+        let dtypes = [DType::F64, DType::F64, DType::I16];
+        let param = |(k, dtype): (usize, DType)| Param { name: k.to_string().into(), dtype, rank: Rank::Array };
+        let mut b = Builder::new(dtypes.into_iter().enumerate().map(param).collect());
+        let [x, y, n] = [0, 1, 2].map(|k| b.param(k));
+        let wide = b.cast(n, DType::F64);
+        let shifted = b.add(wide, y);
+        let outputs = [shifted, x, n].map(|value| Output { name: "0".into(), value });
+        let stage = Stage { graph: b.finish(outputs.to_vec()), outputs: vec![0, 1, 2] };
+        let strip = vectorise(&stage, &Target::VECTOR_128);
+        let ranges = strip.body.insts.iter().filter_map(|(_, inst)| match inst {
+            Inst::Load { array, offset, .. } => Some((false, *array, *offset)),
+            Inst::Store { array, offset, .. } => Some((true, *array, *offset)),
+            _ => None,
+        });
+        let ranges: Vec<_> = ranges.collect();
+        // Were x and y swapped in place, a load behind a store of the same elements would read the wrong ones.
+        for (at, (_, _, stored)) in ranges.iter().enumerate().filter(|(_, access)| access.0) {
+            assert!(ranges[at..].iter().all(|(is_store, _, offset)| *is_store || offset > stored), "{ranges:?}");
+        }
+    }
+}
