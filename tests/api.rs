@@ -156,6 +156,11 @@ fn what_is_computed_in_place_replaces_what_was_read() {
         let mut one = 20_u8;
         engine.compile("x + 1").unwrap().run(Args::new().inout("x", &mut one)).unwrap();
         assert_eq!(one, 21);
+
+        let (mut x, mut y) = ((0..n).collect::<Vec<i64>>(), (0..n).map(|i| -i).collect::<Vec<i64>>());
+        let swap = engine.compile("x, y = y, x").unwrap();
+        swap.run(Args::new().inout("x", &mut x).inout("y", &mut y)).unwrap();
+        assert!((0..n).all(|i| (x[i as usize], y[i as usize]) == (-i, i)));
     }
 }
 

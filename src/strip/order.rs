@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn elements_are_read_before_any_output_has_them() {
-        let dtypes = [DType::F64, DType::F64, DType::I16];
+        let dtypes = [DType::F64, DType::F64, DType::I32];
         let param = |(k, dtype): (usize, DType)| Param { name: k.to_string().into(), dtype, rank: Rank::Array };
         let mut b = Builder::new(dtypes.into_iter().enumerate().map(param).collect());
         let [x, y, n] = [0, 1, 2].map(|k| b.param(k));

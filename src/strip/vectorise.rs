@@ -610,26 +610,32 @@ impl Vectoriser<'_> {
         self.current().insts.push((None, Inst::Repeat { initial: first, carried, masks, body: block, results }));
     }
 
-    /// Stores stand last, so that an output may lie where an input did.
+    /// Stores stand last, behind the loads of what is no more than copied too, so that an output may lie where an input did.
     fn stores(&mut self) {
-        let stage = self.stage;
-        for (slot, output) in stage.graph.outputs.iter().enumerate() {
+        let outputs = &self.stage.graph.outputs;
+        let stored: Vec<(DType, Regs)> = outputs.iter().map(|output| self.stored(output.value)).collect();
+        for (slot, (dtype, regs)) in stored.into_iter().enumerate() {
             let array = (self.strip.inputs.len() + slot) as u32;
-            let dtype = stage.graph.dtype(output.value);
-            let regs = match dtype {
-                DType::Bool => {
-                    let masks = self.mask(output.value, 1);
-                    let one = Regs::uniform(self.emit(RegType::Vector(DType::U8), Inst::Const(1)));
-                    let bytes = self.each(RegType::Vector(DType::U8), &[masks], |x| Inst::Bitcast(x[0]));
-                    self.each(RegType::Vector(DType::U8), &[bytes, one], |x| Inst::Apply(Op::And, x))
-                }
-                _ => self.vector(output.value),
-            };
             let (count, lanes, bytes) = self.parts(dtype.size());
             for k in 0..count {
                 let store = Inst::Store { array, offset: k as u32 * lanes, bytes, value: regs.get(k) };
                 self.current().insts.push((None, store));
             }
         }
+    }
+
+    /// The registers of a value as an array holds it.
+    fn stored(&mut self, value: Value) -> (DType, Regs) {
+        let dtype = self.stage.graph.dtype(value);
+        let regs = match dtype {
+            DType::Bool => {
+                let masks = self.mask(value, 1);
+                let one = Regs::uniform(self.emit(RegType::Vector(DType::U8), Inst::Const(1)));
+                let bytes = self.each(RegType::Vector(DType::U8), &[masks], |x| Inst::Bitcast(x[0]));
+                self.each(RegType::Vector(DType::U8), &[bytes, one], |x| Inst::Apply(Op::And, x))
+            }
+            _ => self.vector(value),
+        };
+        (dtype, regs)
     }
 }
