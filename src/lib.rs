@@ -64,3 +64,8 @@ pub use crate::error::{Error, ErrorKind};
 pub use crate::exec::Cancel;
 pub use crate::source::Span;
 pub use crate::view::{View, ViewMut};
+
+/// The README's examples, as tests.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+mod readme {}
