@@ -24,8 +24,9 @@ pub(super) struct Measure {
     chain: usize,
 }
 
-/// Up to this many ops in a chain, the machine itself overlaps vectors that stand one after the other.
+/// Up to this many ops in a chain and in all, the machine itself overlaps vectors that stand one after the other.
 const SHORT_CHAIN: usize = 6;
+const FEW_OPS: usize = 16;
 
 impl Measure {
     pub(super) fn new(graph: &Graph) -> Measure {
@@ -178,7 +179,7 @@ impl Measure {
 
     /// Whether vectors may stand one after the other in a group, so that few are alive at once.
     pub(super) fn is_short(&self) -> bool {
-        self.chain <= SHORT_CHAIN
+        self.chain <= SHORT_CHAIN && self.ops <= FEW_OPS
     }
 
     /// Elements of a group: as many vectors of the widest dtype side by side as hide latency and fit the registers.

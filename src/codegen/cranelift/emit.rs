@@ -102,11 +102,9 @@ fn memory() -> MemFlags {
     MemFlags::new().with_notrap()
 }
 
+/// The first element of the group, and how many bytes from there.
 fn address(body: &mut Body<'_>, array: u32, offset: u32, size: usize) -> (Value, i32) {
-    let at = body.at.expect("arrays are read and written in the loop");
-    let bytes = body.builder.ins().ishl_imm_u(at, i64::from(size.trailing_zeros()));
-    let array = body.array(array);
-    (body.builder.ins().iadd(array, bytes), (offset as usize * size) as i32)
+    (body.place(array), (offset as usize * size) as i32)
 }
 
 fn load(body: &mut Body<'_>, ty: Type, array: u32, offset: u32, bytes: u32) -> Value {

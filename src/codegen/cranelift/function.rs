@@ -36,9 +36,9 @@ pub(super) fn build(
         builder,
         values,
         table: None,
-        arrays: Vec::new(),
         scalars: None,
         at: None,
+        places: Vec::new(),
         tables: &tables,
     };
     body.function();
@@ -54,12 +54,12 @@ pub(super) struct Body<'a> {
     values: Vec<Option<Value>>,
     /// Where the addresses of the arrays are.
     table: Option<Value>,
-    /// Where each array begins, if they are few.
-    arrays: Vec<Value>,
     /// Where the scalars are.
     pub(super) scalars: Option<Value>,
     /// The first element of the group.
-    pub(super) at: Option<Value>,
+    at: Option<Value>,
+    /// Where it is in each array, if they are few.
+    places: Vec<Value>,
     pub(super) tables: &'a [Box<[u64]>],
 }
 
@@ -72,9 +72,20 @@ impl Body<'_> {
         self.values[reg.index()] = Some(value);
     }
 
-    /// Where an array begins.
-    pub(super) fn array(&mut self, slot: u32) -> Value {
-        self.arrays.get(slot as usize).copied().unwrap_or_else(|| self.load_address(slot))
+    /// Where the first element of the group is in an array.
+    pub(super) fn place(&mut self, slot: u32) -> Value {
+        self.places.get(slot as usize).copied().unwrap_or_else(|| {
+            let array = self.load_address(slot);
+            self.place_in(array, slot)
+        })
+    }
+
+    fn place_in(&mut self, array: Value, slot: u32) -> Value {
+        let at = self.at.expect("arrays are read and written in the loop");
+        let (slot, inputs) = (slot as usize, &self.strip.inputs);
+        let dtype = inputs.get(slot).map_or_else(|| self.strip.outputs[slot - inputs.len()], |(_, dtype)| *dtype);
+        let bytes = self.builder.ins().ishl_imm_u(at, i64::from(dtype.size().trailing_zeros()));
+        self.builder.ins().iadd(array, bytes)
     }
 
     fn load_address(&mut self, slot: u32) -> Value {
@@ -108,10 +119,9 @@ impl Body<'_> {
         let groups = field(self, std::mem::offset_of!(Call, groups));
         self.table = Some(field(self, std::mem::offset_of!(Call, arrays)));
         self.scalars = Some(field(self, std::mem::offset_of!(Call, scalars)));
-        let arrays = (self.strip.inputs.len() + self.strip.outputs.len()) as u32;
-        if arrays <= FEW_ARRAYS {
-            self.arrays = (0..arrays).map(|slot| self.load_address(slot)).collect();
-        }
+        let slots = (self.strip.inputs.len() + self.strip.outputs.len()) as u32;
+        let few = if slots <= FEW_ARRAYS { 0..slots } else { 0..0 };
+        let arrays: Vec<Value> = few.clone().map(|slot| self.load_address(slot)).collect();
         let strip = self.strip;
         self.block(&strip.prologue);
 
@@ -124,6 +134,7 @@ impl Body<'_> {
 
         self.builder.switch_to_block(turn);
         self.at = Some(at);
+        self.places = few.zip(arrays).map(|(slot, array)| self.place_in(array, slot)).collect();
         self.block(&strip.body);
         let next = self.builder.ins().iadd_imm_s(at, strip.group as i64);
         let more = self.builder.ins().icmp(IntCC::UnsignedLessThan, next, end);
