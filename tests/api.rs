@@ -337,7 +337,7 @@ fn schemas_check_formulas() {
 #[test]
 fn each_stage_can_be_read() {
     let schema = Schema::new().array("x", DType::F32, 1).array("y", DType::F32, 2);
-    let kernel = compile("a = x * 2.0; a, a + y");
+    let kernel = compile("a = x * 3.0; a, a + y");
     let graph = kernel.graph(&schema).unwrap();
     assert!(graph.contains("param 0 `x`: f32[]") && graph.contains("output `a` = "), "{graph}");
     let strip = kernel.strip(&schema).unwrap();
