@@ -183,6 +183,11 @@ impl Runs<'_> {
     }
 }
 
+/// Whether an engine is the one asked for, or one of several of a kind, as `128-bit x4` is `128-bit`.
+fn is_one_of(name: &str, wanted: &str) -> bool {
+    name == wanted || name.strip_prefix(wanted).is_some_and(|rest| rest.starts_with(" x"))
+}
+
 /// A row of the table, and a line of the record for each engine.
 fn report(record: &mut Record, runs: &Runs<'_>, case: &Case, (fits, n): (&str, usize), times: &[Samples]) {
     let workload = runs.workload;
@@ -192,7 +197,7 @@ fn report(record: &mut Record, runs: &Runs<'_>, case: &Case, (fits, n): (&str, u
     };
     let speed = |name: &str, time: &Samples| bytes(name) as f64 / n as f64 / time.median();
     let ratio = |wanted: &str| {
-        let rivals = runs.engines.iter().zip(times).filter(|((name, _), _)| name.starts_with(wanted));
+        let rivals = runs.engines.iter().zip(times).filter(|((name, _), _)| is_one_of(name, wanted));
         let best = rivals.min_by(|(_, a), (_, b)| a.median().total_cmp(&b.median()));
         best.map_or(String::new(), |(_, best)| format!("{:.2}", times[0].over(best)))
     };
