@@ -49,17 +49,6 @@ impl Live {
 
     fn inst(&mut self, inst: &Inst) {
         match inst {
-            Inst::Const(_) | Inst::Scalar(_) | Inst::Load { .. } => {}
-            Inst::Store { value: x, .. }
-            | Inst::Shift(_, x, _)
-            | Inst::Bitcast(x)
-            | Inst::WidenLow(x)
-            | Inst::WidenHigh(x)
-            | Inst::ToF32(x)
-            | Inst::ToF64Low(x)
-            | Inst::ToF64High(x) => self.uses(&[*x]),
-            Inst::Apply(_, operands) => self.uses(operands),
-            Inst::Narrow(x, y) | Inst::Lookup(_, x, y) => self.uses(&[*x, y.unwrap_or(*x)]),
             Inst::When { masks, body, otherwise, results } => {
                 self.defines(results);
                 self.uses(otherwise);
@@ -72,6 +61,7 @@ impl Live {
                 self.defines(carried);
                 self.uses(initial);
             }
+            inst => inst.operands().iter().flatten().for_each(|reg| self.uses(&[*reg])),
         }
     }
 }

@@ -85,6 +85,29 @@ pub(crate) enum Inst {
     Repeat { initial: Vec<Reg>, carried: Vec<Reg>, masks: usize, body: Block, results: Vec<Reg> },
 }
 
+impl Inst {
+    /// What an instruction reads.
+    ///
+    /// # Panics
+    /// Of a region, which reads as many registers as it likes.
+    fn operands(&self) -> [Option<Reg>; 3] {
+        match self {
+            Inst::Const(_) | Inst::Scalar(_) | Inst::Load { .. } => [None; 3],
+            Inst::Store { value: x, .. }
+            | Inst::Shift(_, x, _)
+            | Inst::Bitcast(x)
+            | Inst::WidenLow(x)
+            | Inst::WidenHigh(x)
+            | Inst::ToF32(x)
+            | Inst::ToF64Low(x)
+            | Inst::ToF64High(x) => [Some(*x), None, None],
+            Inst::Apply(_, operands) => operands.map(Some),
+            Inst::Narrow(x, y) | Inst::Lookup(_, x, y) => [Some(*x), *y, None],
+            Inst::When { .. } | Inst::Repeat { .. } => panic!("a region has more operands than an instruction"),
+        }
+    }
+}
+
 /// Instructions in the order in which they are emitted, and the registers that leave.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Block {

@@ -1,6 +1,6 @@
 //! The body of a short program in another order: vector after vector, as the stores ask for them.
 
-use super::{Block, Inst, Reg, RegType};
+use super::{Block, Inst, RegType};
 
 /// Puts what is stored for a range of elements, and what that needs, before what is for the next. Nothing in `body` is a region.
 ///
@@ -28,7 +28,7 @@ pub(super) fn by_store(body: Block, types: &[RegType]) -> Block {
         while let Some(at) = open.pop() {
             if !std::mem::replace(&mut is_taken[at], true) {
                 order.push(at);
-                open.extend(operands(&body.insts[at].1).iter().flatten().filter_map(|reg| defined_at[reg.index()]));
+                open.extend(body.insts[at].1.operands().iter().flatten().filter_map(|reg| defined_at[reg.index()]));
             }
         }
         // Operands stand before their users in the old order, and stores last.
@@ -37,23 +37,6 @@ pub(super) fn by_store(body: Block, types: &[RegType]) -> Block {
     let mut insts: Vec<_> = body.insts.into_iter().map(Some).collect();
     let insts = order.into_iter().filter_map(|at| insts[at].take()).collect();
     Block { insts, results: body.results }
-}
-
-fn operands(inst: &Inst) -> [Option<Reg>; 3] {
-    match inst {
-        Inst::Const(_) | Inst::Scalar(_) | Inst::Load { .. } => [None; 3],
-        Inst::Store { value: x, .. }
-        | Inst::Shift(_, x, _)
-        | Inst::Bitcast(x)
-        | Inst::WidenLow(x)
-        | Inst::WidenHigh(x)
-        | Inst::ToF32(x)
-        | Inst::ToF64Low(x)
-        | Inst::ToF64High(x) => [Some(*x), None, None],
-        Inst::Apply(_, operands) => operands.map(Some),
-        Inst::Narrow(x, y) | Inst::Lookup(_, x, y) => [Some(*x), *y, None],
-        Inst::When { .. } | Inst::Repeat { .. } => panic!("a short program has no regions"),
-    }
 }
 
 #[cfg(test)]
