@@ -1,4 +1,4 @@
-"""Writes tests/data/math_{exp,log,sin,cos,pow}.txt: true values of the elementary functions, by MPFR.
+"""Writes tests/data/math_{exp,log,sin,cos,erf,erfc,pow}.txt: true values of the elementary functions, by MPFR.
 
 A line is `x result rest`, for pow `x y result rest`: bits in hex, 16 digits for f64 and 8 for f32, the result rounded to
 nearest, and what the true value exceeds it by, in hundredths of the true value's ulp. Every NaN is the positive quiet one.
@@ -126,6 +126,15 @@ def cases(function, name, rng, count):
         yield from (1 + uniform(-1, 1) * 2.0 ** -rng.randrange(54) for _ in range(count // 2))
         yield from (2.0 ** (rng.randrange(-20, 20) + 0.5) * uniform(0.99, 1.01) for _ in range(count // 2))
         yield from (from_bits(rng.getrandbits(rng.randrange(1, bits)), name) for _ in range(count // 4))
+    elif function in ("erf", "erfc"):
+        end = 27.3 if name == "f64" else 10.1
+        yield from (uniform(-1.5, 1.5) for _ in range(count))
+        yield from (uniform(-6, 6) for _ in range(count // 2))
+        yield from (uniform(-1, 1) * 2.0 ** -rng.randrange(1080) for _ in range(count // 4))
+        yield from (uniform(0, end) for _ in range(count // 2))
+        yield from (end * uniform(0.97, 1) for _ in range(count // 2))
+        # Where the ways of computing meet.
+        yield from (rng.choice([0.8, 1, 6]) * (1 + uniform(-1e-6, 1e-6)) for _ in range(count // 10))
     else:
         half_pi = 1.5707963267948966
         yield from (uniform(-10, 10) for _ in range(count // 2))
@@ -174,7 +183,7 @@ def power_cases(name, rng, count):
         yield from_bits(rng.getrandbits(rng.randrange(1, bits)), name), rng.uniform(-1.5, 1.5)
 
 
-FUNCTIONS = {"exp": gmpy2.exp, "log": gmpy2.log, "sin": gmpy2.sin, "cos": gmpy2.cos}
+FUNCTIONS = {"exp": gmpy2.exp, "log": gmpy2.log, "sin": gmpy2.sin, "cos": gmpy2.cos, "erf": gmpy2.erf, "erfc": gmpy2.erfc}
 
 
 def write(function, inputs, apply):

@@ -114,6 +114,8 @@ functions! {
     Log = "log" ["ln"] (x), "the natural logarithm";
     Sin = "sin" [] (x), "the sine of radians";
     Cos = "cos" [] (x), "the cosine of radians";
+    Erf = "erf" [] (x), "the error function: 2/sqrt(pi) times the integral of exp(-t*t) from 0 to x";
+    Erfc = "erfc" [] (x), "1 - erf(x), also where that is tiny";
     Deg2rad = "deg2rad" ["radians"] (x), "degrees to radians";
     Rad2deg = "rad2deg" ["degrees"] (x), "radians to degrees";
     Floor = "floor" [] (x), "rounded down";

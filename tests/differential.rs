@@ -81,7 +81,7 @@ fn expression() -> impl Strategy<Value = String> {
         let unary = ["-", "+", "~", "not "];
         let of_one = [
             "abs", "sign", "signbit", "reciprocal", "square", "sqrt", "floor", "ceil", "trunc", "round", "roundaway", "frac",
-            "isnan", "isinf", "isfinite", "isnormal", "logical_not", "popcount", "clz", "ctz", "deg2rad", "exp", "log", "sin", "cos",
+            "isnan", "isinf", "isfinite", "isnormal", "logical_not", "popcount", "clz", "ctz", "deg2rad", "exp", "log", "sin", "cos", "erf", "erfc",
             "f32", "f64", "i8", "i64", "u16", "u32", "bool",
         ];
         let of_two = [

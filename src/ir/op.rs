@@ -145,6 +145,10 @@ ops! {
     Sin = "sin", 1, Float;
     /// Cosine of radians.
     Cos = "cos", 1, Float;
+    /// The error function.
+    Erf = "erf", 1, Float;
+    /// 1 less the error function.
+    Erfc = "erfc", 1, Float;
 }
 
 impl Op {
@@ -182,7 +186,7 @@ impl Op {
     /// Whether the meaning is a graph of other ops, in `math`, and not a row of `meaning`.
     pub(crate) fn is_math(self, dtype: DType) -> bool {
         match self {
-            Op::Exp | Op::Log | Op::Sin | Op::Cos => true,
+            Op::Exp | Op::Log | Op::Sin | Op::Cos | Op::Erf | Op::Erfc => true,
             Op::Power => dtype.is_float(),
             _ => false,
         }

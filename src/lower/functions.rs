@@ -50,6 +50,8 @@ impl Lowerer<'_> {
             Function::Log => self.float(Op::Log, [v(0)]),
             Function::Sin => self.float(Op::Sin, [v(0)]),
             Function::Cos => self.float(Op::Cos, [v(0)]),
+            Function::Erf => self.float(Op::Erf, [v(0)]),
+            Function::Erfc => self.float(Op::Erfc, [v(0)]),
             // As NumPy rounds the factors: in the dtype.
             Function::Deg2rad => self.scaled(v(0), std::f32::consts::PI / 180.0, std::f64::consts::PI / 180.0),
             Function::Rad2deg => self.scaled(v(0), 180.0 / std::f32::consts::PI, 180.0 / std::f64::consts::PI),

@@ -88,6 +88,14 @@ pub(super) fn exp_of_double(b: &mut Builder, x: Double) -> Power {
     Power { exponent: x.high, mantissa, biased, usual: b.mul(mantissa, scale) }
 }
 
+/// e^x of a sum of two floats between -1400 and 700 as a sum times a power of two, which [`scaled`] puts on.
+pub(super) fn exp_parts(b: &mut Builder, x: Double) -> (Double, Value) {
+    let Reduced { biased, r, rest } = reduce(b, x.high, Some(x.low), TWO_BIASES);
+    let one = b.f64(1.0);
+    let sum = ordered_sum(b, one, r);
+    (Double { high: sum.high, low: b.add(sum.low, rest) }, biased)
+}
+
 impl Power {
     /// Whether the result may overflow or be subnormal, or is no number.
     pub(super) fn is_extreme(&self, b: &mut Builder) -> Value {
@@ -138,7 +146,7 @@ fn reduce(b: &mut Builder, x: Value, low: Option<Value>, bias: f64) -> Reduced {
 }
 
 /// `x` times 2^n, given n + [`TWO_BIASES`], in two steps: the second rounds where the result is subnormal, the first never.
-fn scaled(b: &mut Builder, x: Value, biased: Value) -> Value {
+pub(super) fn scaled(b: &mut Builder, x: Value, biased: Value) -> Value {
     let one = b.element(1_u64);
     let half = b.shr(biased, one);
     let first = shift_left(b, half, 52);

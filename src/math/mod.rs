@@ -1,6 +1,7 @@
 //! The math library: each function as a graph of primitive ops, one file a family.
 
 mod double;
+mod erf;
 mod exp;
 mod log;
 mod pow;
@@ -19,6 +20,8 @@ pub(crate) fn expand(b: &mut Builder, op: Op, operands: &[Value]) -> Option<Valu
         Op::Log => Some(log::log(b, operands[0])),
         Op::Sin => Some(trig::sin(b, operands[0])),
         Op::Cos => Some(trig::cos(b, operands[0])),
+        Op::Erf => Some(erf::erf(b, operands[0])),
+        Op::Erfc => Some(erf::erfc(b, operands[0])),
         Op::Power => Some(pow::power(b, operands[0], operands[1])),
         _ => panic!("{} has no graph", op.name()),
     }

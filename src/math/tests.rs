@@ -126,6 +126,16 @@ fn cos() {
 }
 
 #[test]
+fn erf() {
+    check(Op::Erf, include_str!("../../tests/data/math_erf.txt"));
+}
+
+#[test]
+fn erfc() {
+    check(Op::Erfc, include_str!("../../tests/data/math_erfc.txt"));
+}
+
+#[test]
 fn power() {
     check(Op::Power, include_str!("../../tests/data/math_pow.txt"));
 }

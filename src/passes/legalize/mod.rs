@@ -70,7 +70,7 @@ fn is_legal_op(op: Op, dtype: DType, by_constant: impl FnOnce() -> bool) -> bool
         Op::Neg | Op::Abs | Op::RoundAway | Op::Minimum | Op::Maximum | Op::Fmin | Op::Fmax | Op::Copysign => false,
         Op::FloorDivide | Op::Remainder | Op::Fmod | Op::Power | Op::Signbit => false,
         Op::Popcount | Op::Clz | Op::Ctz | Op::Rotl | Op::Rotr => false,
-        Op::Exp | Op::Log | Op::Sin | Op::Cos => false,
+        Op::Exp | Op::Log | Op::Sin | Op::Cos | Op::Erf | Op::Erfc => false,
     }
 }
 
