@@ -551,6 +551,8 @@ pub enum Backend {
     Interpreter,
     /// Machine code by Cranelift, with vectors of 128 bits.
     Cranelift,
+    /// Machine code with vectors of 256 bits, for x86-64 with AVX2, FMA and BMI.
+    X64,
 }
 
 /// How one run went.

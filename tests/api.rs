@@ -1,5 +1,7 @@
 //! What the public API promises, from a caller's side.
 
+mod support;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::thread;
@@ -10,10 +12,10 @@ use numlift::{
     ViewMut,
 };
 
-/// {Cranelift, interpreter} x {1, 3 threads} x {chunk 1, 7, default}.
+/// Every backend x {1, 3 threads} x {chunk 1, 7, default}.
 fn engines() -> Vec<Engine> {
     let mut engines = Vec::new();
-    for backend in [Backend::Cranelift, Backend::Interpreter] {
+    for (_, backend) in support::backends() {
         for threads in [1, 3] {
             let builder = Engine::builder().backend(backend).threads(threads);
             engines.extend([1, 7].map(|chunk| builder.clone().chunk_len(chunk).build().unwrap()));
@@ -334,6 +336,8 @@ fn schemas_check_formulas() {
     assert!(engine.compile("e + 1").unwrap().params().is_empty());
 }
 
+const CLIF_HINT: &str = "`Builder::backend(Backend::Cranelift)` makes an engine that has it";
+
 #[test]
 fn each_stage_can_be_read() {
     let schema = Schema::new().array("x", DType::F32, 1).array("y", DType::F32, 2);
@@ -342,8 +346,14 @@ fn each_stage_can_be_read() {
     assert!(graph.contains("param 0 `x`: f32[]") && graph.contains("output `a` = "), "{graph}");
     let strip = kernel.strip(&schema).unwrap();
     assert!(strip.starts_with("# `a`\ngroup of ") && strip.contains("# `1`\n"), "{strip}");
-    assert!(kernel.clif(&schema).unwrap().contains("fmul"));
     assert!(!kernel.asm(&schema).unwrap().is_empty());
+    let of = |backend| Engine::builder().backend(backend).build().unwrap().compile("x * 3.0").unwrap();
+    assert!(of(Backend::Cranelift).clif(&schema).unwrap().contains("fmul"));
+    if support::has_avx2() {
+        assert!(of(Backend::X64).asm(&schema).unwrap().contains("vmulps ymm"));
+        let error = of(Backend::X64).clif(&schema).unwrap_err();
+        assert_eq!((error.kind(), error.code(), error.hint()), (ErrorKind::Host, "no-clif", Some(CLIF_HINT)));
+    }
     let interpreted = Engine::builder().backend(Backend::Interpreter).build().unwrap().compile("x + 1").unwrap();
     assert!(interpreted.strip(&schema).is_ok());
     assert_eq!(interpreted.asm(&schema).unwrap_err().kind(), ErrorKind::Host);
@@ -432,7 +442,7 @@ fn an_array_in_place_is_not_read_after_it_was_written() {
 
 #[test]
 fn runs_end_when_told() {
-    for backend in [Backend::Cranelift, Backend::Interpreter] {
+    for (_, backend) in support::backends() {
         let engine = Engine::builder().backend(backend).threads(2).deadline(Duration::from_secs(60)).build().unwrap();
         let kernel = engine.compile("sin(x) + cos(x)").unwrap();
         let x = vec![1e22; 1 << 20];
@@ -459,7 +469,7 @@ fn runs_end_when_told() {
 
 #[test]
 fn a_deadline_is_seen_inside_long_work() {
-    for backend in [Backend::Cranelift, Backend::Interpreter] {
+    for (_, backend) in support::backends() {
         let engine = Engine::builder().backend(backend).threads(1).build().unwrap();
         let terms: Vec<String> = (0..100).map(|k| format!("sin(x + {k})")).collect();
         let kernel = engine.compile(&terms.join(" + ")).unwrap();

@@ -105,6 +105,7 @@ fn dependencies_are_named_in_one_place() {
         ("cranelift_codegen", "codegen/cranelift/"),
         ("cranelift_frontend", "codegen/cranelift/"),
         ("cranelift_native", "codegen/cranelift/"),
+        ("regalloc2", "codegen/x64/"),
         ("libc", "codegen/os.rs"),
         ("rayon", "exec/pool.rs"),
         ("ndarray", "view.rs"),

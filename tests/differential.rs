@@ -1,5 +1,7 @@
 //! Random programs as text over random arrays: every executor gives the bits of the interpreter, or its error.
 
+mod support;
+
 use std::collections::HashMap;
 
 use numlift::{Args, Backend, DType, Engine, Outputs, View};
@@ -142,10 +144,11 @@ const SHAPES: &[&[usize]] = &[&[37], &[1], &[], &[3, 37], &[3, 1]];
 #[test]
 fn executors_agree() {
     let reference = Engine::builder().backend(Backend::Interpreter).threads(1).build().expect("an engine");
-    let others: Vec<Engine> = [(1, 16 * 1024), (3, 1), (3, 7)]
-        .map(|(threads, chunk)| Engine::builder().backend(Backend::Cranelift).threads(threads).chunk_len(chunk).build())
-        .map(|engine| engine.expect("an engine"))
-        .into();
+    let engine = |backend, threads, chunk| Engine::builder().backend(backend).threads(threads).chunk_len(chunk).build();
+    let of_backend = |backend| [(1, 16 * 1024), (3, 1), (3, 7)].map(|(threads, chunk)| engine(backend, threads, chunk));
+    let compiled = support::backends().into_iter().map(|(_, backend)| backend);
+    let compiled = compiled.filter(|backend| *backend != Backend::Interpreter);
+    let others: Vec<Engine> = compiled.flat_map(of_backend).map(|engine| engine.expect("an engine")).collect();
     let cases = std::env::var("CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(400);
     let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
     let arrays = prop::collection::vec(array(SHAPES), NAMES.len());

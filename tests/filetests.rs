@@ -264,9 +264,9 @@ fn check_folder(folder: &str, ways: &[Way], show: Show) {
 
 #[test]
 fn run() {
-    let backends = [Backend::Interpreter, Backend::Cranelift];
+    let backends = support::backends().into_iter().map(|(_, backend)| backend);
     let cuts = [(1, 32 * 1024), (3, 32 * 1024), (1, 1), (3, 1), (1, 7), (3, 7)];
-    let ways: Vec<Way> = backends.into_iter().flat_map(|b| cuts.map(|(threads, chunk)| (b, threads, chunk))).collect();
+    let ways: Vec<Way> = backends.flat_map(|b| cuts.map(|(threads, chunk)| (b, threads, chunk))).collect();
     check_folder("run", &ways, evaluate);
 }
 

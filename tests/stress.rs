@@ -1,6 +1,8 @@
 //! Many threads, many kernels, hostile float modes, blocked pools: results stay right and memory stays flat.
 #![expect(unsafe_code, reason = "the float modes of a thread are set by hand")]
 
+mod support;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, mpsc};
 use std::thread;
@@ -32,15 +34,17 @@ fn kernels_that_come_and_go_leave_nothing() {
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         return;
     }
-    let engine = Engine::builder().backend(Backend::Cranelift).threads(1).build().expect("an engine");
-    let cycle = |k: usize| assert_eq!(eval(&engine, &format!("x * {k}.5 + 1"), &[2.0]), [k as f64 * 2.0 + 2.0]);
-    let cycles = std::env::var("CYCLES").ok().and_then(|n| n.parse().ok()).unwrap_or(3_000);
-    (0..500).for_each(cycle);
-    let before = resident();
-    (0..cycles).for_each(cycle);
-    let grown = resident().saturating_sub(before);
-    println!("{cycles} cycles, {grown} bytes more");
-    assert!(grown < 1 << 20, "{cycles} cycles left {grown} bytes");
+    for (name, backend) in support::backends().into_iter().filter(|(_, backend)| *backend != Backend::Interpreter) {
+        let engine = Engine::builder().backend(backend).threads(1).build().expect("an engine");
+        let cycle = |k: usize| assert_eq!(eval(&engine, &format!("x * {k}.5 + 1"), &[2.0]), [k as f64 * 2.0 + 2.0]);
+        let cycles = std::env::var("CYCLES").ok().and_then(|n| n.parse().ok()).unwrap_or(3_000);
+        (0..500).for_each(cycle);
+        let before = resident();
+        (0..cycles).for_each(cycle);
+        let grown = resident().saturating_sub(before);
+        println!("{name}: {cycles} cycles, {grown} bytes more");
+        assert!(grown < 1 << 20, "{name}: {cycles} cycles left {grown} bytes");
+    }
 }
 
 #[test]

@@ -52,8 +52,12 @@ pub(crate) struct Formulas {
     backend: Backend,
 }
 
-const BACKENDS: [(&str, Backend); 3] =
-    [("auto", Backend::Auto), ("cranelift", Backend::Cranelift), ("interpreter", Backend::Interpreter)];
+const BACKENDS: [(&str, Backend); 4] = [
+    ("auto", Backend::Auto),
+    ("x64", Backend::X64),
+    ("cranelift", Backend::Cranelift),
+    ("interpreter", Backend::Interpreter),
+];
 
 fn engine(threads: Option<usize>, backend: Backend) -> Result<Engine> {
     let builder = Engine::builder().backend(backend);
@@ -87,7 +91,7 @@ impl Formulas {
 
     pub(crate) fn set_backend(&mut self, name: &str) -> Result<()> {
         let Some((_, backend)) = BACKENDS.iter().find(|(known, _)| *known == name) else {
-            return Err(format!("there is no backend `{name}`\n  hint: auto, cranelift or interpreter").into());
+            return Err(format!("there is no backend `{name}`\n  hint: auto, x64, cranelift or interpreter").into());
         };
         self.engine = engine(self.threads, *backend)?;
         self.backend = *backend;

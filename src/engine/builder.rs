@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{Compiler, Engine, Shared};
 use crate::args::Backend;
 use crate::codegen::code::CodeMemory;
-use crate::codegen::cranelift::Isa;
+use crate::codegen::{Isa, cranelift, x64};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::pool::{Pool, ThreadPool};
 use crate::exec::stream;
@@ -168,8 +168,8 @@ impl Builder {
     /// The engine.
     ///
     /// # Errors
-    /// If a number of threads, elements or variants is 0; if the system refuses the threads; if [`Backend::Cranelift`] was
-    /// asked for and the host does not run generated code.
+    /// If a number of threads, elements or variants is 0; if the system refuses the threads; if a backend was asked for by
+    /// name and the host does not have what it takes, or does not run generated code.
     pub fn build(self) -> Result<Engine, Error> {
         let (pool, threads) = match self.threads {
             Threads::Current => (Pool::current(), 1),
@@ -181,16 +181,21 @@ impl Builder {
         refuse_zero("variant_limit", self.bounds.variants)?;
         let compiler = match self.backend {
             Backend::Interpreter => None,
-            Backend::Cranelift => Some(compiler(self.bounds.code)?),
-            Backend::Auto => compiler(self.bounds.code).ok(),
+            Backend::X64 => Some(compiler(Isa::X64(x64::Isa::host()?), self.bounds.code)?),
+            Backend::Cranelift => Some(compiler(Isa::Cranelift(cranelift::Isa::host()?), self.bounds.code)?),
+            Backend::Auto => best_isa().and_then(|isa| compiler(isa, self.bounds.code)).ok(),
         };
         let cache = stream::last_level_cache_bytes();
         Ok(Engine(Arc::new(Shared { pool, compiler, cache, bounds: self.bounds })))
     }
 }
 
-fn compiler(code_limit: usize) -> Result<Compiler> {
-    Ok(Compiler { isa: Isa::host()?, memory: CodeMemory::new(code_limit)? })
+fn best_isa() -> Result<Isa> {
+    x64::Isa::host().map(Isa::X64).or_else(|_| cranelift::Isa::host().map(Isa::Cranelift))
+}
+
+fn compiler(isa: Isa, code_limit: usize) -> Result<Compiler> {
+    Ok(Compiler { isa, memory: CodeMemory::new(code_limit)? })
 }
 
 fn refuse_zero(method: &str, value: usize) -> Result<()> {

@@ -12,7 +12,7 @@ use super::run::{self, Inputs, Run};
 use super::variant::{self, Groups, Variant, Variants};
 use super::{Compiler, Engine};
 use crate::args::{Args, Given, Kind, Matched, Outputs, Param, Schema, Stats, Weak};
-use crate::codegen::cranelift;
+use crate::codegen::{Isa, cranelift};
 use crate::dtype::{DType, Element};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::float_env;
@@ -21,6 +21,7 @@ use crate::exec::{Cancel, Input};
 use crate::lower::{Lowered, ParamType, Signature, lower};
 use crate::resolve::Program;
 use crate::strip::Strip;
+use crate::target::Target;
 use crate::view::{Buffer, View, ViewMut};
 
 /// A compiled formula. It takes arrays of any dtypes and ranks: code is made for each combination when it is first met,
@@ -231,9 +232,16 @@ impl Kernel {
     /// Cranelift's intermediate code for `schema`, as text. The form is for people, and may change.
     ///
     /// # Errors
-    /// As [`prepare`](Kernel::prepare); if the engine makes no machine code.
+    /// As [`prepare`](Kernel::prepare); if the engine's machine code is not made by Cranelift.
     pub fn clif(&self, schema: &Schema) -> Result<String, Error> {
-        self.0.shown(schema, |strip| Ok(cranelift::clif(strip, &self.0.compiler()?.isa)))
+        self.0.shown(schema, |strip| match &self.0.compiler()?.isa {
+            Isa::Cranelift(isa) => Ok(cranelift::clif(strip, isa)),
+            Isa::X64(_) => {
+                let message = "the engine makes machine code without Cranelift, there is none of its code to show";
+                let hint = "`Builder::backend(Backend::Cranelift)` makes an engine that has it";
+                Err(Error::new(ErrorKind::Host, "no-clif", message).with_hint(hint))
+            }
+        })
     }
 
     /// The machine code for `schema`, as text. The form is for people, and may change.
@@ -241,7 +249,7 @@ impl Kernel {
     /// # Errors
     /// As [`prepare`](Kernel::prepare); if the engine makes no machine code.
     pub fn asm(&self, schema: &Schema) -> Result<String, Error> {
-        self.0.shown(schema, |strip| Ok(cranelift::asm(strip, &self.0.compiler()?.isa)))
+        self.0.shown(schema, |strip| Ok(self.0.compiler()?.isa.asm(strip)))
     }
 }
 
@@ -308,7 +316,9 @@ impl Formula {
     fn shown(&self, schema: &Schema, mut show: impl FnMut(&Strip) -> Result<String>) -> Result<String> {
         let lowered = self.typed(&self.declared(schema)?)?.lowered;
         let nodes = self.engine.0.bounds.nodes;
-        let strips = float_env::with_default(|| variant::strips(&lowered, &groups_by_rank(&lowered), nodes))?;
+        let target = self.engine.0.compiler.as_ref().map_or(Target::VECTOR_128, |compiler| compiler.isa.target());
+        let groups = groups_by_rank(&lowered);
+        let strips = float_env::with_default(|| variant::strips(&lowered, &groups, &target, nodes))?;
         let mut text = String::new();
         for (strip, outputs) in &strips {
             if strips.len() > 1 {

@@ -10,8 +10,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::args::{Backend, Schema};
+use crate::codegen::Isa;
 use crate::codegen::code::CodeMemory;
-use crate::codegen::cranelift::Isa;
 use crate::error::Error;
 use crate::exec::float_env;
 use crate::exec::pool::Pool;
@@ -117,8 +117,9 @@ impl Engine {
 
     /// What executes kernels: never [`Backend::Auto`], but what that came to.
     pub fn backend(&self) -> Backend {
-        match self.0.compiler {
-            Some(_) => Backend::Cranelift,
+        match self.0.compiler.as_ref().map(|compiler| &compiler.isa) {
+            Some(Isa::X64(_)) => Backend::X64,
+            Some(Isa::Cranelift(_)) => Backend::Cranelift,
             None => Backend::Interpreter,
         }
     }

@@ -110,7 +110,7 @@ impl Variant {
 }
 
 fn native(engine: &Shared, compiler: &Compiler, lowered: &Lowered, groups: &Groups) -> Result<Vec<Part>> {
-    let strips = strips(lowered, groups, engine.bounds.nodes)?.into_iter();
+    let strips = strips(lowered, groups, &compiler.isa.target(), engine.bounds.nodes)?.into_iter();
     let part = |(strip, outputs): (Strip, Vec<usize>)| {
         check_live(&strip, engine.bounds.nodes)?;
         let code = codegen::compile(&strip, &compiler.isa, &compiler.memory)?;
@@ -152,13 +152,17 @@ fn check_live(strip: &Strip, node_limit: usize) -> Result<()> {
     Err(Error::new(ErrorKind::Limit, "live-values", message).with_hint(hint))
 }
 
-/// The program's strips, and which outputs each of them writes.
-pub(super) fn strips(lowered: &Lowered, groups: &Groups, node_limit: usize) -> Result<Vec<(Strip, Vec<usize>)>> {
+/// The program's strips for `target`, and which outputs each of them writes.
+pub(super) fn strips(
+    lowered: &Lowered,
+    groups: &Groups,
+    target: &Target,
+    node_limit: usize,
+) -> Result<Vec<(Strip, Vec<usize>)>> {
     check_size(lowered, groups, node_limit)?;
-    let target = Target::VECTOR_128;
-    let graph = passes::run(lowered.graph.clone(), &target);
+    let graph = passes::run(lowered.graph.clone(), target);
     let stages = stage(graph, &members(groups)).into_iter();
-    Ok(stages.map(|stage| (vectorise(&stage, &target), stage.outputs)).collect())
+    Ok(stages.map(|stage| (vectorise(&stage, target), stage.outputs)).collect())
 }
 
 /// The outputs of each stage.

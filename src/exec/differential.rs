@@ -7,7 +7,7 @@ use super::stop::Stop;
 use super::{Input, Job, Layout, Machine, Program, Resources, run};
 use crate::codegen;
 use crate::codegen::code::CodeMemory;
-use crate::codegen::cranelift::{self, Isa};
+use crate::codegen::{Isa, cranelift, x64};
 use crate::dtype::DType;
 use crate::interp::{Element, Interp};
 use crate::ir::{Builder, Graph, Op, Output, Param, Rank, Rule, Value};
@@ -248,42 +248,47 @@ impl Case {
 
 struct Executors {
     isas: Vec<(&'static str, Isa)>,
-    other: Isa,
+    other: cranelift::Isa,
     memory: Arc<CodeMemory>,
     pools: Vec<Pool>,
 }
 
 impl Executors {
     fn new() -> Executors {
-        let host = Isa::host().expect("a host that Cranelift knows");
-        let isas = if cfg!(target_arch = "x86_64") {
-            vec![("host", host), ("x86-64 without SSE4.1 and FMA", Isa::baseline("x86_64"))]
-        } else {
-            vec![("host", host)]
-        };
+        let host = cranelift::Isa::host().expect("a host that Cranelift knows");
+        let mut isas = vec![("Cranelift", Isa::Cranelift(host))];
+        if cfg!(target_arch = "x86_64") {
+            isas.push(("x86-64 without SSE4.1 and FMA", Isa::Cranelift(cranelift::Isa::baseline("x86_64"))));
+        }
+        isas.extend(x64::Isa::host().ok().map(|isa| ("x64", Isa::X64(isa))));
         let memory = CodeMemory::new(64 << 20).expect("executable memory");
         let pools = [1, 3].map(|threads| Pool::own(threads).expect("threads")).into();
-        Executors { isas, other: Isa::baseline("aarch64"), memory, pools }
+        Executors { isas, other: cranelift::Isa::baseline("aarch64"), memory, pools }
     }
 
     /// Runs the graph everywhere, at lengths around the group's and the strip's.
     fn check(&self, graph: &Graph, random: &mut Random, all: bool) {
-        let target = Target::VECTOR_128;
         let case = Case::new(graph.clone(), 0, random);
-        let strip = vectorise(&case.stage_for(&target), &target);
-        cranelift::compile(&strip, &self.other);
+        let strip_for = |target: &Target| vectorise(&case.stage_for(target), target);
+        cranelift::compile(&strip_for(&Target::VECTOR_128), &self.other);
+        let mut groups = Vec::new();
         let natives: Vec<(&str, Program)> = self
             .isas
             .iter()
             .map(|(name, isa)| {
+                let strip = strip_for(&isa.target());
+                groups.push(strip.group);
                 let native = codegen::compile(&strip, isa, &self.memory).expect("room for code");
                 (*name, Program { layout: Layout::of_strip(&strip), engine: Machine::Native(native) })
             })
             .collect();
         let interpreter = Program { layout: Layout::of_graph(graph), engine: Machine::Interpreter(Interp::new(graph)) };
-        let g = strip.group;
-        let lens: &[usize] = if all { &[0, 1, g - 1, g, g + 1, 2047, 2049] } else { &[1, 3 * g + 1, 600] };
-        for &len in lens {
+        groups.sort_unstable();
+        groups.dedup();
+        let around = |g: &usize| if all { vec![g - 1, *g, g + 1] } else { vec![3 * g + 1] };
+        let mut lens: Vec<usize> = groups.iter().flat_map(around).collect();
+        lens.extend(if all { &[0, 1, 2047, 2049][..] } else { &[1, 600] });
+        for len in lens {
             let case = Case::new(graph.clone(), len, random);
             for pool in &self.pools {
                 for chunk in [1, 7, 16 * 1024] {

@@ -13,7 +13,7 @@ use crate::view::ViewMut;
 const ARRAYS: usize = 8;
 
 /// Bytes for a group of one array.
-const PLACE: usize = 512;
+const PLACE: usize = 1024;
 
 /// A group of each array: the elements that are left behind the last whole one.
 #[repr(align(64))]

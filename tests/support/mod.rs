@@ -3,18 +3,36 @@
 
 use numlift::{Args, Backend, DType, Engine, Error, Kernel, Schema, View, ViewMut};
 
-/// One engine of each backend that runs here.
+/// Every backend that this machine has.
+pub(crate) fn backends() -> Vec<(&'static str, Backend)> {
+    let mut backends = vec![("interpreter", Backend::Interpreter), ("cranelift", Backend::Cranelift)];
+    if has_avx2() {
+        backends.push(("x64", Backend::X64));
+    }
+    backends
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn has_avx2() -> bool {
+    is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") && is_x86_feature_detected!("bmi2")
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn has_avx2() -> bool {
+    false
+}
+
+/// One engine of each backend.
 pub(crate) fn engines() -> Vec<(&'static str, Engine)> {
-    [("interpreter", Backend::Interpreter), ("cranelift", Backend::Cranelift)]
-        .map(|(name, backend)| (name, Engine::builder().backend(backend).build().expect("the backend runs here")))
-        .into()
+    let engine = |backend| Engine::builder().backend(backend).build().expect("the backend runs here");
+    backends().into_iter().map(|(name, backend)| (name, engine(backend))).collect()
 }
 
 /// Engines of each backend that cut arrays into odd chunks, alone and with helpers, as well as [`engines`].
 pub(crate) fn all_engines() -> Vec<(String, Engine)> {
     let mut engines: Vec<(String, Engine)> =
         engines().into_iter().map(|(name, engine)| (name.to_string(), engine)).collect();
-    for (name, backend) in [("interpreter", Backend::Interpreter), ("cranelift", Backend::Cranelift)] {
+    for (name, backend) in backends() {
         for (threads, chunk) in [(1, 1), (3, 1), (1, 7), (3, 7)] {
             let builder = Engine::builder().backend(backend).threads(threads).chunk_len(chunk);
             let engine = builder.build().expect("the backend runs here");

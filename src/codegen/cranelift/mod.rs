@@ -10,20 +10,10 @@ use cranelift_codegen::ir::{ExternalName, LibCall};
 use cranelift_codegen::{Context, FinalizedRelocTarget};
 use cranelift_frontend::FunctionBuilderContext;
 
+use super::Object;
 use crate::strip::Strip;
 
 pub(crate) use isa::Isa;
-
-/// Machine code that is not yet where it will run.
-#[derive(Debug)]
-pub(crate) struct Object {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) align: usize,
-    /// Places where 8 bytes take an absolute address.
-    pub(crate) addresses: Vec<(usize, usize)>,
-    /// What the code looks up; lives as long as the code.
-    pub(crate) tables: Vec<Box<[u64]>>,
-}
 
 /// The strip as machine code for `isa`.
 ///

@@ -1,0 +1,293 @@
+//! Allocated machine instructions to bytes: entry, loop, jumps, exit.
+
+use regalloc2::{Allocation, Block, Edit, Inst, InstOrEdit, Output};
+
+use super::abi::{ARRAYS, Convention, END, INDEX, SCALARS, SCRATCH};
+use super::encode::{Assembler, Condition, Gpr, Label, Place};
+use super::function::{Address, Function, Kind, MachineInst, VECTOR_BYTES};
+use super::opcode::{Opcode, Shape};
+use crate::codegen::code::Call;
+use crate::strip::Strip;
+
+/// A page of the stack: no more is taken at once, lest the page behind the stack be stepped over.
+const PAGE: usize = 4096;
+
+/// How the code is aligned, and a loop in it.
+pub(super) const CODE_ALIGN: usize = 64;
+const LOOP_ALIGN: usize = 32;
+
+/// Bytes an instruction, roughly.
+const BYTES_AN_INSTRUCTION: usize = 8;
+
+pub(super) struct Emitter<'a> {
+    strip: &'a Strip,
+    function: &'a Function,
+    output: &'a Output,
+    convention: &'a Convention,
+    to: Assembler,
+    /// How many arrays have their addresses in registers.
+    pointers: usize,
+    /// Bytes of the stack, without what is pushed.
+    frame: usize,
+    /// Whether the allocator moves something before or behind an instruction.
+    is_edited: Vec<bool>,
+}
+
+/// The bytes of the function with `data` behind it, and how each instruction reads if `is_listed`.
+pub(super) fn emit(
+    strip: &Strip,
+    function: &Function,
+    output: &Output,
+    convention: &Convention,
+    data: &[u8],
+    is_listed: bool,
+) -> (Vec<u8>, Option<Vec<(usize, String)>>) {
+    let mut is_edited = vec![false; function.insts.len()];
+    for (point, _) in &output.edits {
+        is_edited[point.inst().index()] = true;
+    }
+    let slots = strip.inputs.len() + strip.outputs.len();
+    let saved_vectors = 16 - usize::from(convention.first_saved_vector);
+    let mut emitter = Emitter {
+        strip,
+        function,
+        output,
+        convention,
+        to: Assembler::new(function.insts.len() * BYTES_AN_INSTRUCTION + data.len() + 256, is_listed),
+        pointers: slots.min(convention.pointers.len()),
+        frame: (output.num_spillslots + saved_vectors * 16).next_multiple_of(VECTOR_BYTES),
+        is_edited,
+    };
+    emitter.entry();
+    for block in 0..function.blocks.len() {
+        emitter.block(Block::new(block));
+    }
+    emitter.exit();
+    let listing = emitter.to.listing.take();
+    (emitter.to.finish(data, CODE_ALIGN), listing)
+}
+
+impl Emitter<'_> {
+    /// The pointers' registers that the caller wants back.
+    fn saved(&self) -> &'static [Gpr] {
+        let pointers = self.convention.pointers;
+        &pointers[self.convention.first_saved.min(self.pointers)..self.pointers]
+    }
+
+    /// Where each vector register that the caller wants back is kept.
+    fn saved_vectors(&self) -> impl Iterator<Item = (u8, Place)> + use<> {
+        let spills = self.output.num_spillslots;
+        let first = self.convention.first_saved_vector;
+        (first..16).map(move |k| (k, Place::at(Gpr::RSP, (spills + usize::from(k - first) * 16) as i32)))
+    }
+
+    /// The label behind all blocks.
+    fn end(&self) -> Label {
+        Label(self.function.blocks.len() as u32)
+    }
+
+    fn entry(&mut self) {
+        let call = self.convention.argument;
+        if self.frame > 0 {
+            self.to.push(Gpr::RBP);
+            self.to.move_general(Gpr::RBP, Gpr::RSP);
+        }
+        self.saved().iter().for_each(|register| self.to.push(*register));
+        if self.frame > 0 {
+            for _ in 0..self.frame / PAGE {
+                self.to.subtract(Gpr::RSP, PAGE as i32);
+                self.to.touch(Gpr::RSP);
+            }
+            self.to.subtract(Gpr::RSP, (self.frame % PAGE) as i32);
+            self.to.and(Gpr::RSP, -(VECTOR_BYTES as i32));
+        }
+        for (register, place) in self.saved_vectors() {
+            self.to.vector(Opcode::StoreHalf, register, 0, place, None);
+        }
+        let field = |offset: usize| offset as i32;
+        let group = self.strip.group as i32;
+        self.to.multiply(END, call, field(std::mem::offset_of!(Call, groups)), group);
+        self.to.test(END);
+        self.to.jump_if(Condition::Zero, self.end());
+        self.to.load_general(ARRAYS, call, field(std::mem::offset_of!(Call, arrays)));
+        self.to.load_general(SCALARS, call, field(std::mem::offset_of!(Call, scalars)));
+        self.to.zero(INDEX);
+        for (slot, pointer) in self.convention.pointers[..self.pointers].iter().enumerate() {
+            self.to.load_general(*pointer, ARRAYS, slot as i32 * 8);
+        }
+    }
+
+    /// All groups are done.
+    fn exit(&mut self) {
+        self.to.bind(self.end());
+        for (register, place) in self.saved_vectors() {
+            self.to.vector(Opcode::Broadcast128, register, 0, place, None);
+        }
+        self.to.zero_uppers();
+        if self.frame > 0 {
+            self.to.address_of(Gpr::RSP, Gpr::RBP, -8 * self.saved().len() as i32);
+        }
+        self.saved().iter().rev().for_each(|register| self.to.pop(*register));
+        if self.frame > 0 {
+            self.to.pop(Gpr::RBP);
+        }
+        self.to.zero(Gpr::RAX);
+        self.to.ret();
+    }
+
+    /// Where one gets who jumps to the block: blocks that only jump further are passed over.
+    fn target(&self, mut block: Block) -> Block {
+        while let Some(next) = self.only_jumps_to(block) {
+            block = next;
+        }
+        block
+    }
+
+    fn only_jumps_to(&self, block: Block) -> Option<Block> {
+        // A loop of nothing but a jump would never end here.
+        let is_edited = self.is_edited[self.function.first_inst(block).index()];
+        let next = self.function.only_jumps_to(block).filter(|_| !is_edited)?;
+        (next != block).then_some(next)
+    }
+
+    /// Whether nobody comes to the block.
+    fn is_passed_over(&self, block: Block) -> bool {
+        block.index() > 0 && self.only_jumps_to(block).is_some()
+    }
+
+    /// Whether the code of `block` comes next.
+    fn follows(&self, block: Block, current: Block) -> bool {
+        let mut between = (current.index() + 1..block.index()).map(Block::new);
+        block.index() > current.index() && between.all(|block| self.is_passed_over(block))
+    }
+
+    fn block(&mut self, block: Block) {
+        if self.is_passed_over(block) {
+            return;
+        }
+        if self.function.blocks[block.index()].is_loop_head {
+            self.to.align(LOOP_ALIGN);
+        }
+        self.to.bind(Label(block.index() as u32));
+        for part in self.output.block_insts_and_edits(self.function, block) {
+            match part {
+                InstOrEdit::Edit(Edit::Move { from, to }) => self.copy(*from, *to),
+                InstOrEdit::Inst(inst) => self.inst(inst, block),
+            }
+        }
+    }
+
+    fn copy(&mut self, from: Allocation, to: Allocation) {
+        match (from.as_reg(), to.as_reg()) {
+            (Some(from), Some(to)) => {
+                self.to.vector(Opcode::Move, to.hw_enc() as u8, 0, Place::Vector(from.hw_enc() as u8), None);
+            }
+            (Some(from), None) => self.to.vector(Opcode::Store, from.hw_enc() as u8, 0, place(to), None),
+            (None, Some(to)) => self.to.vector(Opcode::Load, to.hw_enc() as u8, 0, place(from), None),
+            (None, None) => panic!("nothing is copied from memory to memory"),
+        }
+    }
+
+    /// Where the code finds an operand in memory.
+    fn memory(&mut self, address: Address) -> Place {
+        match address {
+            Address::None => panic!("an operand is somewhere"),
+            Address::Data(datum) => Place::Data(datum),
+            Address::Scalar(slot) => Place::at(SCALARS, slot as i32 * 8),
+            Address::Array { slot, scale, offset } => {
+                let base = match self.convention.pointers[..self.pointers].get(slot as usize) {
+                    Some(pointer) => *pointer,
+                    None => {
+                        self.to.load_general(SCRATCH, ARRAYS, slot as i32 * 8);
+                        SCRATCH
+                    }
+                };
+                Place::Memory { base, index: Some((INDEX.0, scale)), offset }
+            }
+        }
+    }
+
+    fn inst(&mut self, inst: Inst, block: Block) {
+        let MachineInst { kind, address, .. } = self.function.insts[inst.index()];
+        match kind {
+            Kind::Vector(opcode, last_byte) => self.vector(inst, opcode, address, last_byte),
+            Kind::OfItself(opcode) => {
+                let register = register(self.output.inst_allocs(inst)[0]);
+                self.to.vector(opcode, register, register, Place::Vector(register), None);
+            }
+            Kind::Gather(opcode, table) => {
+                let [result, indices, wanted] = *self.output.inst_allocs(inst) else {
+                    panic!("a gather has three registers")
+                };
+                let [result, indices, wanted] = [result, indices, wanted].map(register);
+                self.to.address_of_data(SCRATCH, table);
+                self.to.vector(Opcode::EqD, wanted, wanted, Place::Vector(wanted), None);
+                let place = Place::Memory { base: SCRATCH, index: Some((indices, 3)), offset: 0 };
+                self.to.vector(opcode, result, wanted, place, None);
+            }
+            Kind::Goto(to) => self.jump(to, block),
+            Kind::IfAny(yes, no) => {
+                let any = register(self.output.inst_allocs(inst)[0]);
+                self.to.vector(Opcode::Test, any, 0, Place::Vector(any), None);
+                self.branch(Condition::NotZero, Condition::Zero, yes, no, block);
+            }
+            Kind::NextGroup(yes, no) => {
+                self.to.add(INDEX, self.strip.group as i32);
+                self.to.compare(INDEX, END);
+                self.branch(Condition::Below, Condition::NotBelow, yes, no, block);
+            }
+            // The exit follows the last block.
+            Kind::Return => assert_eq!(block.index() + 1, self.function.blocks.len(), "the last block returns"),
+        }
+    }
+
+    fn jump(&mut self, to: Block, from: Block) {
+        let to = self.target(to);
+        if !self.follows(to, from) {
+            self.to.jump(Label(to.index() as u32));
+        }
+    }
+
+    fn branch(&mut self, if_yes: Condition, if_no: Condition, yes: Block, no: Block, from: Block) {
+        let (yes, no) = (self.target(yes), self.target(no));
+        if self.follows(yes, from) {
+            self.to.jump_if(if_no, Label(no.index() as u32));
+            return;
+        }
+        self.to.jump_if(if_yes, Label(yes.index() as u32));
+        if !self.follows(no, from) {
+            self.to.jump(Label(no.index() as u32));
+        }
+    }
+
+    fn vector(&mut self, inst: Inst, opcode: Opcode, address: Address, last_byte: Option<u8>) {
+        let allocations = self.output.inst_allocs(inst);
+        let last = match address {
+            Address::None => place(allocations[allocations.len() - 1]),
+            address => self.memory(address),
+        };
+        let at = |k: usize| register(allocations[k]);
+        match opcode.row().shape {
+            Shape::Unary => self.to.vector(opcode, at(0), 0, last, last_byte),
+            Shape::Binary => self.to.vector(opcode, at(0), at(1), last, last_byte),
+            Shape::Fused => self.to.vector(opcode, at(0), at(2), last, last_byte),
+            Shape::Shift => self.to.vector(opcode, opcode.row().digit, at(0), last, last_byte),
+            Shape::Blend => self.to.vector(opcode, at(0), at(1), last, Some(at(2) << 4)),
+            Shape::Extract => self.to.vector(opcode, at(1), 0, Place::Vector(at(0)), last_byte),
+            Shape::Store => self.to.vector(opcode, at(0), 0, last, last_byte),
+            Shape::Gather | Shape::Test => panic!("{opcode:?} is part of another instruction"),
+        }
+    }
+}
+
+fn register(allocation: Allocation) -> u8 {
+    allocation.as_reg().expect("the operand has to be in a register").hw_enc() as u8
+}
+
+fn place(allocation: Allocation) -> Place {
+    match (allocation.as_reg(), allocation.as_stack()) {
+        (Some(register), _) => Place::Vector(register.hw_enc() as u8),
+        (_, Some(slot)) => Place::at(Gpr::RSP, slot.index() as i32),
+        (None, None) => panic!("an operand is somewhere"),
+    }
+}

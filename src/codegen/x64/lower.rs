@@ -1,0 +1,462 @@
+//! Strip to machine instructions: each register of the strip becomes one of the function, a constant, or a place in memory.
+
+use regalloc2::{Block, Operand, VReg};
+
+use super::function::{Address, Function, Kind, VECTOR_BYTES};
+use super::opcode::Opcode;
+use super::uses::{self, Fact};
+use super::{apply, data::Data};
+use crate::dtype::DType;
+use crate::strip::{self, Inst, Reg, RegType, Strip};
+
+/// An operand, before it has a register.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Source {
+    Register(VReg),
+    Memory(Address),
+    /// These 8 bytes again and again.
+    Constant(u64),
+}
+
+/// The function and what stands behind its code.
+pub(super) struct Lowered {
+    pub(super) function: Function,
+    pub(super) data: Vec<u8>,
+}
+
+pub(super) struct Lowerer<'a> {
+    pub(super) strip: &'a Strip,
+    function: Function,
+    data: Data,
+    facts: Vec<Fact>,
+    /// How often each register will be read yet.
+    left: Vec<u32>,
+    held: Vec<Option<Source>>,
+    /// Where each table begins.
+    tables: Vec<u32>,
+}
+
+pub(super) fn lower(strip: &Strip) -> Lowered {
+    assert_eq!(strip.target.vector_bytes, VECTOR_BYTES, "the strip is for vectors of this backend");
+    let facts = uses::find(strip);
+    let mut data = Data::default();
+    let tables = strip.tables.iter().map(|table| data.table(&table.elements)).collect();
+    let left = facts.iter().map(|fact| fact.uses).collect();
+    let held = vec![None; facts.len()];
+    let function = Function::with_capacity(strip.types.len() * 5 / 4 + 16);
+    let mut lowerer = Lowerer { strip, function, data, facts, left, held, tables };
+    lowerer.function();
+    Lowered { function: lowerer.function, data: lowerer.data.bytes }
+}
+
+impl Lowerer<'_> {
+    fn function(&mut self) {
+        let strip = self.strip;
+        self.function.open(Vec::new());
+        self.block(&strip.prologue);
+        let head = self.next_block(0);
+        self.function.end(Kind::Goto(head), &[], Vec::new());
+        self.function.open(Vec::new());
+        self.block(&strip.body);
+        let (again, out) = (self.next_block(0), self.next_block(1));
+        self.function.end(Kind::NextGroup(again, out), &[], Vec::new());
+        self.function.open(Vec::new());
+        self.function.end(Kind::Goto(head), &[], Vec::new());
+        self.function.open(Vec::new());
+        self.function.end(Kind::Return, &[], Vec::new());
+        self.function.link();
+    }
+
+    /// The block that will be opened after `more` others.
+    fn next_block(&self, more: usize) -> Block {
+        Block::new(self.function.blocks.len() + more)
+    }
+
+    fn block(&mut self, block: &strip::Block) {
+        for (reg, inst) in &block.insts {
+            uses::each_use(inst, |x, _| {
+                let root = self.facts[x.index()].root;
+                if !matches!(inst, Inst::Bitcast(_)) {
+                    self.left[root.index()] -= 1;
+                }
+            });
+            match inst {
+                Inst::When { masks, body, otherwise, results } => self.when(masks, body, otherwise, results),
+                Inst::Repeat { initial, carried, masks, body, results } => {
+                    self.repeat(initial, carried, *masks, body, results);
+                }
+                Inst::Store { array, offset, bytes, value } => self.store(*array, *offset, *bytes, *value),
+                // A copy is read under the name of what it is a copy of.
+                Inst::Bitcast(_) => {}
+                inst => {
+                    let reg = reg.expect("an instruction with a result names it");
+                    let source = self.inst(reg, inst);
+                    self.held[reg.index()] = Some(source);
+                }
+            }
+        }
+    }
+
+    // -- operands --
+
+    pub(super) fn source(&self, reg: Reg) -> Source {
+        let root = self.facts[reg.index()].root;
+        self.held[root.index()].expect("a register is written before it is read")
+    }
+
+    /// Whether nothing reads the register any more, so that its place may be taken.
+    pub(super) fn is_done(&self, reg: Reg) -> bool {
+        let root = self.facts[reg.index()].root;
+        self.left[root.index()] == 0
+            && self.facts[root.index()].is_local
+            && matches!(self.source(reg), Source::Register(_))
+    }
+
+    pub(super) fn register(&mut self, source: Source) -> VReg {
+        match source {
+            Source::Register(register) => register,
+            Source::Memory(address) => self.load(Opcode::Load, address),
+            // No memory is needed for all zeros and all ones.
+            Source::Constant(0) => self.of_itself(Opcode::Xor),
+            Source::Constant(u64::MAX) => self.of_itself(Opcode::EqD),
+            Source::Constant(bits) => {
+                let address = Address::Data(self.data.constant(bits));
+                self.load(Opcode::Load, address)
+            }
+        }
+    }
+
+    pub(super) fn value(&mut self, reg: Reg) -> VReg {
+        let source = self.source(reg);
+        self.register(source)
+    }
+
+    fn values(&mut self, regs: &[Reg]) -> Vec<VReg> {
+        regs.iter().map(|reg| self.value(*reg)).collect()
+    }
+
+    /// The last operand of an instruction, which may be in memory.
+    fn last(&mut self, source: Source) -> (Address, Option<Operand>) {
+        match source {
+            Source::Register(register) => (Address::None, Some(Operand::any_use(register))),
+            Source::Memory(address) => (address, None),
+            Source::Constant(bits) => (Address::Data(self.data.constant(bits)), None),
+        }
+    }
+
+    // -- instructions --
+
+    fn load(&mut self, opcode: Opcode, address: Address) -> VReg {
+        let result = self.function.register();
+        self.function.push(Kind::Vector(opcode, None), address, &[Operand::reg_def(result)]);
+        result
+    }
+
+    /// What comes of any register and itself.
+    fn of_itself(&mut self, opcode: Opcode) -> VReg {
+        let result = self.function.register();
+        self.function.push(Kind::OfItself(opcode), Address::None, &[Operand::reg_def(result)]);
+        result
+    }
+
+    pub(super) fn unary(&mut self, opcode: Opcode, last_byte: Option<u8>, x: Source) -> Source {
+        let result = self.function.register();
+        let (address, operand) = self.last(x);
+        let operands = [Some(Operand::reg_def(result)), operand];
+        self.push(Kind::Vector(opcode, last_byte), address, &operands);
+        Source::Register(result)
+    }
+
+    pub(super) fn binary(&mut self, opcode: Opcode, last_byte: Option<u8>, x: Source, y: Source) -> Source {
+        let (x, y) = match (x, y) {
+            (Source::Memory(_) | Source::Constant(_), Source::Register(_)) if opcode.is_commutative() => (y, x),
+            _ => (x, y),
+        };
+        let x = self.register(x);
+        let result = self.function.register();
+        let (address, y) = self.last(y);
+        let operands = [Some(Operand::reg_def(result)), Some(Operand::reg_use(x)), y];
+        self.push(Kind::Vector(opcode, last_byte), address, &operands);
+        Source::Register(result)
+    }
+
+    /// `place`, whose register becomes that of the result, `y` and `z` in the order of the machine.
+    pub(super) fn fused(&mut self, opcode: Opcode, place: Source, y: Source, z: Source) -> Source {
+        let (place, y) = (self.register(place), self.register(y));
+        let result = self.function.register();
+        let (address, z) = self.last(z);
+        let operands =
+            [Some(Operand::reg_reuse_def(result, 1)), Some(Operand::reg_use(place)), Some(Operand::reg_use(y)), z];
+        self.push(Kind::Vector(opcode, None), address, &operands);
+        Source::Register(result)
+    }
+
+    pub(super) fn shift(&mut self, opcode: Opcode, count: u32, x: Source) -> Source {
+        let x = self.register(x);
+        let result = self.function.register();
+        let operands = [Operand::reg_def(result), Operand::reg_use(x)];
+        self.function.push(Kind::Vector(opcode, Some(count as u8)), Address::None, &operands);
+        Source::Register(result)
+    }
+
+    /// `x` where the mask is on, else `y`.
+    pub(super) fn blend(&mut self, opcode: Opcode, mask: Source, x: Source, y: Source) -> Source {
+        let (mask, y) = (self.register(mask), self.register(y));
+        let result = self.function.register();
+        let (address, x) = self.last(x);
+        let operands = [Some(Operand::reg_def(result)), Some(Operand::reg_use(y)), Some(Operand::reg_use(mask)), x];
+        self.push(Kind::Vector(opcode, None), address, &operands);
+        Source::Register(result)
+    }
+
+    fn push(&mut self, kind: Kind, address: Address, operands: &[Option<Operand>]) {
+        let given = operands.iter().flatten().count();
+        debug_assert_eq!(given + usize::from(address != Address::None), operands.len(), "every operand is somewhere");
+        let mut all = [operands[0].expect("an instruction has a result"); 4];
+        operands.iter().flatten().zip(&mut all).for_each(|(operand, place)| *place = *operand);
+        self.function.push(kind, address, &all[..given]);
+    }
+
+    fn inst(&mut self, reg: Reg, inst: &Inst) -> Source {
+        let reg_type = self.strip.reg_type(reg);
+        match inst {
+            Inst::Const(bits) => self.constant(reg, reg_type, *bits),
+            Inst::Scalar(slot) => {
+                let opcode = match reg_type.size() {
+                    1 => Opcode::Broadcast8,
+                    2 => Opcode::Broadcast16,
+                    4 => Opcode::Broadcast32,
+                    _ => Opcode::Broadcast64,
+                };
+                Source::Register(self.load(opcode, Address::Scalar(*slot)))
+            }
+            Inst::Load { array, offset, bytes } => self.load_array(reg, *array, *offset, *bytes),
+            Inst::Apply(op, operands) => apply::apply(self, *op, operands),
+            Inst::Shift(op, x, count) => {
+                let x = self.source(*x);
+                apply::shift(self, *op, reg_type, x, *count)
+            }
+            Inst::WidenLow(x) => {
+                let (opcode, x) = (widening(self.strip.reg_type(*x)), self.source(*x));
+                self.unary(opcode, None, x)
+            }
+            Inst::WidenHigh(x) => {
+                let opcode = widening(self.strip.reg_type(*x));
+                let x = self.upper_half(*x);
+                self.unary(opcode, None, x)
+            }
+            Inst::Narrow(x, y) => self.narrow(reg_type, *x, y.unwrap_or(*x)),
+            Inst::ToF32(x) => {
+                let x = self.source(*x);
+                self.unary(Opcode::FloatD, None, x)
+            }
+            Inst::ToF64Low(x) => {
+                let x = self.source(*x);
+                self.unary(Opcode::FloatHalf, None, x)
+            }
+            Inst::ToF64High(x) => {
+                let x = self.upper_half(*x);
+                self.unary(Opcode::FloatHalf, None, x)
+            }
+            Inst::Lookup(table, x, y) => self.lookup(reg_type.size(), *table, *x, *y),
+            Inst::Store { .. } | Inst::Bitcast(_) | Inst::When { .. } | Inst::Repeat { .. } => {
+                panic!("{inst:?} has no result of its own")
+            }
+        }
+    }
+
+    /// A constant that is read once stays in memory until then.
+    fn constant(&mut self, reg: Reg, reg_type: RegType, bits: u64) -> Source {
+        let size = reg_type.size();
+        let ones = u64::MAX >> (64 - 8 * size);
+        let lane = match reg_type {
+            RegType::Mask(_) => {
+                if bits != 0 {
+                    ones
+                } else {
+                    0
+                }
+            }
+            RegType::Vector(_) => bits & ones,
+        };
+        let all = lane.wrapping_mul(u64::MAX / ones);
+        let fact = &self.facts[reg.index()];
+        let source = Source::Constant(all);
+        if fact.uses == 1 && fact.is_local { source } else { Source::Register(self.register(source)) }
+    }
+
+    /// The array's slot and the place in it, in bytes.
+    fn address(&self, slot: u32, offset: u32, size: usize) -> Address {
+        Address::Array { slot, scale: size.trailing_zeros() as u8, offset: (offset as usize * size) as i32 }
+    }
+
+    /// Every lane gets a real element, also where fewer bytes are loaded than the register has: a loop goes on while any
+    /// lane wants it.
+    fn load_array(&mut self, reg: Reg, array: u32, offset: u32, bytes: u32) -> Source {
+        let address = self.address(array, offset, self.strip.reg_type(reg).size());
+        let fact = self.facts[reg.index()];
+        let by_halves = fact.uses == fact.halves;
+        let opcode = match bytes {
+            32 if fact.is_local && (fact.uses == 1 || by_halves) => return Source::Memory(address),
+            16 if fact.is_local && by_halves => return Source::Memory(address),
+            32 => Opcode::Load,
+            16 => Opcode::Broadcast128,
+            8 => Opcode::Broadcast64,
+            4 => Opcode::Broadcast32,
+            _ => panic!("a load is of 4, 8, 16 or 32 bytes"),
+        };
+        Source::Register(self.load(opcode, address))
+    }
+
+    fn store(&mut self, array: u32, offset: u32, bytes: u32, value: Reg) {
+        let address = self.address(array, offset, self.strip.reg_type(value).size());
+        let value = self.value(value);
+        let opcode = match bytes {
+            32 => Opcode::Store,
+            16 => Opcode::StoreHalf,
+            8 => Opcode::Store64,
+            4 => Opcode::Store32,
+            _ => panic!("a store is of 4, 8, 16 or 32 bytes"),
+        };
+        self.function.push(Kind::Vector(opcode, None), address, &[Operand::reg_use(value)]);
+    }
+
+    /// The upper 16 bytes, as the lower ones of another register or in memory.
+    fn upper_half(&mut self, x: Reg) -> Source {
+        match self.source(x) {
+            Source::Memory(Address::Array { slot, scale, offset }) => {
+                Source::Memory(Address::Array { slot, scale, offset: offset + VECTOR_BYTES as i32 / 2 })
+            }
+            source => self.shift(Opcode::Extract128, 1, source),
+        }
+    }
+
+    fn narrow(&mut self, to: RegType, x: Reg, y: Reg) -> Source {
+        let (x, y) = (self.value(x), self.value(y));
+        let (x, y) = (Source::Register(x), Source::Register(y));
+        if to == RegType::Vector(DType::F32) {
+            let (low, high) = (self.unary(Opcode::NarrowPd, None, x), self.unary(Opcode::NarrowPd, None, y));
+            return self.binary(Opcode::Insert128, Some(1), low, high);
+        }
+        // Each of these works on the halves of its operands by themselves, hence the last step.
+        let mixed = match (to.size(), to) {
+            (4, _) => self.binary(Opcode::ShufflePs, Some(0x88), x, y),
+            (2, RegType::Mask(_)) => self.binary(Opcode::PackSd, None, x, y),
+            (_, RegType::Mask(_)) => self.binary(Opcode::PackSw, None, x, y),
+            (size, RegType::Vector(_)) => {
+                // Without its upper half no lane saturates.
+                let (opcode, low) =
+                    if size == 2 { (Opcode::PackUd, 0xffff_0000_ffff) } else { (Opcode::PackUw, 0xff_00ff_00ff_00ff) };
+                let [x, y] = [x, y].map(|x| self.binary(Opcode::And, None, x, Source::Constant(low)));
+                self.binary(opcode, None, x, y)
+            }
+        };
+        self.unary(Opcode::PermuteQ, Some(0b11_01_10_00), mixed)
+    }
+
+    fn lookup(&mut self, size: usize, table: u32, x: Reg, y: Option<Reg>) -> Source {
+        let table = self.tables[table as usize];
+        if size == 8 {
+            return self.gather(Opcode::GatherQq, table, x);
+        }
+        let low = self.gather(Opcode::GatherQd, table, x);
+        let high = y.map_or(low, |y| self.gather(Opcode::GatherQd, table, y));
+        self.binary(Opcode::Insert128, Some(1), low, high)
+    }
+
+    fn gather(&mut self, opcode: Opcode, table: u32, indices: Reg) -> Source {
+        let indices = self.value(indices);
+        let (result, wanted) = (self.function.register(), self.function.register());
+        let operands = [Operand::reg_def_at_start(result), Operand::reg_use(indices), Operand::reg_temp(wanted)];
+        self.function.push(Kind::Gather(opcode, table), Address::None, &operands);
+        Source::Register(result)
+    }
+
+    // -- regions --
+
+    /// A register with a bit on if any of the masks has one.
+    fn any(&mut self, masks: &[Reg]) -> VReg {
+        let sources: Vec<Source> = masks.iter().map(|mask| self.source(*mask)).collect();
+        let any = sources.into_iter().reduce(|x, y| self.binary(Opcode::Or, None, x, y));
+        self.register(any.expect("a condition has masks"))
+    }
+
+    fn when(&mut self, masks: &[Reg], body: &strip::Block, otherwise: &[Reg], results: &[Reg]) {
+        let otherwise = self.values(otherwise);
+        let any = self.any(masks);
+        let from = self.function.current();
+        let wanted = self.next_block(0);
+        self.function.end(Kind::IfAny(wanted, wanted), &[Operand::reg_use(any)], Vec::new());
+        self.function.open(Vec::new());
+        self.block(body);
+        let inside = self.values(&body.results);
+        let end = self.function.current();
+        let (skip, join) = (self.next_block(0), self.next_block(1));
+        self.function.end(Kind::Goto(join), &[], inside);
+        debug_assert_eq!(end, self.function.current());
+        self.function.retarget(from, Kind::IfAny(wanted, skip));
+        self.function.open(Vec::new());
+        self.function.end(Kind::Goto(join), &[], otherwise);
+        let params = self.params(results);
+        self.function.open(params);
+    }
+
+    fn repeat(&mut self, initial: &[Reg], carried: &[Reg], masks: usize, body: &strip::Block, results: &[Reg]) {
+        let initial = self.values(initial);
+        let head = self.next_block(0);
+        self.function.end(Kind::Goto(head), &[], initial);
+        let params = self.params(carried);
+        self.function.open(params);
+        self.block(body);
+        let next = self.values(&body.results);
+        let any = self.any(&body.results[..masks]);
+        let (again, out) = (self.next_block(0), self.next_block(1));
+        self.function.end(Kind::IfAny(again, out), &[Operand::reg_use(any)], Vec::new());
+        self.function.open(Vec::new());
+        self.function.end(Kind::Goto(head), &[], next.clone());
+        self.function.open(Vec::new());
+        for (result, value) in results.iter().zip(next) {
+            self.held[result.index()] = Some(Source::Register(value));
+        }
+    }
+
+    /// New registers for what a block is given.
+    fn params(&mut self, regs: &[Reg]) -> Vec<VReg> {
+        let mut params = Vec::with_capacity(regs.len());
+        for reg in regs {
+            let register = self.function.register();
+            self.held[reg.index()] = Some(Source::Register(register));
+            params.push(register);
+        }
+        params
+    }
+}
+
+/// To lanes of twice the size.
+fn widening(from: RegType) -> Opcode {
+    let is_unsigned = matches!(from, RegType::Vector(dtype) if dtype.is_unsigned_int());
+    match (from, from.size()) {
+        (RegType::Vector(dtype), _) if dtype.is_float() => Opcode::WidenPs,
+        (_, 1) => {
+            if is_unsigned {
+                Opcode::WidenUb
+            } else {
+                Opcode::WidenSb
+            }
+        }
+        (_, 2) => {
+            if is_unsigned {
+                Opcode::WidenUw
+            } else {
+                Opcode::WidenSw
+            }
+        }
+        _ => {
+            if is_unsigned {
+                Opcode::WidenUd
+            } else {
+                Opcode::WidenSd
+            }
+        }
+    }
+}

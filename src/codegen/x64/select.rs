@@ -1,0 +1,81 @@
+//! An op and the lanes that it works on to the instruction of the table that does it, where there is one.
+
+use super::opcode::Opcode::{self, *};
+use crate::ir::Op;
+
+/// The opcode on floats of either size, and the last byte.
+pub(super) fn on_floats(op: Op, is_double: bool) -> Option<(Opcode, Option<u8>)> {
+    let of = |single: Opcode, double: Opcode| Some((if is_double { double } else { single }, None));
+    // Comparisons are those that raise no flag for a quiet NaN; rounding leaves the flag for inexactness alone.
+    let with = |single: Opcode, double: Opcode, last: u8| Some((if is_double { double } else { single }, Some(last)));
+    match op {
+        Op::Add => of(AddPs, AddPd),
+        Op::Sub => of(SubPs, SubPd),
+        Op::Mul => of(MulPs, MulPd),
+        Op::Div => of(DivPs, DivPd),
+        Op::Sqrt => of(SqrtPs, SqrtPd),
+        Op::Lesser => of(MinPs, MinPd),
+        Op::Greater => of(MaxPs, MaxPd),
+        Op::Round => with(RoundPs, RoundPd, 0x08),
+        Op::Floor => with(RoundPs, RoundPd, 0x09),
+        Op::Ceil => with(RoundPs, RoundPd, 0x0a),
+        Op::Trunc => with(RoundPs, RoundPd, 0x0b),
+        Op::Eq => with(CmpPs, CmpPd, 0x00),
+        Op::Ne => with(CmpPs, CmpPd, 0x04),
+        Op::Lt => with(CmpPs, CmpPd, 0x11),
+        Op::Le => with(CmpPs, CmpPd, 0x12),
+        Op::Ge => with(CmpPs, CmpPd, 0x1d),
+        Op::Gt => with(CmpPs, CmpPd, 0x1e),
+        _ => None,
+    }
+}
+
+/// The comparison that says the same with the operands exchanged.
+pub(super) fn exchanged(op: Op) -> Option<Op> {
+    match op {
+        Op::Eq | Op::Ne => Some(op),
+        Op::Lt => Some(Op::Gt),
+        Op::Gt => Some(Op::Lt),
+        Op::Le => Some(Op::Ge),
+        Op::Ge => Some(Op::Le),
+        _ => None,
+    }
+}
+
+/// The opcode on integers of `size` bytes.
+pub(super) fn on_integers(op: Op, size: usize, is_unsigned: bool) -> Option<Opcode> {
+    let by_size = |all: [Opcode; 4]| Some(all[size.trailing_zeros() as usize]);
+    let narrow = |all: [Opcode; 3]| all.get(size.trailing_zeros() as usize).copied();
+    match op {
+        Op::Add => by_size([AddB, AddW, AddD, AddQ]),
+        Op::Sub => by_size([SubB, SubW, SubD, SubQ]),
+        Op::Mul if size == 2 => Some(MulW),
+        Op::Mul if size == 4 => Some(MulD),
+        Op::Lesser if is_unsigned => narrow([MinUb, MinUw, MinUd]),
+        Op::Lesser => narrow([MinSb, MinSw, MinSd]),
+        Op::Greater if is_unsigned => narrow([MaxUb, MaxUw, MaxUd]),
+        Op::Greater => narrow([MaxSb, MaxSw, MaxSd]),
+        Op::And => Some(And),
+        Op::Or => Some(Or),
+        Op::Xor => Some(Xor),
+        Op::Eq => by_size([EqB, EqW, EqD, EqQ]),
+        Op::Gt if !is_unsigned => by_size([GtB, GtW, GtD, GtQ]),
+        Op::Shl if size >= 4 => Some(if size == 4 { SllvD } else { SllvQ }),
+        Op::Shr if size == 4 => Some(if is_unsigned { SrlvD } else { SravD }),
+        Op::Shr if size == 8 && is_unsigned => Some(SrlvQ),
+        _ => None,
+    }
+}
+
+/// The shift of all lanes by one count.
+pub(super) fn shift(op: Op, size: usize, is_unsigned: bool) -> Option<Opcode> {
+    match (op, size) {
+        (Op::Shl, 2) => Some(SllW),
+        (Op::Shl, 4) => Some(SllD),
+        (Op::Shl, 8) => Some(SllQ),
+        (Op::Shr, 2) => Some(if is_unsigned { SrlW } else { SraW }),
+        (Op::Shr, 4) => Some(if is_unsigned { SrlD } else { SraD }),
+        (Op::Shr, 8) if is_unsigned => Some(SrlQ),
+        _ => None,
+    }
+}

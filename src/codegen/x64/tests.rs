@@ -1,0 +1,135 @@
+//! The encoder against iced-x86's decoder, in every form that an instruction can take.
+
+use iced_x86::{Decoder, DecoderOptions, Instruction, OpKind, Register};
+
+use super::encode::{Assembler, Gpr, Place};
+use super::opcode::{Opcode, Row, Shape};
+
+/// Every register of its kind that an operand may be, and one beside it.
+const REGISTERS: [u8; 4] = [0, 7, 8, 15];
+
+const OFFSETS: [i32; 6] = [0, 32, -1, 127, 128, -4096];
+
+fn places(row: &Row) -> Vec<Place> {
+    let vectors = || REGISTERS.map(Place::Vector).to_vec();
+    let gathers = row.shape == Shape::Gather;
+    let bases = (0..16).map(Gpr);
+    let with_index = |base: Gpr| {
+        // The number of rsp means that there is no index, unless vectors are meant.
+        let indices = (0..16).filter(|index| gathers || *index != 4);
+        indices.flat_map(move |index| [0, 3].map(|scale| (base, Some((index, scale)))))
+    };
+    let alone = bases.clone().filter(|_| !gathers).map(|base| (base, None));
+    let memory = alone.chain(bases.flat_map(with_index));
+    let memory = memory.flat_map(|(base, index)| OFFSETS.map(|offset| Place::Memory { base, index, offset }));
+    let memory = memory.chain([Place::Data(96)].into_iter().filter(|_| !gathers));
+    match row.shape {
+        Shape::Unary if row.bytes <= 8 || row.name == "vbroadcastf128" => memory.collect(),
+        Shape::Store | Shape::Gather => memory.collect(),
+        Shape::Shift | Shape::Extract => vectors(),
+        Shape::Unary | Shape::Binary | Shape::Fused | Shape::Blend | Shape::Test => memory.chain(vectors()).collect(),
+    }
+}
+
+fn vector(number: u8, bytes: u32) -> Register {
+    let first = if bytes == 32 { Register::YMM0 } else { Register::XMM0 };
+    first + u32::from(number)
+}
+
+fn check_place(row: &Row, place: Place, found: &Instruction, operand: u32) {
+    match place {
+        Place::Vector(number) => assert_eq!(found.op_register(operand), vector(number, row.bytes), "{found:?}"),
+        Place::Data(_) => {
+            assert_eq!((found.op_kind(operand), found.memory_base()), (OpKind::Memory, Register::RIP), "{found:?}");
+        }
+        Place::Memory { base, index, offset } => {
+            assert_eq!(found.op_kind(operand), OpKind::Memory, "{found:?}");
+            assert_eq!(found.memory_base(), Register::RAX + u32::from(base.0), "{found:?}");
+            assert_eq!(found.memory_displacement64() as i64, i64::from(offset), "{found:?}");
+            let first = match row.shape {
+                Shape::Gather => Register::YMM0,
+                _ => Register::RAX,
+            };
+            let expected = index.map_or(Register::None, |(index, _)| first + u32::from(index));
+            assert_eq!(found.memory_index(), expected, "{found:?}");
+            if let Some((_, scale)) = index {
+                assert_eq!(found.memory_index_scale(), 1 << scale, "{found:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_form_reads_as_it_was_meant() {
+    for opcode in Opcode::ALL {
+        let row = opcode.row();
+        let takes_byte = matches!(row.map as u8, 3) || matches!(row.code, 0xc2 | 0xc6) && row.map as u8 == 1;
+        let byte = (takes_byte || row.shape == Shape::Shift).then_some(1);
+        for place in places(row) {
+            for (k, first) in REGISTERS.into_iter().enumerate() {
+                let second = REGISTERS[(k + 1) % 4];
+                check(*opcode, first, second, place, byte);
+            }
+        }
+    }
+}
+
+fn check(opcode: Opcode, first: u8, second: u8, place: Place, byte: Option<u8>) {
+    let row = opcode.row();
+    let (first, second) = match row.shape {
+        Shape::Shift => (row.digit, second),
+        Shape::Unary | Shape::Extract | Shape::Store | Shape::Test => (first, 0),
+        Shape::Binary | Shape::Fused | Shape::Blend | Shape::Gather => (first, second),
+    };
+    let byte = if row.shape == Shape::Blend { Some(0x90) } else { byte };
+    if let (Shape::Gather, Place::Memory { index: Some((index, _)), .. }) = (row.shape, place)
+        && (index == first || index == second || first == second)
+    {
+        // No gather may have a register twice.
+        return;
+    }
+    let mut assembler = Assembler::new(16, true);
+    assembler.vector(opcode, first, second, place, byte);
+    let length = assembler.bytes.len();
+    let text = assembler.listing.as_ref().expect("a listing was asked for")[0].1.clone();
+    let bytes = assembler.finish(&[0; 128], 64);
+    let found = Decoder::with_ip(64, &bytes, 0, DecoderOptions::NONE).decode();
+    assert_eq!(found.len(), length, "{text}: {:02x?}", &bytes[..length]);
+    assert_eq!(format!("{:?}", found.mnemonic()).to_lowercase(), row.name, "{text}");
+    if let Place::Data(datum) = place {
+        assert_eq!(found.memory_displacement64(), 64 + u64::from(datum), "{text}");
+    }
+    let wide = if row.wide { 32 } else { 16 };
+    let result = if matches!(opcode, Opcode::NarrowPd | Opcode::GatherQd) { 16 } else { wide };
+    match row.shape {
+        Shape::Unary | Shape::Test => {
+            assert_eq!(found.op0_register(), vector(first, result), "{text}");
+            check_place(row, place, &found, 1);
+        }
+        Shape::Binary | Shape::Fused | Shape::Blend => {
+            assert_eq!(found.op0_register(), vector(first, result), "{text}");
+            assert_eq!(found.op1_register(), vector(second, result), "{text}");
+            check_place(row, place, &found, 2);
+        }
+        Shape::Shift => {
+            assert_eq!(found.op0_register(), vector(second, 32), "{text}");
+            check_place(row, place, &found, 1);
+        }
+        Shape::Extract | Shape::Store => {
+            let source = if row.shape == Shape::Extract { 32 } else { wide };
+            check_place(row, place, &found, 0);
+            assert_eq!(found.op1_register(), vector(first, source), "{text}");
+        }
+        Shape::Gather => {
+            assert_eq!(found.op0_register(), vector(first, result), "{text}");
+            check_place(row, place, &found, 1);
+            assert_eq!(found.op2_register(), vector(second, result), "{text}");
+        }
+    }
+    if row.shape == Shape::Blend {
+        assert_eq!(found.op3_register(), vector(9, 32), "{text}");
+    } else if let Some(byte) = byte {
+        assert_eq!(found.immediate8(), byte, "{text}");
+    }
+    assert!(text.starts_with(row.name), "{text}");
+}
