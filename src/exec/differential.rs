@@ -446,3 +446,28 @@ fn random_programs() {
         executors.check(&graph, &mut random, false);
     }
 }
+
+#[test]
+fn a_region_for_all_inside_one_for_some() {
+    let (executors, mut random) = (Executors::new(), Random(4));
+    let param = |name: &str, dtype, rank| Param { name: name.into(), dtype, rank };
+    let mut b = Builder::new(vec![param("x", DType::F64, Rank::Array), param("k", DType::I32, Rank::Scalar)]);
+    let (x, k, seven) = (b.param(0), b.param(1), b.element(7_i32));
+    let some = b.cast(x, DType::Bool);
+    let parts = b.when(some, &[k], |b| {
+        let all = b.cast(k, DType::Bool);
+        let inner = b.when(all, &[k], |_| vec![seven]);
+        let zero = b.element(0_i32);
+        b.repeat(&[inner[0], zero], |b, carried| {
+            let (one, three) = (b.element(1_i32), b.element(3_i32));
+            let count = b.add(carried[1], one);
+            let next = b.mul(carried[0], three);
+            (b.lt(count, three), vec![next, count])
+        })[..1]
+            .to_vec()
+    });
+    let sum = b.cast(parts[0], DType::F64);
+    let sum = b.add(sum, x);
+    let graph = b.finish(vec![Output { name: "0".into(), value: sum }]);
+    executors.check(&graph, &mut random, true);
+}

@@ -486,10 +486,13 @@ impl Vectoriser<'_> {
         all
     }
 
-    /// The condition and what the enclosing regions want, as masks of the condition's size.
-    fn wanted(&mut self, condition: Value) -> (usize, Regs) {
+    /// The condition and what the enclosing regions want, as masks of the condition's size. Of what is the same for all
+    /// elements every lane is wanted: any of them may be read for a lane that the regions want.
+    fn wanted(&mut self, condition: Value, uniform: bool) -> (usize, Regs) {
         let own = self.common_mask_size(&[condition]);
-        let Some((active_size, active)) = self.active else { return (own, self.mask(condition, own)) };
+        let Some((active_size, active)) = self.active.filter(|_| !uniform) else {
+            return (own, self.mask(condition, own));
+        };
         let size = if self.measure.varying[condition.index()] { own } else { active_size };
         let mask = self.mask(condition, size);
         let active = self.resize_mask(active, active_size, size);
@@ -506,7 +509,7 @@ impl Vectoriser<'_> {
             parts.iter().map(|&(k, part)| is_bool(part).then(|| self.part_mask_size(otherwise[k], uniform))).collect();
         let outside: Vec<Vec<Reg>> =
             parts.iter().zip(&sizes).map(|(&(k, _), size)| self.spread(otherwise[k], *size, uniform)).collect();
-        let (size, wanted) = self.wanted(condition);
+        let (size, wanted) = self.wanted(condition, uniform);
         let (mut block, results) = self.region(|this| {
             this.active = Some((size, wanted));
             this.block(body);
@@ -552,8 +555,8 @@ impl Vectoriser<'_> {
         // Lanes as wide as the widest that is carried, so that the choices need the fewest resizes.
         let size = initial.iter().map(|x| graph.dtype(*x).size()).max().unwrap_or(1);
         let active = match self.active {
-            Some((known, regs)) => self.resize_mask(regs, known, size),
-            None => Regs::uniform(self.emit(RegType::Mask(size), Inst::Const(1))),
+            Some((known, regs)) if !uniform => self.resize_mask(regs, known, size),
+            Some(_) | None => Regs::uniform(self.emit(RegType::Mask(size), Inst::Const(1))),
         };
         let masks = if uniform { 1 } else { self.count(size) };
         let mut first: Vec<Reg> = (0..masks).map(|k| active.get(k)).collect();
