@@ -5,8 +5,6 @@ mod erf;
 mod exp;
 mod log;
 mod pow;
-#[cfg(test)]
-mod tests;
 mod trig;
 
 use crate::ir::{Builder, Graph, Node, Op, Value, rewrite};

@@ -1,0 +1,87 @@
+//! Functions to their errors: against true values by MPFR on every backend, and in f32 for every input.
+//!
+//! `cargo test --release --test accuracy -- --ignored` measures what takes long: [`exhaustive`] over all f32, and
+//! [`agreement`] of the backends. `scripts/measure_accuracy.py` measures the rest against MPFR. Both note what they find in
+//! `docs/accuracy.csv`, of which [`record`] makes `docs/ACCURACY.md`.
+
+mod agreement;
+mod cases;
+mod exhaustive;
+mod record;
+#[path = "../support/mod.rs"]
+mod support;
+mod table;
+
+use std::collections::BTreeMap;
+
+use numlift::{DType, Engine};
+
+use cases::{Case, evaluate, read, value};
+use table::{EXACT, MATH, OF_ARRAYS, Row};
+
+const DTYPES: [DType; 2] = [DType::F64, DType::F32];
+
+/// The rows of the table that the language has.
+fn rows() -> impl Iterator<Item = &'static Row> {
+    let known: Vec<&str> = Engine::new().expect("an engine").functions().iter().map(|f| f.name()).collect();
+    MATH.iter().filter(move |row| known.contains(&row.name))
+}
+
+#[test]
+fn every_function_has_a_row() {
+    for function in Engine::new().expect("an engine").functions() {
+        let name = function.name();
+        let is_math = MATH.iter().any(|row| row.name == name);
+        let places = usize::from(is_math) + usize::from(EXACT.contains(&name)) + usize::from(OF_ARRAYS.contains(&name));
+        assert_eq!(places, 1, "`{name}` has a row in MATH, EXACT or OF_ARRAYS of tests/accuracy/table.rs");
+    }
+}
+
+#[test]
+fn errors_are_within_bounds() {
+    let mut faults = Vec::new();
+    for (backend, engine) in support::engines() {
+        for (row, dtype) in rows().flat_map(|row| DTYPES.map(|dtype| (row, dtype))) {
+            let cases = read(row.name, dtype);
+            faults.extend(fault(&engine, row, row.formula, dtype, &cases).map(|fault| format!("{backend}: {fault}")));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// A power with its exponent written out takes other ways.
+#[test]
+fn literal_powers_are_within_bounds() {
+    let row = MATH.iter().find(|row| row.name == "pow").expect("pow is in the table");
+    let mut faults = Vec::new();
+    for dtype in DTYPES {
+        let mut by_exponent: BTreeMap<i64, Vec<Case>> = BTreeMap::new();
+        for case in read(row.name, dtype) {
+            let doubled = 2.0 * value(case.inputs[1], dtype);
+            if doubled == doubled.trunc() && doubled.abs() <= 2048.0 {
+                by_exponent.entry(doubled as i64).or_default().push(case);
+            }
+        }
+        for (backend, engine) in support::engines() {
+            for (doubled, cases) in &by_exponent {
+                let formula = format!("x ** {:?}", *doubled as f64 / 2.0);
+                faults.extend(fault(&engine, row, &formula, dtype, cases).map(|fault| format!("{backend}: {fault}")));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+/// The worst case beyond the bound, in words.
+fn fault(engine: &Engine, row: &Row, formula: &str, dtype: DType, cases: &[Case]) -> Option<String> {
+    let inputs: Vec<Vec<u64>> = cases.iter().map(|case| case.inputs.clone()).collect();
+    let results = evaluate(engine, formula, dtype, &inputs);
+    let is_held = |case: &Case| !row.is_exempt(value(case.inputs[0], dtype), case.value_of_result(dtype));
+    let held = cases.iter().zip(results).filter(|(case, _)| is_held(case));
+    let errors = held.map(|(case, got)| (case.error(got, dtype), case, got));
+    let (error, case, got) = errors.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    let arguments: Vec<f64> = case.inputs.iter().map(|x| value(*x, dtype)).collect();
+    let (got, nearest) = (value(got, dtype), case.value_of_result(dtype));
+    let fault = format!("{formula} {dtype} is off by {error:.2} ulp for {arguments:?}: {got:?}, not {nearest:?}");
+    (error > row.bound).then_some(fault)
+}
