@@ -206,16 +206,17 @@ impl Code {
         self.block.len()
     }
 
-    /// Runs the code, and returns what it returns.
+    /// Runs the code from the byte `start` on, and returns what it returns.
     ///
     /// # Safety
-    /// The code is a function of the C calling convention that takes `call`, and every pointer in `*call` is valid for
+    /// There a function of the C calling convention begins that takes `call`, and every pointer in `*call` is valid for
     /// what the code reads and writes through it.
     #[inline]
-    pub(crate) unsafe fn call(&self, call: *const Call) -> u32 {
+    pub(crate) unsafe fn call(&self, start: usize, call: *const Call) -> u32 {
         // SAFETY: the caller's promise; the bytes at `entry` stay as they are while `self` lives.
         unsafe {
-            let entry = transmute::<*const u8, unsafe extern "C" fn(*const Call) -> u32>(self.entry());
+            let entry =
+                transmute::<*const u8, unsafe extern "C" fn(*const Call) -> u32>(self.entry().wrapping_add(start));
             entry(call)
         }
     }
@@ -294,7 +295,7 @@ mod tests {
 
     fn call(code: &Code) -> u32 {
         // SAFETY: the tests' code is a function, and reads nothing through its argument unless they pass one.
-        unsafe { code.call(ptr::null()) }
+        unsafe { code.call(0, ptr::null()) }
     }
 
     fn bytes_at(start: *const u8, count: usize) -> Vec<u8> {
@@ -315,7 +316,7 @@ mod tests {
         let code = memory.publish(&[0x8b, 0x07, 0x83, 0xc0, 0x02, 0xc3], 16, &[]).unwrap();
         let argument = Call { groups: 40, arrays: ptr::null(), scalars: ptr::null() };
         // SAFETY: the code reads `groups`.
-        assert_eq!(unsafe { code.call(&raw const argument) }, 42);
+        assert_eq!(unsafe { code.call(0, &raw const argument) }, 42);
     }
 
     #[test]

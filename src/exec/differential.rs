@@ -227,13 +227,16 @@ impl Case {
             })
             .collect();
         let dtypes: Vec<DType> = self.graph.outputs.iter().map(|output| self.graph.dtype(output.value)).collect();
-        let mut found: Vec<Vec<u8>> = dtypes.iter().map(|dtype| vec![0xee; self.len * dtype.size() + 1]).collect();
+        // But elements may lie right in some runs: then code writes past the caches itself.
+        let before = |dtype: DType| if chunk.is_multiple_of(2) { dtype.size() } else { 1 };
+        let bytes = |dtype: &DType| vec![0xee; self.len * dtype.size() + before(*dtype)];
+        let mut found: Vec<Vec<u8>> = dtypes.iter().map(bytes).collect();
         let mut outputs: Vec<ViewMut<'_>> = found
             .iter_mut()
             .zip(&dtypes)
             .map(|(bytes, dtype)| {
                 let strides: Vec<isize> = shape.iter().map(|_| dtype.size() as isize).collect();
-                ViewMut::from_bytes(*dtype, &mut bytes[1..], shape, &strides).expect("bytes of the array")
+                ViewMut::from_bytes(*dtype, &mut bytes[before(*dtype)..], shape, &strides).expect("bytes of the array")
             })
             .collect();
         let sizes = vec![self.len as i64; self.graph.sizes.len()];
@@ -241,7 +244,8 @@ impl Case {
         let stop = Stop::new(None, None);
         // So small a cache that the longer arrays are streamed.
         run(program, job, &Resources { pool, chunk, cache: 256, stop: &stop }).expect("a run that nobody stops");
-        let found: Vec<Vec<u8>> = found.iter().map(|bytes| bytes[1..].to_vec()).collect();
+        let found: Vec<Vec<u8>> =
+            found.iter().zip(&dtypes).map(|(bytes, dtype)| bytes[before(*dtype)..].to_vec()).collect();
         self.check(&found, who);
     }
 }

@@ -174,6 +174,8 @@ struct Runner<'a> {
     buffers: usize,
     /// Whether spans end where the fastest axis does.
     by_rows: bool,
+    /// If code itself writes past the caches: how many elements of a chunk go before, until every output is aligned.
+    streams_from: Option<usize>,
 }
 
 /// How one array is reached.
@@ -200,12 +202,13 @@ impl<'a> Runner<'a> {
         let inner = plan.extents[plan.extents.len() - 1];
         let by_rows = plan.extents.len() > 1 && inner >= LONG_AXIS;
         let inputs = layout.inputs.len();
+        let streams_from = if by_rows { None } else { streams_from(program, plan, &streamed) };
         let mut slots: SmallVec<[Slot; 8]> = SmallVec::new();
         for (k, walk) in plan.walks.iter().enumerate() {
             let is_output = k >= inputs;
             let is_index = !is_output && matches!(layout.inputs[k].0, Source::Index(_));
             let size = if is_output { layout.outputs[k - inputs] } else { layout.inputs[k].1 }.size();
-            let streamed = is_output && streamed[k - inputs] && walk.dense;
+            let streamed = is_output && streamed[k - inputs] && walk.dense && streams_from.is_none();
             let lies_right = walk.dense || (by_rows && walk.strides[walk.strides.len() - 1] == walk.unit);
             slots.push(Slot {
                 size,
@@ -226,7 +229,7 @@ impl<'a> Runner<'a> {
             let elements = if slot.direct { group } else { strip.min(plan.len.next_multiple_of(group)) };
             buffers += (elements * slot.size).next_multiple_of(64);
         }
-        Runner { program, plan, scalars, slots, strip, buffers, by_rows }
+        Runner { program, plan, scalars, slots, strip, buffers, by_rows, streams_from }
     }
 
     fn run(&self, resources: &Resources<'_>) -> Result<Report> {
@@ -259,7 +262,7 @@ impl<'a> Runner<'a> {
             let mut heap: Vec<MaybeUninit<Aligned>> = Vec::with_capacity(self.buffers.div_ceil(STACK_BYTES));
             self.spans(start, end, heap.as_mut_ptr().cast());
         }
-        if self.slots.iter().any(|slot| slot.streamed) {
+        if self.streams_from.is_some() || self.slots.iter().any(|slot| slot.streamed) {
             stream::fence();
         }
     }
@@ -267,6 +270,11 @@ impl<'a> Runner<'a> {
     fn spans(&self, start: usize, end: usize, buffers: *mut u8) {
         let inner = self.plan.extents[self.plan.extents.len() - 1];
         let mut at = start;
+        let before = self.streams_from.map_or(0, |before| before.min(end - start));
+        if before > 0 {
+            self.call(at, before, self.program.layout.group, buffers);
+            at += before;
+        }
         while at < end {
             let left = if self.by_rows { inner - at % inner } else { usize::MAX };
             let span = left.min(end - at).min(self.strip);
@@ -301,6 +309,11 @@ impl<'a> Runner<'a> {
                 // SAFETY: the buffer has room for `computed` elements of the slot, which no one else uses.
                 unsafe { self.fill(slot, walk, at, count, computed, buffer) };
             }
+        }
+        if self.streams_from.is_some() && count == computed {
+            // SAFETY: as below; every output is reached directly, and aligned behind the elements that went before.
+            unsafe { compute_streaming(self.program, &arrays, self.scalars, computed) };
+            return;
         }
         // SAFETY: arrays and buffers have `computed` elements from their addresses on.
         unsafe { compute(self.program, &arrays, self.scalars, computed) };
@@ -405,6 +418,34 @@ impl<'a> Runner<'a> {
             unsafe { scatter(from, start, stride, slot.size, row) };
         });
     }
+}
+
+/// The elements before the first at which every output is aligned for code that writes past the caches. None if there is no
+/// such code or element, or if an output ought to stay in the caches.
+fn streams_from(program: &Program, plan: &Plan, streamed: &[bool]) -> Option<usize> {
+    let Machine::Native(native) = &program.engine else { return None };
+    let outputs = &plan.walks[program.layout.inputs.len()..];
+    let align = native.stream_align()?;
+    if !streamed.iter().all(|streamed| *streamed) || !outputs.iter().all(|walk| walk.dense) {
+        return None;
+    }
+    let is_aligned = |before: usize| {
+        outputs.iter().all(|walk| (walk.start.addr() + before * walk.unit as usize).is_multiple_of(align))
+    };
+    // Elements of the narrowest output to its next aligned address are fewer than a group.
+    (0..program.layout.group).find(|before| is_aligned(*before))
+}
+
+/// As [`compute`], with code that writes past the caches.
+///
+/// # Safety
+/// As [`compute`]; [`streams_from`] elements went before.
+unsafe fn compute_streaming(program: &Program, arrays: &[*mut u8], scalars: &[u64], computed: usize) {
+    let Machine::Native(native) = &program.engine else { unreachable!("only code streams") };
+    let groups = (computed / program.layout.group) as u64;
+    let call = Call { groups, arrays: arrays.as_ptr(), scalars: scalars.as_ptr() };
+    // SAFETY: the caller's promise.
+    unsafe { native.call_streaming(&call) };
 }
 
 /// Computes `computed` elements, which are whole groups.

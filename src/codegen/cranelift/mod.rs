@@ -33,7 +33,7 @@ pub(crate) fn compile(strip: &Strip, isa: &Isa) -> Object {
     });
     let addresses = addresses.collect();
     let align = compiled.buffer.alignment as usize;
-    Object { bytes: compiled.code_buffer().to_vec(), align, addresses, tables }
+    Object { bytes: compiled.code_buffer().to_vec(), align, streaming: None, addresses, tables }
 }
 
 /// The strip in Cranelift's own text form.

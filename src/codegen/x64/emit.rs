@@ -7,7 +7,7 @@ use super::encode::{Assembler, Condition, Gpr, Label, Place};
 use super::function::{Address, Function, Kind, MachineInst, VECTOR_BYTES};
 use super::opcode::{Opcode, Shape};
 use crate::codegen::code::Call;
-use crate::strip::Strip;
+use crate::strip::{self, Strip};
 
 /// A page of the stack: no more is taken at once, lest the page behind the stack be stepped over.
 const PAGE: usize = 4096;
@@ -31,9 +31,32 @@ pub(super) struct Emitter<'a> {
     frame: usize,
     /// Whether the allocator moves something before or behind an instruction.
     is_edited: Vec<bool>,
+    /// Whether stores go past the caches.
+    streams: bool,
 }
 
-/// The bytes of the function with `data` behind it, and how each instruction reads if `is_listed`.
+/// Machine code.
+pub(super) struct Emitted {
+    pub(super) bytes: Vec<u8>,
+    /// Where the function begins a second time, with stores past the caches, if it is there.
+    pub(super) streaming: Option<usize>,
+    /// Where each instruction ends, and how it reads, if that was asked for.
+    pub(super) listing: Option<Vec<(usize, String)>>,
+}
+
+/// Instructions of a group from which on what it computes takes longer than what it stores.
+const FEW_INSTS: usize = 64;
+
+/// Whether stores past the caches are worth a second function, and are all of whole registers, as the machine wants them.
+fn is_streamable(strip: &Strip) -> bool {
+    let is_whole = |inst: &strip::Inst| match inst {
+        strip::Inst::Store { bytes, .. } => *bytes as usize == VECTOR_BYTES,
+        _ => true,
+    };
+    strip.cost <= FEW_INSTS && strip.body.insts.iter().all(|(_, inst)| is_whole(inst))
+}
+
+/// The function with `data` behind it.
 pub(super) fn emit(
     strip: &Strip,
     function: &Function,
@@ -41,7 +64,7 @@ pub(super) fn emit(
     convention: &Convention,
     data: &[u8],
     is_listed: bool,
-) -> (Vec<u8>, Option<Vec<(usize, String)>>) {
+) -> Emitted {
     let mut is_edited = vec![false; function.insts.len()];
     for (point, _) in &output.edits {
         is_edited[point.inst().index()] = true;
@@ -57,17 +80,34 @@ pub(super) fn emit(
         pointers: slots.min(convention.pointers.len()),
         frame: (output.num_spillslots + saved_vectors * 16).next_multiple_of(VECTOR_BYTES),
         is_edited,
+        streams: false,
     };
-    emitter.entry();
-    for block in 0..function.blocks.len() {
-        emitter.block(Block::new(block));
-    }
-    emitter.exit();
+    emitter.function();
+    let streaming = is_streamable(strip).then(|| {
+        emitter.to.align(CODE_ALIGN);
+        emitter.streams = true;
+        let start = emitter.to.bytes.len();
+        emitter.function();
+        start
+    });
     let listing = emitter.to.listing.take();
-    (emitter.to.finish(data, CODE_ALIGN), listing)
+    Emitted { bytes: emitter.to.finish(data, CODE_ALIGN), streaming, listing }
 }
 
 impl Emitter<'_> {
+    fn function(&mut self) {
+        self.entry();
+        for block in 0..self.function.blocks.len() {
+            self.block(Block::new(block));
+        }
+        self.exit();
+    }
+
+    fn label(&self, block: usize) -> Label {
+        let before = if self.streams { self.function.blocks.len() + 1 } else { 0 };
+        Label((before + block) as u32)
+    }
+
     /// The pointers' registers that the caller wants back.
     fn saved(&self) -> &'static [Gpr] {
         let pointers = self.convention.pointers;
@@ -83,7 +123,7 @@ impl Emitter<'_> {
 
     /// The label behind all blocks.
     fn end(&self) -> Label {
-        Label(self.function.blocks.len() as u32)
+        self.label(self.function.blocks.len())
     }
 
     fn entry(&mut self) {
@@ -168,7 +208,7 @@ impl Emitter<'_> {
         if self.function.blocks[block.index()].is_loop_head {
             self.to.align(LOOP_ALIGN);
         }
-        self.to.bind(Label(block.index() as u32));
+        self.to.bind(self.label(block.index()));
         for part in self.output.block_insts_and_edits(self.function, block) {
             match part {
                 InstOrEdit::Edit(Edit::Move { from, to }) => self.copy(*from, *to),
@@ -244,19 +284,19 @@ impl Emitter<'_> {
     fn jump(&mut self, to: Block, from: Block) {
         let to = self.target(to);
         if !self.follows(to, from) {
-            self.to.jump(Label(to.index() as u32));
+            self.to.jump(self.label(to.index()));
         }
     }
 
     fn branch(&mut self, if_yes: Condition, if_no: Condition, yes: Block, no: Block, from: Block) {
         let (yes, no) = (self.target(yes), self.target(no));
         if self.follows(yes, from) {
-            self.to.jump_if(if_no, Label(no.index() as u32));
+            self.to.jump_if(if_no, self.label(no.index()));
             return;
         }
-        self.to.jump_if(if_yes, Label(yes.index() as u32));
+        self.to.jump_if(if_yes, self.label(yes.index()));
         if !self.follows(no, from) {
-            self.to.jump(Label(no.index() as u32));
+            self.to.jump(self.label(no.index()));
         }
     }
 
@@ -274,6 +314,7 @@ impl Emitter<'_> {
             Shape::Shift => self.to.vector(opcode, opcode.row().digit, at(0), last, last_byte),
             Shape::Blend => self.to.vector(opcode, at(0), at(1), last, Some(at(2) << 4)),
             Shape::Extract => self.to.vector(opcode, at(1), 0, Place::Vector(at(0)), last_byte),
+            Shape::Store if self.streams => self.to.vector(Opcode::StorePast, at(0), 0, last, last_byte),
             Shape::Store => self.to.vector(opcode, at(0), 0, last, last_byte),
             Shape::Gather | Shape::Test => panic!("{opcode:?} is part of another instruction"),
         }

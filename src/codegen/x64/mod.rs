@@ -18,11 +18,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use regalloc2::{Ctx, MachineEnv, PReg, PRegSet, RegClass, RegallocOptions};
 
-use super::Object;
+use super::{Object, Streaming};
 use crate::error::{Error, ErrorKind, Result};
 use crate::strip::Strip;
 use crate::target::Target;
 use abi::Convention;
+use emit::Emitted;
+use function::VECTOR_BYTES;
 use lower::Lowered;
 
 /// What the backend compiles for, and the allocator's memory, kept from one kernel to the next.
@@ -77,13 +79,14 @@ fn has_instructions() -> bool {
 /// # Panics
 /// If there is no code for an instruction of the strip: a gap that `legalize` or `apply` ought to fill.
 pub(crate) fn compile(strip: &Strip, isa: &Isa) -> Object {
-    let (bytes, _) = generate(strip, isa, Convention::host(), false);
-    Object { bytes, align: emit::CODE_ALIGN, addresses: Vec::new(), tables: Vec::new() }
+    let Emitted { bytes, streaming, .. } = generate(strip, isa, Convention::host(), false);
+    let streaming = streaming.map(|start| Streaming { start, align: VECTOR_BYTES });
+    Object { bytes, align: emit::CODE_ALIGN, streaming, addresses: Vec::new(), tables: Vec::new() }
 }
 
 /// The machine code as text: the bytes of each instruction and how it reads.
 pub(crate) fn asm(strip: &Strip, isa: &Isa) -> String {
-    let (bytes, listing) = generate(strip, isa, Convention::host(), true);
+    let Emitted { bytes, listing, .. } = generate(strip, isa, Convention::host(), true);
     let mut text = String::new();
     let mut start = 0;
     for (end, line) in listing.expect("a listing was asked for") {
@@ -96,12 +99,7 @@ pub(crate) fn asm(strip: &Strip, isa: &Isa) -> String {
     text
 }
 
-fn generate(
-    strip: &Strip,
-    isa: &Isa,
-    convention: &Convention,
-    is_listed: bool,
-) -> (Vec<u8>, Option<Vec<(usize, String)>>) {
+fn generate(strip: &Strip, isa: &Isa, convention: &Convention, is_listed: bool) -> Emitted {
     let Lowered { function, data } = lower::lower(strip);
     isa.with_context(function.insts.len(), |context| {
         let options = RegallocOptions { validate_ssa: cfg!(debug_assertions), ..RegallocOptions::default() };

@@ -94,6 +94,7 @@ opcodes! {
     Broadcast16 = "vpbroadcastw", Unary 2, P66 M0F38 0x79;
     Broadcast8 = "vpbroadcastb", Unary 1, P66 M0F38 0x78;
     Store = "vmovups", Store 32, None M0F 0x11;
+    StorePast = "vmovntps", Store 32, None M0F 0x2b;
     StoreHalf = "vmovups", Store 16, None M0F 0x11 l 0;
     Store64 = "vmovq", Store 8, P66 M0F 0xd6 l 0;
     Store32 = "vmovd", Store 4, P66 M0F 0x7e l 0;
