@@ -5,7 +5,7 @@ Needs mpmath. Each polynomial is fitted in 200 bits; then its coefficients are r
 power first, with the rest fitted anew, so that later ones make up for the rounding of earlier ones.
 """
 
-from mpmath import cos, exp, log, lu_solve, matrix, mp, mpf, pi, sqrt
+from mpmath import atan, cos, exp, log, lu_solve, matrix, mp, mpf, pi, sqrt, tan
 
 mp.prec = 200
 
@@ -69,11 +69,37 @@ def cos_rest(z):
     return series(lambda k: mpf(-1) ** k / mp.factorial(2 * k), 2, z)
 
 
+def expm1_rest(x):
+    """(exp(x) - 1 - x - x*x/2) / x**3"""
+    return series(lambda k: 1 / mp.factorial(k), 3, x)
+
+
+def exp2_factor(x):
+    """(2**x - 1) / x"""
+    return series(lambda k: log(mpf(2)) ** k / mp.factorial(k), 1, x)
+
+
+def tan_half_rest(z):
+    """(2 tan(x/2) - x) / x**3 with z = x*x"""
+    x = sqrt(mpf(z))
+    return (2 * tan(x / 2) - x) / (x * z) if z > mpf("1e-6") else mpf(1) / 12 + z / 120 + z * z * 17 / 20160
+
+
+def atan_rest(z):
+    """(atan(x) - x) / x**3 with z = x*x"""
+    x = sqrt(mpf(z))
+    return (atan(x) - x) / (x * z) if z > mpf("1e-3") else series(lambda k: mpf(-1) ** k / (2 * k + 1), 1, z)
+
+
 def main():
     ln2 = log(mpf(2))
     r = ln2 / 2 * mpf("1.0001")
     rounded("exp f64, (e^r-1-r)/r^2, weighted to the result", exp_rest, lambda x: x * x / exp(x), -r, r, range(10))
     rounded("exp f32", exp_rest, lambda x: x * x / exp(x), -r, r, range(7))
+    rounded("expm1 f64, (e^r-1-r-r^2/2)/r^3", expm1_rest, lambda x: x**3 / exp(x), -r, r, range(10))
+    half = mpf("0.5001")
+    rounded("exp2 f64, (2^r-1)/r", exp2_factor, lambda x: x / 2**x, -half, half, range(12))
+    rounded("exp2 f32", exp2_factor, lambda x: x / 2**x, -half, half, range(7))
     s = (sqrt(mpf(2)) - 1) / (sqrt(mpf(2)) + 1) * mpf("1.0001")
     tiny = mpf(2) ** -60
 
@@ -95,9 +121,21 @@ def main():
     rounded("sin f32", sin_rest, lambda z: z, tiny, q * q, range(4))
     rounded("cos f64, (1 - x^2/2 - cos x)/x^4", lambda z: -cos_rest(z), lambda z: z * z / mpf("0.7"), tiny, q * q, range(6))
     rounded("cos f32", cos_rest, lambda z: z * z / mpf("0.7"), tiny, q * q, range(3))
+    rounded("tan f64, (2 tan(r/2) - r)/r^3", tan_half_rest, lambda z: z * sqrt(z) / tan(sqrt(z) / 2) / 2, mpf(2) ** -30, q * q, range(9))
+
+    def atan_weight(z):
+        return z * sqrt(z) / atan(sqrt(z))
+
+    rounded("atan f64, (atan q - q)/q^3", atan_rest, atan_weight, tiny, mpf("0.55001") ** 2, range(13))
+    rounded("atan f32", atan_rest, atan_weight, tiny, mpf("1.0001"), range(9))
     split("ln 2", ln2, 53, 53)
     split("ln 2 with room for an exponent", ln2, 42, 53)
-    split("1/ln 2", 1 / ln2, 53)
+    split("1/ln 2", 1 / ln2, 53, 53)
+    split("ln 10", log(mpf(10)), 53, 53)
+    split("log2 10", log(mpf(10)) / ln2, 53)
+    split("log10 e", 1 / log(mpf(10)), 53, 53)
+    split("log10 2 with room for an exponent", ln2 / log(mpf(10)), 42, 53)
+    split("what the float pi/2 lacks, of it", (pi / 2 - mpf(float(pi / 2))) / mpf(float(pi / 2)), 53)
     split("2/pi", 2 / pi, 53)
     split("pi/2", pi / 2, 53, 53)
     split("pi/2 for reduction", pi / 2, 53, 29, 53)

@@ -19,6 +19,8 @@ pub(crate) enum Rule {
     FloatTest,
     /// A bool and two of any one dtype to that dtype.
     Choose,
+    /// Floats to the same; the meaning is a graph of other ops, in `math`.
+    Function,
 }
 
 macro_rules! ops {
@@ -138,17 +140,35 @@ ops! {
     /// The second where the first is true, else the third.
     Select = "select", 3, Choose;
     /// e to the power of the operand.
-    Exp = "exp", 1, Float;
+    Exp = "exp", 1, Function;
+    /// 2 to the power of the operand.
+    Exp2 = "exp2", 1, Function;
+    /// 10 to the power of the operand.
+    Exp10 = "exp10", 1, Function;
+    /// `exp(x) - 1`.
+    Expm1 = "expm1", 1, Function;
     /// Natural logarithm.
-    Log = "log", 1, Float;
+    Log = "log", 1, Function;
+    /// Binary logarithm.
+    Log2 = "log2", 1, Function;
+    /// Decimal logarithm.
+    Log10 = "log10", 1, Function;
+    /// `log(1 + x)`.
+    Log1p = "log1p", 1, Function;
     /// Sine of radians.
-    Sin = "sin", 1, Float;
+    Sin = "sin", 1, Function;
     /// Cosine of radians.
-    Cos = "cos", 1, Float;
+    Cos = "cos", 1, Function;
+    /// Tangent of radians.
+    Tan = "tan", 1, Function;
+    /// Arc tangent in radians.
+    Atan = "atan", 1, Function;
+    /// Hyperbolic tangent.
+    Tanh = "tanh", 1, Function;
     /// The error function.
-    Erf = "erf", 1, Float;
+    Erf = "erf", 1, Function;
     /// 1 less the error function.
-    Erfc = "erfc", 1, Float;
+    Erfc = "erfc", 1, Function;
 }
 
 impl Op {
@@ -161,7 +181,7 @@ impl Op {
     /// Whether the op takes operands of `dtype` (the chosen ones, for `select`).
     pub(crate) fn takes(self, dtype: DType) -> bool {
         match self.rule() {
-            Rule::Float | Rule::FloatTest => dtype.is_float(),
+            Rule::Float | Rule::FloatTest | Rule::Function => dtype.is_float(),
             Rule::Int => dtype.is_int(),
             Rule::Number | Rule::Compare => dtype != DType::Bool,
             Rule::Bits => !dtype.is_float(),
@@ -172,7 +192,7 @@ impl Op {
     /// The dtype of the result for operands of `dtype` (the chosen ones, for `select`).
     pub(crate) fn result(self, dtype: DType) -> DType {
         match self.rule() {
-            Rule::Float | Rule::Int | Rule::Number | Rule::Bits | Rule::Choose => dtype,
+            Rule::Float | Rule::Function | Rule::Int | Rule::Number | Rule::Bits | Rule::Choose => dtype,
             Rule::Compare | Rule::FloatTest => DType::Bool,
         }
     }
@@ -185,10 +205,6 @@ impl Op {
 
     /// Whether the meaning is a graph of other ops, in `math`, and not a row of `meaning`.
     pub(crate) fn is_math(self, dtype: DType) -> bool {
-        match self {
-            Op::Exp | Op::Log | Op::Sin | Op::Cos | Op::Erf | Op::Erfc => true,
-            Op::Power => dtype.is_float(),
-            _ => false,
-        }
+        self.rule() == Rule::Function || self == Op::Power && dtype.is_float()
     }
 }

@@ -38,6 +38,18 @@ pub(super) fn exact_product(b: &mut Builder, x: Value, y: Value) -> Double {
     Double { high, low: b.fma(x, y, minus) }
 }
 
+/// x / y, with an error hardly above half an ulp; y must have an inverse in the normal numbers.
+pub(super) fn quotient(b: &mut Builder, x: Double, y: Double) -> Value {
+    let one = b.f64(1.0);
+    let inverse = b.div(one, y.high);
+    let quotient = b.mul(x.high, inverse);
+    let minus = b.neg(quotient);
+    let left = b.fma(minus, y.high, x.high);
+    let left = b.add(left, x.low);
+    let left = b.fma(minus, y.low, left);
+    b.fma(left, inverse, quotient)
+}
+
 /// `coefficients[0] + coefficients[1]*x + ...`; `square` is `x*x`. Even and odd powers are summed apart: as many
 /// operations as one chain, half as long.
 pub(super) fn polynomial(b: &mut Builder, x: Value, square: Value, coefficients: &[f64]) -> Value {
@@ -65,6 +77,24 @@ pub(super) fn float(b: &mut Builder, bits: Value) -> Value {
 pub(super) fn shift_left(b: &mut Builder, bits: Value, count: u64) -> Value {
     let count = b.element(count);
     b.shl(bits, count)
+}
+
+/// `x`, negative if `sign` is: some sums lose the sign of a zero.
+pub(super) fn with_sign_of(b: &mut Builder, x: Value, sign: Value) -> Value {
+    let mask = b.element(SIGN);
+    let sign = bits(b, sign);
+    let sign = b.and(sign, mask);
+    let x = bits(b, x);
+    let x = b.or(x, sign);
+    float(b, x)
+}
+
+/// 1 / x to within 6 % for a positive normal `x` below 2^1022, by its bits; a great finite number for 0.
+pub(super) fn rough_reciprocal(b: &mut Builder, x: Value) -> Value {
+    let both = b.element(0x7fde_623f_d622_dcf0_u64);
+    let x = bits(b, x);
+    let inverse = b.sub(both, x);
+    float(b, inverse)
 }
 
 /// Whether the i64 with these bits, counted on from `least` and round, comes behind `greatest`.

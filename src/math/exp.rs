@@ -1,14 +1,19 @@
-//! `exp`: x = n ln 2 + r with |r| <= ln 2 / 2, a polynomial for e^r, and 2^n put on by its bits.
+//! `exp`, `exp2`, `exp10`, `expm1`: x = n ln 2 + r with |r| <= ln 2 / 2, a polynomial for e^r, and 2^n put on by its bits.
 //!
 //! No table and no branch. In f64 r is a sum of two floats, of which the polynomial takes the rounded one and the last
-//! sums the exact ones: 1 + (r_high + (r_low + r^2 q(r))). Coefficients: `scripts/coefficients.py`.
+//! sums the exact ones: 1 + (r_high + (r_low + r^2 q(r))); less 1 they are (2^n - 1) + 2^n r_high, without error, and the
+//! rest. `exp2` has its r, a fraction of 2's exponent, without error, so one product does: 1 + r p(r); `exp10` is
+//! `exp2` of a sum of two floats. Coefficients: `scripts/coefficients.py`.
 //!
-//! Greatest error against MPFR: f64 0.92 ulp, where r is near -ln 2 / 2 (3 * 10^7 inputs: any bits, the whole range,
-//! subnormal results, the breaks of the reduction); f32 0.50001 ulp (all 2^32 inputs).
+//! Greatest error against MPFR. f64: exp 0.92 ulp, where r is near -ln 2 / 2 (3 * 10^7 inputs: any bits, the whole range,
+//! subnormal results, the breaks of the reduction); exp2 0.79, exp10 0.88, expm1 0.92, just above ln 2 / 2 (10^7 inputs each).
+//! f32: exp 0.50001 ulp (all 2^32 inputs), the others 0.501 (10^6 inputs).
 
 use std::f64::consts;
 
-use super::double::{Double, ROUNDER, bits, float, is_outside, ordered_sum, polynomial, shift_left, widened};
+use super::double::{
+    Double, ROUNDER, bits, exact_product, float, is_outside, ordered_sum, polynomial, shift_left, widened, with_sign_of,
+};
 use crate::dtype::DType;
 use crate::ir::{Builder, Value};
 
@@ -40,6 +45,49 @@ const REST_F32: [f64; 7] = [
     2.4638566352350512e-05,
 ];
 
+/// (e^r - 1 - r - r^2/2) / r^3, to 2^-63.5 of e^r.
+const EXPM1_REST: [f64; 10] = [
+    0.16666666666666685,
+    0.041666666666666526,
+    0.008333333333315995,
+    0.0013888888888968006,
+    0.00019841269898513518,
+    2.4801587155248963e-05,
+    2.7557233039832656e-06,
+    2.755741770284334e-07,
+    2.511259393317407e-08,
+    2.0871063566459838e-09,
+];
+
+/// (2^r - 1) / r, to 2^-59.4 of 2^r.
+const EXP2: [f64; 12] = [
+    consts::LN_2,
+    0.2402265069591007,
+    0.05550410866482295,
+    0.0096181291076296,
+    0.0013333558146159895,
+    0.00015403530391222027,
+    1.5252734041718573e-05,
+    1.321548857998994e-06,
+    1.0177983457977265e-07,
+    7.0542398771522385e-09,
+    4.465879448915883e-10,
+    2.6632709973920094e-11,
+];
+
+/// The same, to 2^-34.1.
+const EXP2_F32: [f64; 7] = [
+    0.6931471807893514,
+    0.24022651072426401,
+    0.05550410157008005,
+    0.009618037447540247,
+    0.0013334080353891952,
+    0.0001546694333093438,
+    1.5165778203508076e-05,
+];
+
+const LN_10_LOW: f64 = -2.1707562233822494e-16;
+
 const BIAS: u64 = 1023;
 /// n + this is twice the bias plus n: its halves are the biased exponents of two factors of 2^n.
 const TWO_BIASES: f64 = 2.0 * BIAS as f64;
@@ -65,6 +113,159 @@ fn exp_of_f64(b: &mut Builder, x: Value) -> Value {
     let less_one = b.add(r, rest);
     let mantissa = b.add(one, less_one);
     scaled(b, mantissa, biased)
+}
+
+pub(super) fn exp2(b: &mut Builder, x: Value) -> Value {
+    match b.dtype(x) {
+        DType::F32 => widened(b, x, |b, x| {
+            let x = bounded(b, x, -160.0, 140.0);
+            power_of_two_f32(b, x)
+        }),
+        _ => {
+            let x = bounded(b, x, -1080.0, 1030.0);
+            power_of_two(b, x)
+        }
+    }
+}
+
+pub(super) fn exp10(b: &mut Builder, x: Value) -> Value {
+    match b.dtype(x) {
+        DType::F32 => widened(b, x, |b, x| {
+            let x = bounded(b, x, -50.0, 40.0);
+            let factor = b.f64(consts::LOG2_10);
+            let x = b.mul(x, factor);
+            power_of_two_f32(b, x)
+        }),
+        _ => {
+            let x = bounded(b, x, -325.0, 310.0);
+            let (factor, factor_low) = (b.f64(consts::LN_10), b.f64(LN_10_LOW));
+            let Double { high, low } = exact_product(b, x, factor);
+            let low = b.fma(x, factor_low, low);
+            let Reduced { biased, r, rest } = reduce(b, high, Some(low), TWO_BIASES);
+            let one = b.f64(1.0);
+            let less_one = b.add(r, rest);
+            let mantissa = b.add(one, less_one);
+            scaled(b, mantissa, biased)
+        }
+    }
+}
+
+/// 2^x for x between -1080 and 1030.
+fn power_of_two(b: &mut Builder, x: Value) -> Value {
+    let rounder = b.f64(ROUNDER + TWO_BIASES);
+    let biased = b.add(x, rounder);
+    let n = b.sub(biased, rounder);
+    let r = b.sub(x, n);
+    let square = b.mul(r, r);
+    // The leading coefficient comes last and by itself: that rounds once where it weighs most.
+    let rest = polynomial(b, r, square, &EXP2[1..]);
+    let (first, one) = (b.f64(EXP2[0]), b.f64(1.0));
+    let factor = b.fma(r, rest, first);
+    let mantissa = b.fma(r, factor, one);
+    let biased = bits(b, biased);
+    scaled(b, mantissa, biased)
+}
+
+/// 2^x in f64, right for f32: relative error 2^-34.
+fn power_of_two_f32(b: &mut Builder, x: Value) -> Value {
+    let rounder = b.f64(ROUNDER + BIAS as f64);
+    let scale = b.add(x, rounder);
+    let n = b.sub(scale, rounder);
+    let r = b.sub(x, n);
+    let square = b.mul(r, r);
+    let factor = polynomial(b, r, square, &EXP2_F32);
+    let less_one = b.mul(r, factor);
+    let scale = bits(b, scale);
+    let scale = shift_left(b, scale, 52);
+    let scale = float(b, scale);
+    b.fma(less_one, scale, scale)
+}
+
+pub(super) fn expm1(b: &mut Builder, x: Value) -> Value {
+    match b.dtype(x) {
+        DType::F32 => widened(b, x, |b, x| {
+            let within = bounded(b, x, -50.0, 100.0);
+            let result = expm1_of_f32(b, within);
+            with_sign_of(b, result, x)
+        }),
+        _ => {
+            let within = bounded(b, x, -50.0, 710.0);
+            let Double { high, low } = half_expm1(b, within);
+            let half = b.add(high, low);
+            let result = b.add(half, half);
+            // Half a subnormal may not be one, and a sum has lost the sign of -0.
+            let (magnitude, tiny) = (b.abs(x), b.f64(f64::EPSILON / 4.0));
+            let is_tiny = b.lt(magnitude, tiny);
+            b.select(is_tiny, x, result)
+        }
+    }
+}
+
+/// (e^x - 1) / 2 for x from -50 to 710.
+fn half_expm1(b: &mut Builder, x: Value) -> Double {
+    // By half, since 2^n may be beyond f64.
+    let bias = BIAS as f64 - 1.0;
+    let biased = biased_exponent(b, x, bias);
+    let Parts { power, whole, r, half_square, rest } = parts(b, x, bias, biased);
+    // From 2^54 up 1/2 gets lost.
+    let (half, back) = (b.f64(0.5), b.sub(power, whole));
+    let low = b.sub(back, half);
+    let low = b.fma(power, rest, low);
+    let sum = sum_of_product(b, power, r, whole);
+    let low = b.add(low, sum.low);
+    // Where 2^n r nearly cancels `whole`, the square weighs too much for one rounding.
+    let sum = sum_of_product(b, power, half_square, sum.high);
+    Double { high: sum.high, low: b.add(low, sum.low) }
+}
+
+/// x y + z without error if neither term is much larger than the sum, and `z` the larger one.
+fn sum_of_product(b: &mut Builder, x: Value, y: Value, z: Value) -> Double {
+    let high = b.fma(x, y, z);
+    let left = b.sub(z, high);
+    Double { high, low: b.fma(x, y, left) }
+}
+
+/// e^x - 1 for x from -40 to 0; `low` may be a fifteenth of `high`.
+pub(super) fn expm1_below(b: &mut Builder, x: Value) -> Double {
+    let bias = BIAS as f64;
+    let biased = biased_exponent(b, x, bias);
+    // With a lesser n, 2^n - 1 would not be exact; the polynomial may err where it weighs so little.
+    let least = b.f64(ROUNDER + bias - 53.0);
+    let biased = b.greater(biased, least);
+    let Parts { power, whole, r, half_square, rest } = parts(b, x, bias, biased);
+    let sum = sum_of_product(b, power, r, whole);
+    let rest = b.add(half_square, rest);
+    Double { high: sum.high, low: b.fma(power, rest, sum.low) }
+}
+
+/// e^x - 1 = whole + power (r + `half_square` + rest), with a `whole` that is rounded.
+struct Parts {
+    power: Value,
+    whole: Value,
+    r: Value,
+    half_square: Value,
+    rest: Value,
+}
+
+/// The parts times 2^(`bias` - 1023).
+fn parts(b: &mut Builder, x: Value, bias: f64, biased: Value) -> Parts {
+    let Fraction { biased, r, r_low, rounded } = fraction_behind(b, x, None, bias, biased);
+    let (half, square) = (b.f64(0.5), b.mul(rounded, rounded));
+    let rest = polynomial(b, rounded, square, &EXPM1_REST);
+    let (half_r, cube) = (b.mul(half, rounded), b.mul(square, rounded));
+    let half_square = b.mul(half_r, rounded);
+    let power = shift_left(b, biased, 52);
+    let power = float(b, power);
+    let one = b.f64((bias - BIAS as f64).exp2());
+    Parts { power, whole: b.sub(power, one), r, half_square, rest: b.fma(cube, rest, r_low) }
+}
+
+/// e^x - 1 in f64, right for f32: relative error 2^-37.
+pub(super) fn expm1_of_f32(b: &mut Builder, x: Value) -> Value {
+    let (less_one, scale) = reduce_f32(b, x);
+    let one = b.f64(1.0);
+    let whole = b.sub(scale, one);
+    b.fma(less_one, scale, whole)
 }
 
 /// e^x of a sum of two floats, in the making.
@@ -120,16 +321,28 @@ impl Power {
     }
 }
 
-/// e^(x + low) = 2^n (1 + r + rest), with n + `bias` in the low bits of `biased` (u64).
-struct Reduced {
+/// x + low = n ln 2 + r + `r_low`, with n + `bias` in the low bits of `biased` (u64).
+struct Fraction {
     biased: Value,
     r: Value,
-    rest: Value,
+    r_low: Value,
+    /// Both parts as one float.
+    rounded: Value,
 }
 
-fn reduce(b: &mut Builder, x: Value, low: Option<Value>, bias: f64) -> Reduced {
+fn fraction(b: &mut Builder, x: Value, low: Option<Value>, bias: f64) -> Fraction {
+    let biased = biased_exponent(b, x, bias);
+    fraction_behind(b, x, low, bias, biased)
+}
+
+/// A sum in whose low bits n + `bias` stands.
+fn biased_exponent(b: &mut Builder, x: Value, bias: f64) -> Value {
     let (rounder, per_ln2) = (b.f64(ROUNDER + bias), b.f64(consts::LOG2_E));
-    let biased = b.fma(x, per_ln2, rounder);
+    b.fma(x, per_ln2, rounder)
+}
+
+fn fraction_behind(b: &mut Builder, x: Value, low: Option<Value>, bias: f64, biased: Value) -> Fraction {
+    let rounder = b.f64(ROUNDER + bias);
     let n = b.sub(biased, rounder);
     // Exact: a multiple of 2^-53 below 1/2, unless n is 0.
     let minus_ln2 = b.f64(-LN_2.0);
@@ -139,10 +352,21 @@ fn reduce(b: &mut Builder, x: Value, low: Option<Value>, bias: f64) -> Reduced {
         Some(low) => b.fma(n, minus_ln2_low, low),
         None => b.mul(n, minus_ln2_low),
     };
-    let rounded = b.add(r, r_low);
+    Fraction { biased: bits(b, biased), r, r_low, rounded: b.add(r, r_low) }
+}
+
+/// e^(x + low) = 2^n (1 + r + rest), with n + `bias` in the low bits of `biased` (u64).
+struct Reduced {
+    biased: Value,
+    r: Value,
+    rest: Value,
+}
+
+fn reduce(b: &mut Builder, x: Value, low: Option<Value>, bias: f64) -> Reduced {
+    let Fraction { biased, r, r_low, rounded } = fraction(b, x, low, bias);
     let square = b.mul(rounded, rounded);
     let rest = polynomial(b, rounded, square, &REST);
-    Reduced { biased: bits(b, biased), r, rest: b.fma(square, rest, r_low) }
+    Reduced { biased, r, rest: b.fma(square, rest, r_low) }
 }
 
 /// `x` times 2^n, given n + [`TWO_BIASES`], in two steps: the second rounds where the result is subnormal, the first never.
@@ -169,6 +393,12 @@ pub(super) fn times_power_of_two(b: &mut Builder, x: Value, n: Value) -> Value {
 /// e^x in f64, right for f32: relative error 2^-39.
 pub(super) fn exp_of_f32(b: &mut Builder, x: Value) -> Value {
     let x = bounded(b, x, -110.0, 100.0);
+    let (less_one, scale) = reduce_f32(b, x);
+    b.fma(less_one, scale, scale)
+}
+
+/// e^r - 1 and 2^n, e^x being their product and 2^n.
+fn reduce_f32(b: &mut Builder, x: Value) -> (Value, Value) {
     let (rounder, per_ln2) = (b.f64(ROUNDER + BIAS as f64), b.f64(consts::LOG2_E));
     let scale = b.fma(x, per_ln2, rounder);
     let n = b.sub(scale, rounder);
@@ -179,6 +409,5 @@ pub(super) fn exp_of_f32(b: &mut Builder, x: Value) -> Value {
     let less_one = b.fma(square, rest, r);
     let scale = bits(b, scale);
     let scale = shift_left(b, scale, 52);
-    let scale = float(b, scale);
-    b.fma(less_one, scale, scale)
+    (less_one, float(b, scale))
 }

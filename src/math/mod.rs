@@ -1,8 +1,10 @@
 //! The math library: each function as a graph of primitive ops, one file a family.
 
+mod atan;
 mod double;
 mod erf;
 mod exp;
+mod hyperbolic;
 mod log;
 mod pow;
 mod trig;
@@ -15,9 +17,18 @@ pub(crate) fn expand(b: &mut Builder, op: Op, operands: &[Value]) -> Option<Valu
     match op {
         _ if !op.is_math(dtype) => None,
         Op::Exp => Some(exp::exp(b, operands[0])),
+        Op::Exp2 => Some(exp::exp2(b, operands[0])),
+        Op::Exp10 => Some(exp::exp10(b, operands[0])),
+        Op::Expm1 => Some(exp::expm1(b, operands[0])),
         Op::Log => Some(log::log(b, operands[0])),
+        Op::Log2 => Some(log::log2(b, operands[0])),
+        Op::Log10 => Some(log::log10(b, operands[0])),
+        Op::Log1p => Some(log::log1p(b, operands[0])),
         Op::Sin => Some(trig::sin(b, operands[0])),
         Op::Cos => Some(trig::cos(b, operands[0])),
+        Op::Tan => Some(trig::tan(b, operands[0])),
+        Op::Atan => Some(atan::atan(b, operands[0])),
+        Op::Tanh => Some(hyperbolic::tanh(b, operands[0])),
         Op::Erf => Some(erf::erf(b, operands[0])),
         Op::Erfc => Some(erf::erfc(b, operands[0])),
         Op::Power => Some(pow::power(b, operands[0], operands[1])),

@@ -70,7 +70,8 @@ fn is_legal_op(op: Op, dtype: DType, by_constant: impl FnOnce() -> bool) -> bool
         Op::Neg | Op::Abs | Op::RoundAway | Op::Minimum | Op::Maximum | Op::Fmin | Op::Fmax | Op::Copysign => false,
         Op::FloorDivide | Op::Remainder | Op::Fmod | Op::Power | Op::Signbit => false,
         Op::Popcount | Op::Clz | Op::Ctz | Op::Rotl | Op::Rotr => false,
-        Op::Exp | Op::Log | Op::Sin | Op::Cos | Op::Erf | Op::Erfc => false,
+        Op::Exp | Op::Exp2 | Op::Exp10 | Op::Expm1 | Op::Log | Op::Log2 | Op::Log10 | Op::Log1p => false,
+        Op::Sin | Op::Cos | Op::Tan | Op::Atan | Op::Tanh | Op::Erf | Op::Erfc => false,
     }
 }
 
