@@ -41,10 +41,26 @@ impl Array {
             DType::F32 => array.slice_mut::<f32>().fill_with(|| next() as f32),
             DType::I64 => array.slice_mut::<i64>().fill_with(|| next() as i64),
             DType::I32 => array.slice_mut::<i32>().fill_with(|| next() as i32),
+            DType::U32 => array.slice_mut::<u32>().fill_with(|| next() as u32),
             DType::U8 => array.slice_mut::<u8>().fill_with(|| next() as u8),
             other => panic!("no workload reads {other}"),
         }
         array
+    }
+
+    /// A copy of the bytes.
+    pub(crate) fn from_bytes(dtype: DType, bytes: &[u8]) -> Array {
+        let mut array = Array::zeroed(dtype, bytes.len() / dtype.size());
+        array.bytes_mut().copy_from_slice(bytes);
+        array
+    }
+
+    pub(crate) fn dtype(&self) -> DType {
+        self.dtype
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.len
     }
 
     pub(crate) fn slice<T: Element>(&self) -> &[T] {
@@ -69,14 +85,18 @@ impl Array {
         unsafe { std::slice::from_raw_parts_mut(self.lines.as_mut_ptr().cast(), self.len * self.dtype.size()) }
     }
 
+    /// The elements in C order.
+    pub(crate) fn shaped(&self, shape: &[usize]) -> View<'_> {
+        View::from_bytes(self.dtype, self.bytes(), shape, &strides(self.dtype, shape)).expect("the bytes are there")
+    }
+
     pub(crate) fn view(&self) -> View<'_> {
-        View::from_bytes(self.dtype, self.bytes(), &[self.len], &[self.dtype.size() as isize])
-            .expect("the bytes are there")
+        self.shaped(&[self.len])
     }
 
     pub(crate) fn view_mut(&mut self) -> ViewMut<'_> {
         let (dtype, len) = (self.dtype, self.len);
-        ViewMut::from_bytes(dtype, self.bytes_mut(), &[len], &[dtype.size() as isize]).expect("the bytes are there")
+        shaped_mut(dtype, self.bytes_mut(), &[len])
     }
 
     /// The largest distance to `other` in units of the last place; for integers any difference is the greatest distance.
@@ -97,4 +117,14 @@ impl Array {
             _ => u64::MAX,
         }
     }
+}
+
+/// The elements of `bytes` in C order.
+pub(crate) fn shaped_mut<'a>(dtype: DType, bytes: &'a mut [u8], shape: &[usize]) -> ViewMut<'a> {
+    ViewMut::from_bytes(dtype, bytes, shape, &strides(dtype, shape)).expect("the bytes are there")
+}
+
+fn strides(dtype: DType, shape: &[usize]) -> Vec<isize> {
+    let inner = |k: usize| shape[k + 1..].iter().product::<usize>() * dtype.size();
+    (0..shape.len()).map(|k| inner(k) as isize).collect()
 }

@@ -9,6 +9,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub(crate) struct Machine {
     /// Bytes of the first and second data cache of a core, and of the last one.
     pub(crate) caches: [usize; 3],
+    pub(crate) cores: usize,
     /// UTC, as 2026-01-31.
     pub(crate) date: String,
     facts: Vec<(&'static str, String)>,
@@ -39,7 +40,7 @@ impl Machine {
             ("rustc", output("rustc", &["--version"])),
             ("load at start", load()),
         ];
-        Machine { caches, date, facts }
+        Machine { caches, cores, date, facts }
     }
 
     /// Notes what else kept the machine busy.

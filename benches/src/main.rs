@@ -6,6 +6,7 @@ mod compile;
 mod machine;
 mod peers;
 mod record;
+mod suite;
 mod throughput;
 mod turns;
 mod workloads;
@@ -18,8 +19,12 @@ use record::Records;
 type Section = fn(&Machine, &Filter) -> Result<Records, Box<dyn Error>>;
 
 /// What can be measured; the words that choose it.
-const SECTIONS: [(&str, Section); 3] =
-    [("compile", compile::measure), ("call", call::measure), ("throughput", throughput::measure)];
+const SECTIONS: [(&str, Section); 4] = [
+    ("compile", compile::measure),
+    ("call", call::measure),
+    ("throughput", throughput::measure),
+    ("suite", suite::measure),
+];
 
 /// The rows that the command line asks for: those whose name contains one of the words; all without a word.
 struct Filter(Vec<String>);
@@ -31,10 +36,17 @@ impl Filter {
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let (sections, rows): (Vec<String>, Vec<String>) = std::env::args()
-        .skip(1)
-        .filter(|word| word != "--bench")
-        .partition(|word| SECTIONS.iter().any(|s| s.0 == word));
+    let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
+    match words.split_first() {
+        Some((word, job)) if word == "worker" => return suite::serve(job),
+        Some((word, [])) if word == "readme" => {
+            println!("written to {}", suite::update_readme()?.display());
+            return Ok(());
+        }
+        _ => {}
+    }
+    let (sections, rows): (Vec<String>, Vec<String>) =
+        words.into_iter().partition(|word| SECTIONS.iter().any(|s| s.0 == word));
     let filter = Filter(rows);
     let mut machine = Machine::here();
     println!("{machine}");
@@ -46,9 +58,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
     }
     machine.note_end();
-    // A part of the whole would stand in the place of a whole record.
-    if sections.is_empty() && filter.0.is_empty() {
-        println!("\nwritten to {}", all.write(&machine)?.display());
+    // A part of a section would stand in the place of a whole record.
+    if filter.0.is_empty() {
+        println!("\nwritten to {}", all.write(&machine, &sections)?.display());
     }
     Ok(())
 }

@@ -8,14 +8,14 @@ use crate::machine::Machine;
 
 /// One CSV file in the making.
 pub(crate) struct Record {
-    name: &'static str,
+    name: String,
     header: &'static str,
     rows: Vec<String>,
 }
 
 impl Record {
-    pub(crate) fn new(name: &'static str, header: &'static str) -> Record {
-        Record { name, header, rows: Vec::new() }
+    pub(crate) fn new(name: &str, header: &'static str) -> Record {
+        Record { name: name.to_owned(), header, rows: Vec::new() }
     }
 
     pub(crate) fn push(&mut self, cells: &[String]) {
@@ -28,27 +28,41 @@ impl Record {
 
 /// The files of a run.
 #[derive(Default)]
-pub(crate) struct Records(Vec<Record>);
+pub(crate) struct Records {
+    tables: Vec<Record>,
+    /// Name and text.
+    pages: Vec<(&'static str, String)>,
+}
 
 impl Records {
     pub(crate) fn of(record: Record) -> Records {
-        Records(vec![record])
+        Records { tables: vec![record], pages: Vec::new() }
     }
 
     pub(crate) fn append(&mut self, other: Records) {
-        self.0.extend(other.0);
+        self.tables.extend(other.tables);
+        self.pages.extend(other.pages);
     }
 
-    /// Writes the files to `records/<date>` beside this package, and gives the directory.
-    pub(crate) fn write(mut self, machine: &Machine) -> io::Result<PathBuf> {
+    /// A file that is no table.
+    pub(crate) fn add_page(&mut self, name: &'static str, text: String) {
+        self.pages.push((name, text));
+    }
+
+    /// Writes the files to `records/<date>` beside this package, and gives the directory. `sections` is what was asked for.
+    pub(crate) fn write(mut self, machine: &Machine, sections: &[String]) -> io::Result<PathBuf> {
         let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("records").join(&machine.date);
         fs::create_dir_all(&directory)?;
-        let mut about = Record::new("machine", "fact,value");
+        let name = [&["machine".to_owned()], sections].concat().join("-");
+        let mut about = Record::new(&name, "fact,value");
         machine.facts().iter().for_each(|(fact, value)| about.push(&[(*fact).to_owned(), value.clone()]));
-        self.0.push(about);
-        for record in &self.0 {
+        self.tables.push(about);
+        for record in &self.tables {
             let text = format!("{}\n{}\n", record.header, record.rows.join("\n"));
-            fs::write(directory.join(record.name).with_extension("csv"), text)?;
+            fs::write(directory.join(&record.name).with_extension("csv"), text)?;
+        }
+        for (name, text) in &self.pages {
+            fs::write(directory.join(name), text)?;
         }
         Ok(directory)
     }

@@ -10,6 +10,8 @@ use std::time::Instant;
 pub(crate) enum Clock {
     /// As the caller's thread spends it on a core: what others do on the machine in between does not count.
     Thread,
+    /// As all threads of the process spend it on cores.
+    Process,
     /// As the world sees it, where several threads work.
     Wall,
 }
@@ -17,9 +19,10 @@ pub(crate) enum Clock {
 #[cfg(unix)]
 impl Clock {
     /// Nanoseconds since some instant.
-    fn now(self) -> u64 {
+    pub(crate) fn now(self) -> u64 {
         let clock = match self {
             Clock::Thread => libc::CLOCK_THREAD_CPUTIME_ID,
+            Clock::Process => libc::CLOCK_PROCESS_CPUTIME_ID,
             Clock::Wall => libc::CLOCK_MONOTONIC,
         };
         let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
@@ -32,7 +35,7 @@ impl Clock {
 #[cfg(not(unix))]
 impl Clock {
     /// Nanoseconds since some instant; as the world sees it, always.
-    fn now(self) -> u64 {
+    pub(crate) fn now(self) -> u64 {
         static START: std::sync::OnceLock<Instant> = std::sync::OnceLock::new();
         START.get_or_init(Instant::now).elapsed().as_nanos() as u64
     }

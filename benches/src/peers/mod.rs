@@ -5,10 +5,15 @@
 #![expect(unsafe_code, reason = "loops are compiled for more than every machine has")]
 
 #[cfg(target_arch = "x86_64")]
+pub(crate) mod limits;
+#[cfg(target_arch = "x86_64")]
 mod wide;
+mod whole;
 
 #[cfg(target_arch = "x86_64")]
 pub(crate) use wide::{by_hand, triad_streamed};
+
+pub(crate) use whole::{dot, heat, mandelbrot, standard_score};
 
 use rayon::ThreadPool;
 use rayon::prelude::*;
@@ -40,6 +45,14 @@ impl Workers {
     pub(crate) fn new(threads: usize) -> Workers {
         let pool = || rayon::ThreadPoolBuilder::new().num_threads(threads).build().expect("the system has threads");
         Workers((threads > 1).then(pool))
+    }
+
+    /// Runs `body` on each of `pieces`; gives what it gives, in their order.
+    fn each<P: Send, R: Send>(&self, pieces: Vec<P>, body: impl Fn(P) -> R + Send + Sync) -> Vec<R> {
+        match &self.0 {
+            None => pieces.into_iter().map(body).collect(),
+            Some(pool) => pool.install(|| pieces.into_par_iter().map(body).collect()),
+        }
     }
 
     /// Runs `body` on pieces of `output`; it is told where each begins.
@@ -88,6 +101,26 @@ plain! {
     waves(x: f64, y: f64) -> f64 { x.sin() * y.cos() }
     logarithm(x: f64) -> f64 { x.ln() }
     power(x: f64) -> f64 { x.powf(2.5) }
+    waves_and_norm(x: f64, y: f64) -> f64 { x.sin() * y.cos() + (x * x + y * y).sqrt() }
+    haversine(lat1: f64, lon1: f64, lat2: f64, lon2: f64) -> f64 {
+        {
+            let (p1, p2) = (lat1.to_radians(), lat2.to_radians());
+            let (u, w) = (((p2 - p1) / 2.0).sin(), ((lon2 - lon1).to_radians() / 2.0).sin());
+            12742.0 * (u * u + p1.cos() * p2.cos() * w * w).sqrt().asin()
+        }
+    }
+    log1p(x: f64) -> f64 { x.ln_1p() }
+    tanh(x: f64) -> f64 { x.tanh() }
+    sigmoid(x: f64) -> f64 { 1.0 / (1.0 + (-x).exp()) }
+    power_of(x: f64, y: f64) -> f64 { x.powf(y) }
+    mix(x: u32) -> u32 {
+        {
+            let h = (x ^ (x >> 16)).wrapping_mul(0x85eb_ca6b);
+            let h = (h ^ (h >> 13)).wrapping_mul(0xc2b2_ae35);
+            h ^ (h >> 16)
+        }
+    }
+    mixed_half(i: i32, x: f32) -> f64 { f64::from(i) * 0.5 + f64::from(x) }
     modulo32(a: i32, b: i32) -> i32 { a.wrapping_mul(31).wrapping_add(b).rem_euclid(97) }
     modulo64(a: i64, b: i64) -> i64 { a.wrapping_mul(31).wrapping_add(b).rem_euclid(97) }
     mixed(i: i32, x: f32) -> f64 { f64::from(i) + f64::from(x) }
