@@ -6,6 +6,8 @@ mod compile;
 mod machine;
 mod peers;
 mod record;
+// Its limits are loops of AVX2, and it stops processes by signals.
+#[cfg(all(unix, target_arch = "x86_64"))]
 mod suite;
 mod throughput;
 mod turns;
@@ -19,10 +21,11 @@ use record::Records;
 type Section = fn(&Machine, &Filter) -> Result<Records, Box<dyn Error>>;
 
 /// What can be measured; the words that choose it.
-const SECTIONS: [(&str, Section); 4] = [
+const SECTIONS: &[(&str, Section)] = &[
     ("compile", compile::measure),
     ("call", call::measure),
     ("throughput", throughput::measure),
+    #[cfg(all(unix, target_arch = "x86_64"))]
     ("suite", suite::measure),
 ];
 
@@ -38,7 +41,9 @@ impl Filter {
 fn main() -> Result<(), Box<dyn Error>> {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
     match words.split_first() {
+        #[cfg(all(unix, target_arch = "x86_64"))]
         Some((word, job)) if word == "worker" => return suite::serve(job),
+        #[cfg(all(unix, target_arch = "x86_64"))]
         Some((word, [])) if word == "readme" => {
             println!("written to {}", suite::update_readme()?.display());
             return Ok(());

@@ -69,7 +69,10 @@ pub(crate) fn all() -> Result<Vec<Definition>> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR")).join("suite");
     let mut paths = fs::read_dir(directory)?.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
     paths.sort();
-    paths.iter().map(|path| Definition::read(path).map_err(|error| format!("{}: {error}", path.display()).into())).collect()
+    paths
+        .iter()
+        .map(|path| Definition::read(path).map_err(|error| format!("{}: {error}", path.display()).into()))
+        .collect()
 }
 
 impl Definition {
@@ -132,7 +135,8 @@ impl Definition {
     }
 
     pub(crate) fn schema(&self) -> Schema {
-        let arrays = self.inputs.iter().fold(Schema::new(), |schema, input| schema.array(&input.name, input.dtype, self.rank));
+        let arrays =
+            self.inputs.iter().fold(Schema::new(), |schema, input| schema.array(&input.name, input.dtype, self.rank));
         self.scalars.iter().fold(arrays, |schema, (name, _)| schema.scalar(name, DType::F64))
     }
 }

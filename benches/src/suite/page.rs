@@ -34,7 +34,8 @@ pub(crate) fn page(machine: &Machine, definitions: &[Definition], rows: &[Row]) 
         if !rows.iter().any(|row| row.workload == definition.name) {
             continue;
         }
-        let _ = writeln!(page, "<h2>{}</h2>\n<pre>{}</pre>", escaped(&definition.name), escaped(definition.formula.trim()));
+        let _ =
+            writeln!(page, "<h2>{}</h2>\n<pre>{}</pre>", escaped(&definition.name), escaped(definition.formula.trim()));
         let _ = writeln!(page, "<p>{}</p>", escaped(definition.analysis.trim()));
         for &n in &definition.sizes {
             bars(&mut page, n, &of(n).collect::<Vec<_>>());

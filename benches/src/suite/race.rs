@@ -132,10 +132,19 @@ fn race(
 }
 
 /// Each engine's distance from numlift's result.
-fn check(definition: &Definition, directory: &Path, n: usize, workers: &mut [Worker]) -> Result<Vec<f64>, Box<dyn Error>> {
+fn check(
+    definition: &Definition,
+    directory: &Path,
+    n: usize,
+    workers: &mut [Worker],
+) -> Result<Vec<f64>, Box<dyn Error>> {
     let read = |engine: &str| -> Result<Vec<Array>, Box<dyn Error>> {
         let file = |name: &String| directory.join(format!("{engine}.{name}.bin"));
-        definition.outputs.iter().map(|output| Ok(Array::from_bytes(output.dtype, &fs::read(file(&output.name))?))).collect()
+        definition
+            .outputs
+            .iter()
+            .map(|output| Ok(Array::from_bytes(output.dtype, &fs::read(file(&output.name))?)))
+            .collect()
     };
     let mut distances = Vec::new();
     let mut expected = Vec::new();
@@ -166,7 +175,10 @@ fn check(definition: &Definition, directory: &Path, n: usize, workers: &mut [Wor
         };
         if distance > allowed {
             let (name, engine) = (&definition.name, worker.engine);
-            return Err(format!("{name}, {n} elements: {engine} is {distance} off numlift's result, {allowed} are allowed").into());
+            return Err(format!(
+                "{name}, {n} elements: {engine} is {distance} off numlift's result, {allowed} are allowed"
+            )
+            .into());
         }
         distances.push(distance);
     }

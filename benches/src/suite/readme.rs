@@ -31,8 +31,10 @@ pub(crate) fn update() -> Result<PathBuf> {
 /// The last day that has records of everything.
 fn newest() -> Result<(String, PathBuf)> {
     let records = Path::new(env!("CARGO_MANIFEST_DIR")).join("records");
-    let mut days: Vec<PathBuf> =
-        fs::read_dir(records)?.filter_map(|entry| Some(entry.ok()?.path())).filter(|day| day.join("suite.csv").exists()).collect();
+    let mut days: Vec<PathBuf> = fs::read_dir(records)?
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|day| day.join("suite.csv").exists())
+        .collect();
     days.sort();
     let day = days.pop().ok_or("no record of the suite")?;
     Ok((day.file_name().unwrap_or_default().to_string_lossy().into_owned(), day))
@@ -50,7 +52,8 @@ fn latencies(directory: &Path) -> Result<String> {
     let right = call.iter().filter(|line| line["call"] != "bound, views made");
     let right = right.map(|line| format!(" | {}, n = {} | {} |", line["call"], line["n"], line["ns"]));
     let (left, right): (Vec<_>, Vec<_>) = (left.collect(), right.collect());
-    let mut table = "| text to callable | us | | call of `a*b + c` | ns |\n| --- | --- | --- | --- | --- |\n".to_owned();
+    let mut table =
+        "| text to callable | us | | call of `a*b + c` | ns |\n| --- | --- | --- | --- | --- |\n".to_owned();
     for k in 0..left.len().max(right.len()) {
         let left = left.get(k).map_or("| | |", String::as_str);
         let right = right.get(k).map_or(" | | |", String::as_str);
@@ -89,11 +92,14 @@ fn suite(date: &str, directory: &Path) -> Result<String> {
                 }
             }
             let (peer, ratio) = match best {
-                Some((row, _)) => (row["engine"].as_str(), format!("{:.2}", 1.0 / row["numlift_over_this"].parse::<f64>()?)),
+                Some((row, _)) => {
+                    (row["engine"].as_str(), format!("{:.2}", 1.0 / row["numlift_over_this"].parse::<f64>()?))
+                }
                 None => ("", String::new()),
             };
             let share = numlift["share_of_limit"].parse::<f64>()? * 100.0;
-            let _ = writeln!(table, "| `{workload}` | {n} | {:.0} | {peer} | {ratio} | {share:.0} % |", 1e3 / ns(numlift)?);
+            let _ =
+                writeln!(table, "| `{workload}` | {n} | {:.0} | {peer} | {ratio} | {share:.0} % |", 1e3 / ns(numlift)?);
         }
     }
     Ok(table)

@@ -43,7 +43,13 @@ impl Job {
 
     pub(crate) fn words(&self) -> [String; 5] {
         let path = |path: &Path| path.display().to_string();
-        [self.engine.clone(), path(&self.definition), path(&self.directory), self.n.to_string(), self.threads.to_string()]
+        [
+            self.engine.clone(),
+            path(&self.definition),
+            path(&self.directory),
+            self.n.to_string(),
+            self.threads.to_string(),
+        ]
     }
 }
 
