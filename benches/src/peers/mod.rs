@@ -5,6 +5,8 @@
 #![expect(unsafe_code, reason = "loops are compiled for more than every machine has")]
 
 #[cfg(target_arch = "x86_64")]
+pub(crate) mod by256;
+#[cfg(target_arch = "x86_64")]
 pub(crate) mod limits;
 #[cfg(target_arch = "x86_64")]
 mod wide;

@@ -61,6 +61,7 @@ pub(crate) fn rust(engine: &str, definition: &Definition) -> Option<Loop> {
         LIMIT_MEMORY => Some(Box::new(peers::limits::traffic)),
         LIMIT_FMA if flops > 0 => Some(Box::new(move |case, workers| peers::limits::arithmetic(flops, case, workers))),
         "rust" => plain(&definition.name).map(|peer| Box::new(peer) as Loop),
+        "rust-avx2" => peers::by256::by_hand(&definition.name).map(|peer| Box::new(peer) as Loop),
         _ => None,
     }
 }
