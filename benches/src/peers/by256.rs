@@ -69,7 +69,7 @@ fn polynomial<const U: usize, const N: usize>(x: Wide<U>, square: Wide<U>, coeff
     let top = N - 1;
     let (mut first, mut second) = (all(coefficients[top]), all(coefficients[top - 1]));
     for k in (0..top - 1).rev() {
-        if (top - k) % 2 == 0 {
+        if (top - k).is_multiple_of(2) {
             first = fma(first, square, all(coefficients[k]));
         } else {
             second = fma(second, square, all(coefficients[k]));
