@@ -11,14 +11,28 @@ pub(crate) enum Kind {
     DType,
     /// An integer written out.
     Integer,
+    /// Any expression, which may be left out.
+    Optional,
+    /// `None`, an integer or a tuple of integers, written out.
+    Axes,
+    /// `True` or `False`, written out.
+    Flag,
+}
+
+/// What an option is if left out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Default {
+    Integer(i64),
+    None,
+    Flag(bool),
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Parameter {
     pub(crate) name: &'static str,
     pub(crate) kind: Kind,
-    /// What an integer is if left out; without it the argument is required.
-    pub(crate) default: Option<i64>,
+    /// Without it the argument is required.
+    pub(crate) default: Option<Default>,
 }
 
 /// A row of the table.
@@ -44,14 +58,20 @@ macro_rules! default {
     () => {
         None
     };
+    (None) => {
+        Some(Default::None)
+    };
+    (False) => {
+        Some(Default::Flag(false))
+    };
     ($value:literal) => {
-        Some($value)
+        Some(Default::Integer($value))
     };
 }
 
 macro_rules! functions {
     ($($variant:ident = $name:literal [$($alias:literal),*]
-        ($($parameter:ident $(: $kind:ident)? $(= $default:literal)?),*), $doc:literal;)+) => {
+        ($($parameter:ident $(: $kind:ident)? $(= $default:tt)?),*), $doc:literal;)+) => {
         /// A function of the language, by its canonical name.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub(crate) enum Function { $($variant),+ }
@@ -62,16 +82,16 @@ macro_rules! functions {
 
             pub(crate) fn row(self) -> &'static Row {
                 match self {
-                    $(Function::$variant => &Row {
+                    $(Function::$variant => const { &Row {
                         name: $name,
                         aliases: &[$($alias),*],
                         parameters: &[$(Parameter {
-                            name: stringify!($parameter),
+                            name: parameter_name(stringify!($parameter)),
                             kind: kind!($($kind)?),
                             default: default!($($default)?),
                         }),*],
                         doc: $doc,
-                    },)+
+                    } },)+
                 }
             }
 
@@ -84,6 +104,14 @@ macro_rules! functions {
             }
         }
     };
+}
+
+/// The name without the mark that Rust's own words need.
+const fn parameter_name(name: &'static str) -> &'static str {
+    match name.as_bytes() {
+        [b'r', b'#', ..] => name.split_at(2).1,
+        _ => name,
+    }
 }
 
 functions! {
@@ -151,6 +179,27 @@ functions! {
     Astype = "astype" [] (x, dtype: DType), "x converted; also written f32(x)";
     Index = "index" [] (k: Integer), "the element's index along axis k of the output";
     Size = "size" [] (x), "how many elements x has";
+    Shape = "shape" [] (x, k: Integer), "how many elements x has along axis k";
+    Sum = "sum" [] (x, axis: Axes = None, keepdims: Flag = False, initial: Optional = None, r#where: Optional = None), "the sum, over all elements or along axes; of f32 rounded once, of integers in 64 bits";
+    Prod = "prod" [] (x, axis: Axes = None, keepdims: Flag = False, initial: Optional = None, r#where: Optional = None), "the product, over all elements or along axes";
+    Min = "min" [] (x, axis: Axes = None, keepdims: Flag = False, initial: Optional = None, r#where: Optional = None), "the least element; NaN if one is";
+    Max = "max" [] (x, axis: Axes = None, keepdims: Flag = False, initial: Optional = None, r#where: Optional = None), "the greatest element; NaN if one is";
+    Mean = "mean" [] (x, axis: Axes = None, keepdims: Flag = False, r#where: Optional = None), "the arithmetic mean";
+    Var = "var" [] (x, axis: Axes = None, keepdims: Flag = False, ddof: Integer = 0, r#where: Optional = None), "the mean of squared deviations from the mean, divided by n - ddof";
+    Std = "std" [] (x, axis: Axes = None, keepdims: Flag = False, ddof: Integer = 0, r#where: Optional = None), "the square root of var";
+    Any = "any" [] (x, axis: Axes = None, keepdims: Flag = False, r#where: Optional = None), "whether some element is true";
+    All = "all" [] (x, axis: Axes = None, keepdims: Flag = False, r#where: Optional = None), "whether every element is true";
+    CountNonzero = "count_nonzero" [] (x, axis: Axes = None, keepdims: Flag = False), "how many elements are not 0";
+    Argmin = "argmin" [] (x, axis: Axes = None, keepdims: Flag = False), "where the first least element stands, or the first NaN";
+    Argmax = "argmax" [] (x, axis: Axes = None, keepdims: Flag = False), "where the first greatest element stands, or the first NaN";
+    Ptp = "ptp" [] (x, axis: Axes = None, keepdims: Flag = False), "max(x) - min(x)";
+    Norm = "norm" [] (x, axis: Axes = None, keepdims: Flag = False), "the square root of the sum of squares, which do not overflow";
+    Dot = "dot" [] (x, y), "sum(x * y)";
+    Logsumexp = "logsumexp" [] (x, axis: Axes = None, keepdims: Flag = False), "log(sum(exp(x))), which does not overflow";
+    Nansum = "nansum" [] (x, axis: Axes = None, keepdims: Flag = False), "the sum of what is not NaN";
+    Nanmin = "nanmin" [] (x, axis: Axes = None, keepdims: Flag = False), "the least element that is not NaN; NaN if all are";
+    Nanmax = "nanmax" [] (x, axis: Axes = None, keepdims: Flag = False), "the greatest element that is not NaN; NaN if all are";
+    Nanmean = "nanmean" [] (x, axis: Axes = None, keepdims: Flag = False), "the mean of what is not NaN";
 }
 
 impl Function {
@@ -176,7 +225,10 @@ impl Function {
 impl fmt::Display for Parameter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.default {
-            Some(default) => write!(f, "{}={default}", self.name),
+            Some(Default::Integer(default)) => write!(f, "{}={default}", self.name),
+            Some(Default::None) => write!(f, "{}=None", self.name),
+            Some(Default::Flag(true)) => write!(f, "{}=True", self.name),
+            Some(Default::Flag(false)) => write!(f, "{}=False", self.name),
             None => f.write_str(self.name),
         }
     }

@@ -47,6 +47,7 @@ impl Interp {
                 Node::Param(index) => element.params[*index as usize],
                 Node::Index(axis) => element.index[usize::from(*axis)] as u64,
                 Node::Size(index) => element.sizes[*index as usize] as u64,
+                Node::Reduce(..) => panic!("a stage has no reductions inside"),
                 Node::Apply(op, operands) => {
                     let mut bits = [0; 3];
                     for (bits, x) in bits.iter_mut().zip(operands.iter()) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result, did_you_mean};
-use crate::functions::{Function, Kind};
+use crate::functions::{Default, Function, Kind};
 use crate::source::Span;
 use crate::syntax::{
     Arg, Ast, Expr, ExprId, ExprKind, Item, ItemKind, Name, Number, NumberValue, UnaryOperator, normalize_name,
@@ -42,11 +42,16 @@ pub(crate) enum Meaning {
     Option,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Argument {
     Value(ExprId),
     DType(DType),
     Integer(i64),
+    /// Axes as they were written, negative ones from the end; all of them without.
+    Axes(Option<Vec<i64>>),
+    Flag(bool),
+    /// An option that was left out.
+    None,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -203,6 +208,10 @@ impl Resolver<'_> {
                 ExprKind::Name(name) => self.meanings[index] = self.name(name)?,
                 ExprKind::Text(_) => return Err(self.only_option("a string", expr.span)),
                 ExprKind::None => return Err(self.only_option("`None`", expr.span)),
+                ExprKind::Tuple { .. } => {
+                    let message = "several values in parentheses stand where one value is expected";
+                    return Err(self.error(ErrorKind::Syntax, "misplaced-tuple", message, expr.span));
+                }
                 ExprKind::Index { .. } => {
                     return Err(self.error(
                         ErrorKind::Syntax,
@@ -329,14 +338,23 @@ impl Resolver<'_> {
                 }
             };
         }
-        let Some(function) = Function::lookup(&callee.text) else { return Err(self.unknown_function(callee, args)) };
+        let Some(function) = Function::lookup(&callee.text) else { return Err(self.unknown_function(callee)) };
         let given = self.bind(function, callee, args, span)?;
         let parameters = function.row().parameters;
         let arguments = parameters.iter().zip(given).map(|(parameter, value)| match (parameter.kind, value) {
             (Kind::Value, Some(value)) => Ok(Argument::Value(value)),
             (Kind::DType, Some(value)) => self.dtype(value, function).map(Argument::DType),
             (Kind::Integer, Some(value)) => self.integer(value, function, parameter.name).map(Argument::Integer),
-            (_, None) => Ok(Argument::Integer(parameter.default.expect("a required argument is bound"))),
+            (Kind::Optional, Some(value)) if !self.is_none(value) => Ok(Argument::Value(value)),
+            (Kind::Optional, Some(_)) => Ok(Argument::None),
+            (Kind::Axes, Some(value)) => self.axes(value, function).map(Argument::Axes),
+            (Kind::Flag, Some(value)) => self.flag(value, function, parameter.name).map(Argument::Flag),
+            (kind, None) => Ok(match parameter.default.expect("a required argument is bound") {
+                Default::Integer(default) => Argument::Integer(default),
+                Default::Flag(default) => Argument::Flag(default),
+                Default::None if kind == Kind::Axes => Argument::Axes(None),
+                Default::None => Argument::None,
+            }),
         });
         Ok(Meaning::Call(function, arguments.collect::<Result<_>>()?))
     }
@@ -354,6 +372,15 @@ impl Resolver<'_> {
                 false => format!("{required} to {} arguments", parameters.len()),
             };
             return Err(self.wrong_count(written, &takes, args.len(), &help(function), span));
+        }
+        if let (Function::Min | Function::Max, [x, Arg { name: None, value }]) = (function, args) {
+            let [a, b] = [x.value, *value].map(|value| self.ast.text(self.ast.expr(value).span));
+            let message = format!("`{written}` takes one array and its axis by name, found a second value");
+            return Err(self.error(ErrorKind::Arity, "axis-by-name", message, self.ast.expr(*value).span).with_hint(
+                format!(
+                    "the {written} of two is `{written}imum({a}, {b})`, that along an axis `{written}({a}, axis=0)`"
+                ),
+            ));
         }
         let first_named = args.iter().position(|arg| arg.name.is_some()).unwrap_or(args.len());
         let mut given = vec![None; parameters.len()];
@@ -448,7 +475,39 @@ impl Resolver<'_> {
         Ok(if negative { -number } else { number })
     }
 
-    fn unknown_function(&self, callee: &Name, args: &[Arg]) -> Error {
+    /// Marks `None`, if that is what was written.
+    fn is_none(&mut self, value: ExprId) -> bool {
+        let is_none = matches!(self.ast.expr(value).kind, ExprKind::None);
+        if is_none {
+            self.meanings[value.index()] = Meaning::Option;
+        }
+        is_none
+    }
+
+    fn axes(&mut self, value: ExprId, function: Function) -> Result<Option<Vec<i64>>> {
+        if self.is_none(value) {
+            return Ok(None);
+        }
+        let ast = self.ast;
+        let ExprKind::Tuple { values } = &ast.expr(value).kind else {
+            return Ok(Some(vec![self.integer(value, function, "axis")?]));
+        };
+        let axes = values.iter().map(|value| self.integer(*value, function, "axis")).collect::<Result<_>>()?;
+        self.meanings[value.index()] = Meaning::Option;
+        Ok(Some(axes))
+    }
+
+    fn flag(&mut self, value: ExprId, function: Function, parameter: &str) -> Result<bool> {
+        let expr = self.ast.expr(value);
+        let ExprKind::Bool(flag) = expr.kind else {
+            let message = format!("`{parameter}` of `{}` must be `True` or `False`", function.name());
+            return Err(self.error(ErrorKind::Arity, "option-kind", message, expr.span).with_hint(help(function)));
+        };
+        self.meanings[value.index()] = Meaning::Option;
+        Ok(flag)
+    }
+
+    fn unknown_function(&self, callee: &Name) -> Error {
         let text = &callee.text;
         let is_read = |expr: &Expr| matches!(&expr.kind, ExprKind::Name(name) if name.text == *text);
         let is_variable = self.assigned.contains(text)
@@ -465,11 +524,6 @@ impl Resolver<'_> {
                 .with_hint(format!("a product is written `{text} * (...)`"));
         }
         let error = self.error(ErrorKind::Name, "unknown-function", format!("unknown function `{text}`"), callee.span);
-        let of_two = [("max", "maximum"), ("min", "minimum")].into_iter().find(|(name, _)| *name == &**text);
-        if let (Some((_, function)), [a, b]) = (of_two, args) {
-            let [a, b] = [a, b].map(|arg| self.ast.text(self.ast.expr(arg.value).span));
-            return error.with_hint(format!("the {text} of two is `{function}({a}, {b})`"));
-        }
         let names =
             Function::names().chain(DType::ALL.into_iter().flat_map(|dtype| [dtype.name(), dtype.numpy_name()]));
         match (foreign_dtype(text), did_you_mean(text, names)) {
@@ -579,17 +633,17 @@ mod tests {
     #[test]
     fn options_are_read() {
         use Argument::{DType as Type, Integer, Value};
-        let first = Value(ExprId(0));
+        let first = || Value(ExprId(0));
         for (text, function, arguments) in [
-            ("astype(x, f32)", Function::Astype, vec![first, Type(DType::F32)]),
-            ("astype(x, dtype=\"uint64\")", Function::Astype, vec![first, Type(DType::U64)]),
+            ("astype(x, f32)", Function::Astype, vec![first(), Type(DType::F32)]),
+            ("astype(x, dtype=\"uint64\")", Function::Astype, vec![first(), Type(DType::U64)]),
             ("bitcast(dtype='i8', x=y)", Function::Bitcast, vec![Value(ExprId(1)), Type(DType::I8)]),
-            ("int32(x)", Function::Astype, vec![first, Type(DType::I32)]),
-            ("round(x)", Function::Round, vec![first, Integer(0)]),
-            ("rint(x, -2)", Function::Round, vec![first, Integer(-2)]),
-            ("round(x, n=+-+3)", Function::Round, vec![first, Integer(-3)]),
+            ("int32(x)", Function::Astype, vec![first(), Type(DType::I32)]),
+            ("round(x)", Function::Round, vec![first(), Integer(0)]),
+            ("rint(x, -2)", Function::Round, vec![first(), Integer(-2)]),
+            ("round(x, n=+-+3)", Function::Round, vec![first(), Integer(-3)]),
             ("index(1)", Function::Index, vec![Integer(1)]),
-            ("ln(x)", Function::Log, vec![first]),
+            ("ln(x)", Function::Log, vec![first()]),
             ("clip(lo=a, hi=b, x=c)", Function::Clip, vec![Value(ExprId(2)), Value(ExprId(0)), Value(ExprId(1))]),
         ] {
             assert_eq!(call(text), (function, arguments), "{text}");
@@ -631,7 +685,11 @@ mod tests {
         ("sqroot(x)", "unknown-function", 1, "unknown function `sqroot`", ""),
         ("1 + Sqrt(x)", "unknown-function", 5, "unknown function `Sqrt`", "did you mean `sqrt`?"),
         ("flor(x)", "unknown-function", 1, "unknown function `flor`", "did you mean `floor`?"),
-        ("max(x, 0)", "unknown-function", 1, "unknown function `max`", "`maximum(x, 0)`"),
+        ("max(x, 0)", "axis-by-name", 8, "`max` takes one array and its axis by name", "`maximum(x, 0)`"),
+        ("sum(x, axis=n)", "option-kind", 13, "`axis` of `sum` must be an integer written out", ""),
+        ("sum(x, axis=(0, 1.5))", "option-kind", 17, "`axis` of `sum` must be an integer written out", ""),
+        ("sum(x, keepdims=1)", "option-kind", 17, "`keepdims` of `sum` must be `True` or `False`", ""),
+        ("sqrt(x=(1, 2))", "misplaced-tuple", 8, "where one value is expected", ""),
         ("f4(x)", "unknown-function", 1, "unknown function `f4`", "`f32`"),
         ("x + x(2)", "unknown-function", 5, "`x` is a variable, not a function", "`x * (...)`"),
         ("x = 2; x(2)", "unknown-function", 8, "`x` is a variable, not a function", "`x * (...)`"),

@@ -1,25 +1,215 @@
-//! Graph to stages: what is computed in one pass over one domain.
+//! Graph to stages: what is computed in one pass over one domain. Reductions cut a graph; what stands behind one is a later pass.
 
-use crate::ir::Graph;
+use std::collections::HashMap;
 
-/// A graph whose outputs all have one shape, its domain.
+use crate::dtype::DType;
+use crate::ir::{Axes, BlockId, Graph, Node, Output, Param, Rank, Reduction, Value};
+
+/// A graph whose outputs all have one shape, its domain. Behind the program's parameters it has one for each of [`Staged::reads`].
 #[derive(Clone, Debug)]
 pub(crate) struct Stage {
     pub(crate) graph: Graph,
-    /// Which outputs of the program the graph's outputs are.
+    /// Which outputs of the program the first of the graph's outputs are.
     pub(crate) outputs: Vec<usize>,
+    /// Which totals the others are reduced to: over the same domain and axes.
+    pub(crate) totals: Vec<u32>,
 }
 
-/// One stage for each group of outputs that share a shape. Values that a stage has no use for stay in its graph;
-/// `strip` leaves them out.
-pub(crate) fn stage(graph: Graph, groups: &[Vec<usize>]) -> Vec<Stage> {
-    let part = |group: &Vec<usize>| {
-        let mut part = graph.clone();
-        part.outputs = group.iter().map(|k| graph.outputs[*k].clone()).collect();
-        Stage { graph: part, outputs: group.clone() }
-    };
-    match groups {
-        [all] => vec![Stage { outputs: all.clone(), graph }],
-        _ => groups.iter().map(part).collect(),
+/// What a reduction comes to, between two stages.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Total {
+    /// Which of the graph's reductions it is, for one.
+    pub(crate) kind: u32,
+    /// With its axes dropped, however it is read.
+    pub(crate) reduction: Reduction,
+    /// Of the elements.
+    pub(crate) from: DType,
+    pub(crate) dtype: DType,
+}
+
+/// A total as later stages read it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Read {
+    pub(crate) total: u32,
+    /// Whether the reduced axes are there, of one element each.
+    pub(crate) keepdims: bool,
+}
+
+/// A program as a list of passes over memory.
+#[derive(Clone, Debug)]
+pub(crate) struct Staged {
+    pub(crate) totals: Vec<Total>,
+    pub(crate) reads: Vec<Read>,
+    /// In the order in which they run; those that reduce come first.
+    pub(crate) stages: Vec<Stage>,
+    /// Outputs that are totals as they are, and the place in `reads` of each.
+    pub(crate) taken: Vec<(usize, u32)>,
+}
+
+/// The most values that a pass over one domain computes. They are alive together where a group of elements ends; more
+/// would take the register allocator time in their square.
+const MOST_ROOTS: usize = 64;
+
+/// A pass that reduces.
+struct Pass {
+    depth: u32,
+    group: u32,
+    totals: Vec<u32>,
+    /// Outputs that are written on the way.
+    outputs: Vec<usize>,
+}
+
+/// A stage before it has a graph.
+struct Plan {
+    outputs: Vec<usize>,
+    totals: Vec<u32>,
+}
+
+/// How a graph is cut, before there is a graph for each stage.
+pub(crate) struct Cut {
+    totals: Vec<Total>,
+    /// What each total takes together.
+    operands: Vec<Value>,
+    reads: Vec<Read>,
+    /// For each value that is a reduction its place in `reads`; empty if there are none.
+    read_of: Vec<Option<u32>>,
+    plans: Vec<Plan>,
+    taken: Vec<(usize, u32)>,
+}
+
+impl Cut {
+    /// `groups` has a number for each output of the graph, and for each of its domains if it has reductions: equal ones
+    /// have the same shape.
+    ///
+    /// Reductions of one shape along the same axes share a pass if none waits for another. Outputs of one shape share
+    /// one, also with the last reductions; what is no reduction is computed again by each stage that needs it.
+    pub(crate) fn new(graph: &Graph, groups: &[u32]) -> Cut {
+        let (of_outputs, of_domains) = groups.split_at(graph.outputs.len());
+        let mut cut = Cut {
+            totals: Vec::new(),
+            operands: Vec::new(),
+            reads: Vec::new(),
+            read_of: Vec::new(),
+            plans: Vec::new(),
+            taken: Vec::new(),
+        };
+        let mut depths = Vec::new();
+        let mut passes = Vec::new();
+        if !graph.reductions.is_empty() {
+            cut.find_totals(graph);
+            depths = cut.depths(graph);
+            passes = cut.passes(&depths, of_domains);
+        }
+        let mut members = vec![Vec::new(); of_outputs.iter().max().map_or(0, |last| *last as usize + 1)];
+        for (output, group) in of_outputs.iter().enumerate() {
+            match cut.read_of.get(graph.outputs[output].value.index()).copied().flatten() {
+                Some(read) => cut.taken.push((output, read)),
+                None => members[*group as usize].push(output),
+            }
+        }
+        let depth = |output: &usize| depths.get(graph.outputs[*output].value.index()).copied().unwrap_or(0);
+        if let Some(last) = passes.last_mut()
+            && let Some(outputs) = members.get_mut(last.group as usize)
+            && outputs.iter().all(|output| depth(output) <= last.depth)
+            && outputs.len() + last.totals.len() <= MOST_ROOTS
+        {
+            last.outputs = std::mem::take(outputs);
+        }
+        let reducing = passes.into_iter().map(|pass| Plan { outputs: pass.outputs, totals: pass.totals });
+        let writing = members.into_iter().filter(|outputs| !outputs.is_empty());
+        cut.plans = reducing.chain(writing.map(|outputs| Plan { outputs, totals: Vec::new() })).collect();
+        cut
     }
+
+    /// How many stages there are.
+    pub(crate) fn stages(&self) -> usize {
+        self.plans.len()
+    }
+
+    /// Totals that differ only in how they are read are one.
+    fn find_totals(&mut self, graph: &Graph) {
+        self.read_of = vec![None; graph.len()];
+        let mut known = HashMap::new();
+        for &value in &graph.block(BlockId::ROOT).values {
+            let Node::Reduce(index, operand) = graph.node(value) else { continue };
+            let reduction = graph.reductions[*index as usize];
+            let (keepdims, reduction) = (reduction.keepdims, Reduction { keepdims: false, ..reduction });
+            let (from, dtype) = (graph.dtype(*operand), graph.dtype(value));
+            let place = *known.entry((reduction, dtype, *operand)).or_insert_with(|| {
+                self.totals.push(Total { kind: *index, reduction, from, dtype });
+                self.operands.push(*operand);
+                self.totals.len() as u32 - 1
+            });
+            let read = Read { total: place, keepdims };
+            self.read_of[value.index()] = Some(self.reads.len() as u32);
+            self.reads.push(read);
+        }
+    }
+
+    /// How many passes stand before each value.
+    fn depths(&self, graph: &Graph) -> Vec<u32> {
+        let mut depths = vec![0; graph.len()];
+        for value in (0..graph.len()).map(Value::from_index) {
+            let node = graph.node(value);
+            let mut depth = 0;
+            node.operands(|x| depth = depth.max(depths[x.index()]));
+            let inside = node.body().map_or(&[][..], |body| &graph.block(body).values);
+            depth = inside.iter().fold(depth, |depth, x| depth.max(depths[x.index()]));
+            depths[value.index()] = depth + u32::from(matches!(node, Node::Reduce(..)));
+        }
+        depths
+    }
+
+    /// The passes that reduce, in order.
+    fn passes(&self, depths: &[u32], of_domains: &[u32]) -> Vec<Pass> {
+        let mut passes: Vec<Pass> = Vec::new();
+        let mut open: HashMap<(u32, u32, Axes), usize> = HashMap::new();
+        for (total, operand) in (0..).zip(&self.operands) {
+            let Reduction { domain, axes, .. } = self.totals[total as usize].reduction;
+            let (depth, group) = (depths[operand.index()], of_domains[domain as usize]);
+            let place = open.entry((depth, group, axes)).or_insert(usize::MAX);
+            if passes.get(*place).is_none_or(|pass| pass.totals.len() == MOST_ROOTS) {
+                *place = passes.len();
+                passes.push(Pass { depth, group, totals: Vec::new(), outputs: Vec::new() });
+            }
+            passes[*place].totals.push(total);
+        }
+        passes.sort_by_key(|pass| pass.depth);
+        passes
+    }
+
+    /// The stages themselves. Values that a stage has no use for stay in its graph; `strip` leaves them out.
+    pub(crate) fn finish(self, graph: Graph) -> Staged {
+        let Cut { totals, operands, reads, read_of, plans, taken } = self;
+        let whole = if reads.is_empty() { graph } else { with_reads(&graph, &totals, &reads, &read_of) };
+        let mut whole = Some(whole);
+        let last = plans.len() - 1;
+        let part = |(k, plan): (usize, Plan)| {
+            let graph = if k == last { whole.take() } else { whole.clone() };
+            let mut graph = graph.expect("the last stage takes the graph");
+            let reduced = |total: &u32| Output { name: "total".into(), value: operands[*total as usize] };
+            let outputs = plan.outputs.iter().map(|k| graph.outputs[*k].clone());
+            graph.outputs = outputs.chain(plan.totals.iter().map(reduced)).collect();
+            Stage { graph, outputs: plan.outputs, totals: plan.totals }
+        };
+        let stages = plans.into_iter().enumerate().map(part).collect();
+        Staged { totals, reads, stages, taken }
+    }
+}
+
+/// The graph with each reduction as a parameter.
+fn with_reads(graph: &Graph, totals: &[Total], reads: &[Read], read_of: &[Option<u32>]) -> Graph {
+    let mut graph = graph.clone();
+    let first = graph.params.len() as u32;
+    for read in reads {
+        let Total { reduction, dtype, .. } = totals[read.total as usize];
+        let rank = if reduction.is_whole() { Rank::Scalar } else { Rank::Array };
+        graph.params.push(Param { name: format!("total {}", read.total).into(), dtype, rank });
+    }
+    for value in (0..graph.len()).map(Value::from_index) {
+        if let Some(read) = read_of[value.index()] {
+            graph.set_node(value, Node::Param(first + read));
+        }
+    }
+    graph
 }

@@ -498,7 +498,6 @@ impl Raw {
 
     /// # Safety
     /// As [`read`](Raw::read), and the `Raw` is borrowed for writing.
-    #[cfg(test)]
     unsafe fn write(dtype: DType, place: *mut u8, bits: u64) {
         // SAFETY: an element of this many bytes lies at `place`; alignment is not asked for. A bool is written as 0 or 1.
         unsafe {
@@ -805,7 +804,6 @@ impl<'a> ViewMut<'a> {
     ///
     /// # Panics
     /// If the index is out of range.
-    #[cfg(test)]
     pub(crate) fn set_bits(&mut self, index: &[usize], bits: u64) {
         let place = self.raw.element(index).expect("an index is in range");
         // SAFETY: the place is from `element`, and `self` borrows the memory for writing.

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::kernel::Kernel;
-use super::run::{self, Inputs, Run};
+use super::run::{Inputs, Run};
 use super::variant::Variant;
 use crate::dtype::{DType, Element};
 use crate::error::{Error, ErrorKind, Result};
@@ -88,15 +88,16 @@ impl Bound {
             }
             formula.check_output_dtype(&variant.lowered, k, outputs[k].dtype())?;
             all_alike &= is_same(outputs[k].extents(), shape);
-            if !all_alike {
-                run.check_output_shape(k, outputs)?;
-            }
+        }
+        all_alike &= variant.totals.is_empty();
+        if !all_alike {
+            run.check_output_shapes(outputs)?;
         }
         let stop = formula.stop(None, None);
         if all_alike && variant.stages.len() == 1 {
             return run.execute(variant, outputs, &stop).map(drop);
         }
-        let groups = run::groups(outputs);
+        let groups = run.groups(outputs)?;
         if groups == variant.groups {
             return run.execute(variant, outputs, &stop).map(drop);
         }

@@ -320,9 +320,10 @@ impl Formula {
         let groups = groups_by_rank(&lowered);
         let strips = float_env::with_default(|| variant::strips(&lowered, &groups, &target, nodes))?;
         let mut text = String::new();
-        for (strip, outputs) in &strips {
+        for (strip, stage) in &strips {
             if strips.len() > 1 {
-                let names: Vec<String> = outputs.iter().map(|k| format!("`{}`", self.output_names[*k])).collect();
+                let outputs = stage.outputs.iter().map(|k| format!("`{}`", self.output_names[*k]));
+                let names: Vec<String> = outputs.chain(stage.totals.iter().map(|k| format!("total {k}"))).collect();
                 text.push_str(&format!("# {}\n", names.join(", ")));
             }
             text.push_str(&show(strip)?);
@@ -339,8 +340,8 @@ impl Formula {
         let run = Run { formula: self, lowered: &typed.lowered, params: &params, inputs: &inputs };
         for k in 0..outputs.len() {
             self.check_output_dtype(&typed.lowered, k, outputs[k].dtype())?;
-            run.check_output_shape(k, outputs)?;
         }
+        run.check_output_shapes(outputs)?;
         self.execute(&run, &typed, outputs, matched, start)
     }
 
@@ -365,7 +366,7 @@ impl Formula {
         matched: &Matched<'_>,
         start: Instant,
     ) -> Result<Stats> {
-        let groups = run::groups(outputs);
+        let groups = run.groups(outputs)?;
         let known = typed.variant.as_ref().filter(|variant| variant.groups == groups);
         let (variant, compile_time) = match known {
             Some(variant) => (Arc::clone(variant), Duration::ZERO),
@@ -466,7 +467,19 @@ fn in_place(output: usize, array: &ViewMut<'_>) -> (ParamType, Input<'static>) {
 }
 
 fn groups_by_rank(lowered: &Lowered) -> Groups {
-    run::grouped(lowered.outputs.iter().map(|output| output.rank))
+    let mut groups = run::grouped(lowered.outputs.iter().map(|output| output.rank));
+    let graph = &lowered.graph;
+    if !graph.reductions.is_empty() {
+        let known: Vec<(usize, u32)> = lowered.outputs.iter().map(|output| output.rank).zip(groups.clone()).collect();
+        // That of a domain that is neither reduced nor an output's does not matter.
+        let rank = |domain: usize| {
+            let of_reduction = graph.reductions.iter().find(|reduction| reduction.domain as usize == domain);
+            let of_output = || lowered.outputs.iter().find(|output| output.domain as usize == domain);
+            of_reduction.map(|reduction| reduction.rank).or_else(|| of_output().map(|output| output.rank)).unwrap_or(0)
+        };
+        groups.extend(run::grouped_domains(known.into_iter(), (0..graph.domains.len()).map(rank)));
+    }
+    groups
 }
 
 fn missing_output(name: &str) -> Error {

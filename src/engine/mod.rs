@@ -3,6 +3,7 @@
 mod bound;
 mod builder;
 mod kernel;
+mod reduce;
 mod run;
 mod variant;
 

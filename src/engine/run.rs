@@ -3,12 +3,14 @@
 use smallvec::SmallVec;
 
 use super::kernel::Formula;
+use super::reduce;
 use super::variant::{Groups, Part, Variant};
 use crate::dtype::{DType, Element};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::plan::{self, Extents};
 use crate::exec::stop::Stop;
 use crate::exec::{self, Input, Job, Report, Resources};
+use crate::ir::{Axes, Leaf, Size};
 use crate::lower::{Lowered, ParamType};
 use crate::strip::Source;
 use crate::view::{Buffer, View, ViewMut, element_count};
@@ -24,12 +26,15 @@ pub(super) struct Run<'a> {
     pub(super) inputs: &'a [Input<'a>],
 }
 
+/// The shape of each domain of the graph.
+pub(super) type Shapes = SmallVec<[Extents; 2]>;
+
 /// Outputs that one stage computes. Their values are all alive where a group of elements ends; more would take the register
 /// allocator time in their square.
 const STAGE_OUTPUTS: usize = 64;
 
 /// Outputs of one shape are one group, as far as a stage goes; groups are numbered as they appear.
-pub(super) fn groups(outputs: &[ViewMut<'_>]) -> Groups {
+fn groups(outputs: &[ViewMut<'_>]) -> Groups {
     if let [_] = outputs {
         return Groups::from_elem(0, 1);
     }
@@ -58,6 +63,40 @@ pub(super) fn grouped<K: PartialEq>(keys: impl Iterator<Item = K>) -> Groups {
     keys.map(group).collect()
 }
 
+/// A number for each domain of the shape `key`: that of an output known to have it, else a new one.
+pub(super) fn grouped_domains<K: PartialEq>(
+    known: impl Iterator<Item = (K, u32)>,
+    keys: impl Iterator<Item = K>,
+) -> SmallVec<[u32; 4]> {
+    let mut known: SmallVec<[(K, u32); 4]> = known.collect();
+    let mut fresh = known.iter().map(|(_, group)| group + 1).max().unwrap_or(0);
+    let group = |key: K| {
+        if let Some((_, group)) = known.iter().find(|(other, _)| *other == key) {
+            return *group;
+        }
+        known.push((key, fresh));
+        fresh += 1;
+        fresh - 1
+    };
+    keys.map(group).collect()
+}
+
+/// The shape that reduced axes leave.
+pub(super) fn left(shape: &[usize], axes: Axes, keepdims: bool) -> Extents {
+    let extent = |(axis, extent): (usize, &usize)| match axes.contains(axis) {
+        true => keepdims.then_some(1),
+        false => Some(*extent),
+    };
+    shape.iter().enumerate().filter_map(extent).collect()
+}
+
+fn bytes<'a>(arrays: impl Iterator<Item = (DType, &'a [usize])>) -> u128 {
+    let of = |dtype: DType, shape: &[usize]| {
+        shape.iter().fold(dtype.size() as u128, |bytes, extent| bytes.saturating_mul(*extent as u128))
+    };
+    arrays.map(|(dtype, shape)| of(dtype, shape)).fold(0, u128::saturating_add)
+}
+
 /// The axis in which an output's array has no room for the output's `own` shape; they are aligned at their last.
 fn misfit(own: &[usize], array: &[usize]) -> String {
     let Some(added) = array.len().checked_sub(own.len()) else {
@@ -79,34 +118,73 @@ impl Run<'_> {
         }
     }
 
-    /// What the parameters' shapes broadcast to.
-    fn broadcast(&self, params: &[u32], outputs: &[ViewMut<'_>]) -> Result<Extents> {
-        let named = |param: &u32| (&*self.formula.param_names[*param as usize], self.shape(*param, outputs));
-        plan::broadcast(params.iter().map(named))
+    /// What each domain's leaves broadcast to.
+    pub(super) fn shapes(&self, outputs: &[ViewMut<'_>]) -> Result<Shapes> {
+        let graph = &self.lowered.graph;
+        let mut shapes = Shapes::new();
+        for domain in &graph.domains {
+            let left = domain.iter().filter_map(|leaf| match leaf {
+                Leaf::Param(_) => None,
+                Leaf::Reduced { domain, axes, keepdims } => Some(left(&shapes[*domain as usize], *axes, *keepdims)),
+            });
+            let left: SmallVec<[Extents; 2]> = left.collect();
+            let mut left = left.iter();
+            let named = |leaf: &Leaf| match leaf {
+                Leaf::Param(param) => (&*self.formula.param_names[*param as usize], self.shape(*param, outputs)),
+                Leaf::Reduced { .. } => ("reduction", &**left.next().expect("one for each leaf")),
+            };
+            let named: SmallVec<[(&str, &[usize]); 8]> = domain.iter().map(named).collect();
+            shapes.push(plan::broadcast(named.iter().copied())?);
+        }
+        Ok(shapes)
     }
 
-    /// Fails if the output's own shape does not broadcast to that of its array.
-    pub(super) fn check_output_shape(&self, k: usize, outputs: &[ViewMut<'_>]) -> Result<()> {
-        let (depends, found) = (&self.lowered.outputs[k].depends, outputs[k].extents());
-        if !depends.is_empty() && depends.iter().all(|param| self.shape(*param, outputs) == found) {
+    /// A number for each output, and for each domain of a program with reductions, the same for the same shape.
+    pub(super) fn groups(&self, outputs: &[ViewMut<'_>]) -> Result<Groups> {
+        let mut groups = groups(outputs);
+        if self.lowered.graph.reductions.is_empty() {
+            return Ok(groups);
+        }
+        let shapes = self.shapes(outputs)?;
+        let known = outputs.iter().zip(&groups).map(|(output, group)| (output.extents(), *group));
+        let numbers = grouped_domains(known, shapes.iter().map(|shape| &**shape));
+        groups.extend(numbers);
+        Ok(groups)
+    }
+
+    /// Fails if an output's own shape does not broadcast to that of its array.
+    pub(super) fn check_output_shapes(&self, outputs: &[ViewMut<'_>]) -> Result<()> {
+        let graph = &self.lowered.graph;
+        let is_plain = |(k, output): (usize, &ViewMut<'_>)| {
+            let domain = &graph.domains[self.lowered.outputs[k].domain as usize];
+            let found = output.extents();
+            let has_it = |leaf: &Leaf| matches!(leaf, Leaf::Param(param) if self.shape(*param, outputs) == found);
+            !domain.is_empty() && domain.iter().all(has_it)
+        };
+        if graph.reductions.is_empty() && outputs.iter().enumerate().all(is_plain) {
             return Ok(());
         }
-        let own = self.broadcast(depends, outputs)?;
-        if *own == *found {
+        let shapes = self.shapes(outputs)?;
+        (0..outputs.len()).try_for_each(|k| self.check_output_shape(k, outputs, &shapes))
+    }
+
+    fn check_output_shape(&self, k: usize, outputs: &[ViewMut<'_>], shapes: &[Extents]) -> Result<()> {
+        let (own, found) = (&shapes[self.lowered.outputs[k].domain as usize], outputs[k].extents());
+        if **own == *found {
             return Ok(());
         }
         let name = &self.formula.output_names[k];
         // A broadcast that leaves the array's shape as it is.
-        let fits = plan::broadcast([("", &*own), ("", found)].into_iter()).is_ok_and(|both| *both == *found);
+        let fits = plan::broadcast([("", &**own), ("", found)].into_iter()).is_ok_and(|both| *both == *found);
         if fits {
             return Ok(());
         }
         let message = format!(
             "the output `{name}` has the shape {}, the array for it has {}",
-            plan::show(&own),
+            plan::show(own),
             plan::show(found)
         );
-        let error = Error::new(ErrorKind::Shape, "output-shape", message).with_note(misfit(&own, found));
+        let error = Error::new(ErrorKind::Shape, "output-shape", message).with_note(misfit(own, found));
         let in_place = |input: &Input<'_>| matches!(input, Input::InPlace(output) if *output == k);
         Err(match self.inputs.iter().position(in_place) {
             Some(param) => {
@@ -119,29 +197,40 @@ impl Run<'_> {
     /// An array of its own shape for each output.
     pub(super) fn allocate(&self) -> Result<Vec<Buffer>> {
         let graph = &self.lowered.graph;
-        let mut shapes: SmallVec<[(DType, Extents); 4]> = SmallVec::new();
-        let mut bytes: u128 = 0;
-        for (output, info) in graph.outputs.iter().zip(&self.lowered.outputs) {
-            let (dtype, shape) = (graph.dtype(output.value), self.broadcast(&info.depends, &[])?);
-            bytes += shape.iter().fold(dtype.size() as u128, |bytes, extent| bytes.saturating_mul(*extent as u128));
-            shapes.push((dtype, shape));
+        let shapes = self.shapes(&[])?;
+        let outputs = || {
+            let outputs = graph.outputs.iter().zip(&self.lowered.outputs);
+            outputs.map(|(output, info)| (graph.dtype(output.value), &*shapes[info.domain as usize]))
+        };
+        self.check_memory("the outputs take", bytes(outputs()))?;
+        outputs().map(|(dtype, shape)| Buffer::zeroed(dtype, shape)).collect()
+    }
+
+    pub(super) fn check_memory(&self, what: &str, bytes: u128) -> Result<()> {
+        match self.formula.engine.0.bounds.memory {
+            Some(limit) if bytes > limit as u128 => {
+                let message = format!("{what} {bytes} bytes, the memory limit is {limit} bytes");
+                let error = Error::new(ErrorKind::Limit, "memory-limit", message);
+                Err(error.with_hint("`Builder::memory_limit` sets the limit"))
+            }
+            Some(_) | None => Ok(()),
         }
-        if let Some(limit) = self.formula.engine.0.bounds.memory
-            && bytes > limit as u128
-        {
-            let message = format!("the outputs take {bytes} bytes, the memory limit is {limit} bytes");
-            return Err(Error::new(ErrorKind::Limit, "memory-limit", message)
-                .with_hint("`Builder::memory_limit` sets the limit"));
-        }
-        shapes.iter().map(|(dtype, shape)| Buffer::zeroed(*dtype, shape)).collect()
     }
 
     /// Runs each stage of `variant`, which is of these types and groups.
     pub(super) fn execute(&self, variant: &Variant, outputs: &mut [ViewMut<'_>], stop: &Stop) -> Result<Report> {
         self.check_ranges()?;
-        let sizes = self.sizes(outputs)?;
+        let graph = &self.lowered.graph;
+        let mut shapes = Shapes::new();
+        if !graph.sizes.is_empty() || !variant.totals.is_empty() {
+            shapes = self.shapes(outputs)?;
+        }
+        let sizes = self.sizes(&shapes)?;
         let (engine, formula) = (&self.formula.engine.0, self.formula);
         let resources = Resources { pool: &engine.pool, chunk: engine.bounds.chunk, cache: engine.cache, stop };
+        if !variant.totals.is_empty() {
+            return reduce::execute(self, variant, outputs, &shapes, &sizes, &resources);
+        }
         if let [part] = &variant.stages[..] {
             return self.stage(part, self.inputs, outputs, &sizes, &resources);
         }
@@ -217,12 +306,14 @@ impl Run<'_> {
     }
 
     /// The answers to the program's questions for sizes.
-    fn sizes(&self, outputs: &[ViewMut<'_>]) -> Result<SmallVec<[i64; 4]>> {
-        if self.lowered.graph.sizes.is_empty() {
-            return Ok(SmallVec::new());
-        }
-        // As of an array of bytes: so many elements are none of any memory, and no output need be made of them to ask.
-        let size = |params: &Vec<u32>| Ok(element_count(&self.broadcast(params, outputs)?, DType::U8)? as i64);
+    fn sizes(&self, shapes: &[Extents]) -> Result<SmallVec<[i64; 4]>> {
+        let size = |size: &Size| {
+            let shape = &shapes[size.domain as usize];
+            // As of an array of bytes: so many elements are none of any memory, and no output need be made of them to ask.
+            element_count(shape, DType::U8)?;
+            let along = shape.iter().enumerate().filter(|(axis, _)| size.axes.contains(*axis));
+            Ok(along.map(|(_, extent)| *extent as i64).product())
+        };
         self.lowered.graph.sizes.iter().map(size).collect()
     }
 

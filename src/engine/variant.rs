@@ -12,14 +12,15 @@ use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{Layout, Machine, Program};
 use crate::interp::Interp;
-use crate::ir::{self, Graph, Node, Op, Rank, Rule, Value};
+use crate::ir::{self, Graph, Leaf, Node, Op, Rank, Rule, Value};
 use crate::lower::{Lowered, ParamType};
 use crate::passes;
-use crate::stage::{Stage, stage};
+use crate::stage::{Cut, Read, Stage, Total};
 use crate::strip::{Source, Strip, vectorise};
 use crate::target::Target;
 
-/// For each output the stage that computes it: outputs of one shape have one. Stages are numbered as they appear.
+/// A number for each output, and in a program with reductions for each domain: equal ones have the same shape. They are
+/// numbered as they appear.
 pub(super) type Groups = SmallVec<[u32; 4]>;
 
 /// What a kernel has for one signature.
@@ -29,6 +30,11 @@ pub(super) struct Variant {
     pub(super) groups: Groups,
     /// In the order in which they run.
     pub(super) stages: Vec<Part>,
+    /// What the reductions come to, and how later stages read it: behind the program's own parameters.
+    pub(super) totals: Vec<Total>,
+    pub(super) reads: Vec<Read>,
+    /// Outputs that are totals as they are, and the place in `reads` of each.
+    pub(super) taken: Vec<(usize, u32)>,
     /// When it was used last, by the clock of [`Variants`].
     used: AtomicU64,
 }
@@ -36,8 +42,10 @@ pub(super) struct Variant {
 /// A stage ready to run.
 pub(super) struct Part {
     pub(super) program: Program,
-    /// Which outputs of the kernel those of the program are.
+    /// Which outputs of the kernel the first ones of the program are.
     pub(super) outputs: Vec<usize>,
+    /// Which totals the others are reduced to.
+    pub(super) totals: Vec<u32>,
 }
 
 /// The variants of one kernel.
@@ -97,39 +105,49 @@ impl Variant {
         lowered: &Arc<Lowered>,
         groups: Groups,
     ) -> Result<Variant> {
-        let stages = match &engine.compiler {
-            Some(compiler) => native(engine, compiler, lowered, &groups)?,
-            None => interpreted(engine, lowered, &groups)?,
+        let target = engine.compiler.as_ref().map(|compiler| compiler.isa.target());
+        let (graph, cut) = cut(target.as_ref(), lowered, &groups, engine.bounds.nodes)?;
+        let staged = cut.finish(graph);
+        let part = |stage: Stage| {
+            let program = match &engine.compiler {
+                Some(compiler) => native(engine, compiler, &stage)?,
+                None => interpreted(&stage),
+            };
+            Ok(Part { program, outputs: stage.outputs, totals: stage.totals })
         };
+        let stages = staged.stages.into_iter().map(part).collect::<Result<Vec<Part>>>()?;
         for part in &stages {
-            check_reads(part, lowered);
+            check_reads(part, &staged.totals, lowered);
         }
         let (params, lowered) = (params.into(), Arc::clone(lowered));
-        Ok(Variant { params, lowered, groups, stages, used: AtomicU64::new(0) })
+        let (totals, reads, taken) = (staged.totals, staged.reads, staged.taken);
+        Ok(Variant { params, lowered, groups, stages, totals, reads, taken, used: AtomicU64::new(0) })
     }
 }
 
-fn native(engine: &Shared, compiler: &Compiler, lowered: &Lowered, groups: &Groups) -> Result<Vec<Part>> {
-    let strips = strips(lowered, groups, &compiler.isa.target(), engine.bounds.nodes)?.into_iter();
-    let part = |(strip, outputs): (Strip, Vec<usize>)| {
-        check_live(&strip, engine.bounds.nodes)?;
-        let code = codegen::compile(&strip, &compiler.isa, &compiler.memory)?;
-        Ok(Part { program: Program { layout: Layout::of_strip(&strip), engine: Machine::Native(code) }, outputs })
+/// The graph that stages are made of, for a target or for the interpreter, and where it is cut.
+fn cut(target: Option<&Target>, lowered: &Lowered, groups: &Groups, node_limit: usize) -> Result<(Graph, Cut)> {
+    check_size(&lowered.graph, 1, node_limit)?;
+    let graph = match target {
+        Some(target) => passes::run(lowered.graph.clone(), target),
+        None => lowered.graph.clone(),
     };
-    strips.map(part).collect()
+    let cut = Cut::new(&graph, groups);
+    check_size(&lowered.graph, cut.stages(), node_limit)?;
+    Ok((graph, cut))
 }
 
-fn interpreted(engine: &Shared, lowered: &Lowered, groups: &Groups) -> Result<Vec<Part>> {
-    check_size(lowered, groups, engine.bounds.nodes)?;
-    let part = |stage: Stage| {
-        let layout = Layout::of_graph(&stage.graph);
-        let engine = Machine::Interpreter(Interp::new(&stage.graph));
-        Part { program: Program { layout, engine }, outputs: stage.outputs }
-    };
-    // A parameter that a stage has no use for may be of a shape that does not go with it.
-    let stages = stage(lowered.graph.clone(), &members(groups)).into_iter();
-    let stages = stages.map(|stage| Stage { graph: passes::drop_dead(stage.graph, &Target::VECTOR_128), ..stage });
-    Ok(stages.map(part).collect())
+fn native(engine: &Shared, compiler: &Compiler, stage: &Stage) -> Result<Program> {
+    let strip = vectorise(stage, &compiler.isa.target());
+    check_live(&strip, engine.bounds.nodes)?;
+    let code = codegen::compile(&strip, &compiler.isa, &compiler.memory)?;
+    Ok(Program { layout: Layout::of_strip(&strip), engine: Machine::Native(code) })
+}
+
+/// A parameter that a stage has no use for may be of a shape that does not go with it.
+fn interpreted(stage: &Stage) -> Program {
+    let graph = passes::drop_dead(stage.graph.clone(), &Target::VECTOR_128);
+    Program { layout: Layout::of_graph(&graph), engine: Machine::Interpreter(Interp::new(&graph)) }
 }
 
 /// Of the nodes that a program may have, one in so many may be kept at a time: the register allocator takes time in the
@@ -152,34 +170,33 @@ fn check_live(strip: &Strip, node_limit: usize) -> Result<()> {
     Err(Error::new(ErrorKind::Limit, "live-values", message).with_hint(hint))
 }
 
-/// The program's strips for `target`, and which outputs each of them writes.
+/// The strips of the program's stages for `target`.
 pub(super) fn strips(
     lowered: &Lowered,
     groups: &Groups,
     target: &Target,
     node_limit: usize,
-) -> Result<Vec<(Strip, Vec<usize>)>> {
-    check_size(lowered, groups, node_limit)?;
-    let graph = passes::run(lowered.graph.clone(), target);
-    let stages = stage(graph, &members(groups)).into_iter();
-    Ok(stages.map(|stage| (vectorise(&stage, target), stage.outputs)).collect())
-}
-
-/// The outputs of each stage.
-fn members(groups: &Groups) -> Vec<Vec<usize>> {
-    let mut members = vec![Vec::new(); groups.iter().max().map_or(0, |last| *last as usize + 1)];
-    for (output, group) in groups.iter().enumerate() {
-        members[*group as usize].push(output);
-    }
-    members
+) -> Result<Vec<(Strip, Stage)>> {
+    let (graph, cut) = cut(Some(target), lowered, groups, node_limit)?;
+    let stages = cut.finish(graph).stages.into_iter();
+    Ok(stages.map(|stage| (vectorise(&stage, target), stage)).collect())
 }
 
 /// Panics if a stage reads an array that its outputs do not depend on: its shape need not go with theirs.
-fn check_reads(part: &Part, lowered: &Lowered) {
+fn check_reads(part: &Part, totals: &[Total], lowered: &Lowered) {
+    let graph = &lowered.graph;
+    let of_outputs = part.outputs.iter().map(|output| lowered.outputs[*output].domain);
+    let of_totals = part.totals.iter().map(|total| totals[*total as usize].reduction.domain);
+    let domains: Vec<u32> = of_outputs.chain(of_totals).collect();
     for (source, _) in &part.program.layout.inputs {
-        if let Source::Param(param) = source {
-            let known = part.outputs.iter().any(|output| lowered.outputs[*output].depends.binary_search(param).is_ok());
-            assert!(known, "a stage reads what its outputs depend on, and parameter {param} is not of these");
+        if let Source::Param(param) = source
+            && (*param as usize) < graph.params.len()
+        {
+            let knows = |domain: &u32| graph.domains[*domain as usize].binary_search(&Leaf::Param(*param)).is_ok();
+            assert!(
+                domains.iter().any(knows),
+                "a stage reads what its outputs depend on, and parameter {param} is not of these"
+            );
         }
     }
 }
@@ -188,14 +205,12 @@ fn check_reads(part: &Part, lowered: &Lowered) {
 const LARGEST_EXPANSION: usize = 1000;
 
 /// Fails if the graph, its operations written out, with a copy for each stage, has more than `limit` nodes.
-fn check_size(lowered: &Lowered, groups: &Groups, limit: usize) -> Result<()> {
-    let stages = groups.iter().max().map_or(0, |last| *last as usize + 1);
+fn check_size(graph: &Graph, stages: usize, limit: usize) -> Result<()> {
     // Most are so small that nothing needs to be counted.
-    if lowered.graph.len().saturating_mul(stages * LARGEST_EXPANSION) <= limit {
+    if graph.len().saturating_mul(stages * LARGEST_EXPANSION) <= limit {
         return Ok(());
     }
     let mut sizes = HashMap::new();
-    let graph = &lowered.graph;
     let written_out = |k: usize| match operation(graph, Value::from_index(k)) {
         Some(operation) => *sizes.entry(operation).or_insert_with(|| operation.written_out()),
         None => 1,
@@ -224,6 +239,7 @@ fn operation(graph: &Graph, value: Value) -> Option<Operation> {
         | Node::Param(_)
         | Node::Index(_)
         | Node::Size(_)
+        | Node::Reduce(..)
         | Node::Bitcast(_)
         | Node::Lookup(..)
         | Node::When { .. }

@@ -12,7 +12,7 @@ use crate::dtype::DType;
 use crate::interp::{Element, Interp};
 use crate::ir::{Builder, Graph, Op, Output, Param, Rank, Rule, Value};
 use crate::passes;
-use crate::stage::{Stage, stage};
+use crate::stage::{Cut, Stage};
 use crate::strip::{self, Source, vectorise};
 use crate::target::Target;
 use crate::view::{View, ViewMut};
@@ -164,8 +164,8 @@ impl Case {
 
     fn stage_for(&self, target: &Target) -> Stage {
         let graph = passes::run(self.graph.clone(), target);
-        let all = (0..graph.outputs.len()).collect();
-        stage(graph, &[all]).remove(0)
+        let groups = vec![0; graph.outputs.len()];
+        Cut::new(&graph, &groups).finish(graph).stages.remove(0)
     }
 
     /// The strip made for `target`, evaluated.

@@ -3,10 +3,12 @@
 #[cfg(test)]
 mod differential;
 pub(crate) mod float_env;
+mod fold;
 mod plain;
 pub(crate) mod plan;
 pub(crate) mod pool;
 mod program;
+pub(crate) mod reduce;
 mod run;
 pub(crate) mod stop;
 pub(crate) mod stream;
@@ -14,5 +16,6 @@ pub(crate) mod stream;
 mod tests;
 
 pub(crate) use program::{Layout, Machine, Program};
+pub(crate) use reduce::{Reducing, Target};
 pub(crate) use run::{Input, Job, Report, Resources, run, scalar};
 pub use stop::Cancel;

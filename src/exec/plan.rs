@@ -105,10 +105,112 @@ impl Plan {
             extents = Extents::from_slice(&[len]);
             walks.iter_mut().for_each(|walk| walk.strides = Strides::from_slice(&[walk.unit]));
         }
-        for walk in &mut walks {
-            walk.dense = extents.len() == 1 && walk.strides[0] == walk.unit;
+        Plan { len, extents, walks }.with_dense()
+    }
+
+    /// The axes class after class in the given order, those of one class joined where all arrays go on without a break.
+    pub(super) fn nested<'a>(domain: &[usize], classes: &[&[usize]], arrays: impl Iterator<Item = Placed<'a>>) -> Plan {
+        let len = domain.iter().product();
+        let mut walks: SmallVec<[Walk; FEW_ARRAYS]> = arrays.map(|array| spread(domain, &array)).collect();
+        let all: SmallVec<[Strides; FEW_ARRAYS]> =
+            walks.iter_mut().map(|walk| std::mem::take(&mut walk.strides)).collect();
+        let mut extents = Extents::new();
+        for class in classes {
+            let mut is_first = true;
+            for axis in class.iter().copied().filter(|axis| domain[*axis] != 1) {
+                let goes_on = |(walk, strides): (&Walk, &Strides)| {
+                    walk.strides.last() == Some(&strides[axis].wrapping_mul(domain[axis] as isize))
+                };
+                if !is_first && walks.iter().zip(&all).all(goes_on) {
+                    *extents.last_mut().expect("an axis before") *= domain[axis];
+                    walks.iter_mut().for_each(|walk| walk.strides.truncate(walk.strides.len() - 1));
+                } else {
+                    extents.push(domain[axis]);
+                }
+                walks.iter_mut().zip(&all).for_each(|(walk, strides)| walk.strides.push(strides[axis]));
+                is_first = false;
+            }
         }
-        Plan { len, extents, walks }
+        Plan { len, extents, walks }.with_dense()
+    }
+
+    fn with_dense(mut self) -> Plan {
+        for walk in &mut self.walks {
+            let mut expected = walk.unit;
+            walk.dense = walk.strides.iter().zip(&self.extents).rev().all(|(stride, extent)| {
+                let follows = *stride == expected;
+                expected = expected.wrapping_mul(*extent as isize);
+                follows
+            });
+        }
+        self
+    }
+
+    /// The extent of the fastest axis.
+    pub(super) fn inner(&self) -> usize {
+        self.extents.last().copied().unwrap_or(1)
+    }
+
+    /// Where an array has its element `at`, which lies right: without gaps, or along the fastest axis.
+    pub(super) fn address(&self, walk: &Walk, at: usize) -> *mut u8 {
+        if walk.dense {
+            return walk.start.wrapping_add(at * walk.unit as usize);
+        }
+        let mut offset = 0;
+        self.each_axis(at, |axis, position| offset += position as isize * walk.strides[axis]);
+        walk.start.wrapping_offset(offset)
+    }
+
+    /// The position of element `at` along each axis, fastest first.
+    fn each_axis(&self, at: usize, mut visit: impl FnMut(usize, usize)) {
+        let mut rest = at;
+        for axis in (1..self.extents.len()).rev() {
+            visit(axis, rest % self.extents[axis]);
+            rest /= self.extents[axis];
+        }
+        if !self.extents.is_empty() {
+            visit(0, rest);
+        }
+    }
+
+    /// The step along the fastest axis.
+    pub(super) fn step(&self, walk: &Walk) -> isize {
+        walk.strides.last().copied().unwrap_or(0)
+    }
+
+    /// Runs of elements from `at` on along the fastest axis: where each begins, how many elements went before, how many it has.
+    pub(super) fn rows(&self, walk: &Walk, at: usize, count: usize, mut visit: impl FnMut(*mut u8, usize, usize)) {
+        let axes = self.extents.len();
+        if axes == 0 || walk.dense {
+            return visit(self.address(walk, at), 0, count);
+        }
+        let inner = self.extents[axes - 1];
+        let mut position: SmallVec<[usize; 8]> = SmallVec::from_elem(0, axes);
+        self.each_axis(at, |axis, k| position[axis] = k);
+        let mut start = walk.start;
+        for (k, stride) in position.iter().zip(&walk.strides) {
+            start = start.wrapping_offset(*k as isize * *stride);
+        }
+        let mut done = 0;
+        while done < count {
+            let row = (inner - position[axes - 1]).min(count - done);
+            visit(start, done, row);
+            done += row;
+            if done == count {
+                break;
+            }
+            start = start.wrapping_offset(-(position[axes - 1] as isize * walk.strides[axes - 1]));
+            position[axes - 1] = 0;
+            for axis in (0..axes - 1).rev() {
+                position[axis] += 1;
+                start = start.wrapping_offset(walk.strides[axis]);
+                if position[axis] < self.extents[axis] {
+                    break;
+                }
+                start = start.wrapping_offset(-(position[axis] as isize * walk.strides[axis]));
+                position[axis] = 0;
+            }
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use smallvec::SmallVec;
 
 use super::float_env::FloatEnv;
+use super::fold::LANES;
 use super::plain;
 use super::plan::{Placed, Plan, Walk};
 use super::pool::{self, Pool};
@@ -58,7 +59,7 @@ pub(crate) struct Report {
 }
 
 /// What a chunk takes at most, in times of what is worth a thread, so that a stop is seen within about a millisecond.
-const LONGEST_CHUNK: usize = 25;
+pub(super) const LONGEST_CHUNK: usize = 25;
 
 /// Bytes of buffers of one strip, half of a first-level cache, so that the arrays beside them find room.
 const STRIP_BYTES: usize = 16 * 1024;
@@ -70,7 +71,7 @@ const STRIP_LEN: usize = 2048;
 const LONG_AXIS: usize = 256;
 
 /// Bytes of buffers that lie on the stack; more are allocated.
-const STACK_BYTES: usize = 32 * 1024;
+pub(super) const STACK_BYTES: usize = 32 * 1024;
 
 /// Runs `program` over the domain.
 ///
@@ -79,7 +80,7 @@ pub(crate) fn run(program: &Program, job: Job<'_, '_>, resources: &Resources<'_>
     let layout = &program.layout;
     let mut scalars: SmallVec<[u64; 8]> = SmallVec::new();
     for (source, _) in &layout.scalars {
-        scalars.push(scalar_of(*source, &job));
+        scalars.push(scalar_of(*source, job.inputs, job.sizes));
     }
     let mut outputs: SmallVec<[*mut u8; 8]> = SmallVec::new();
     for output in job.outputs.iter_mut() {
@@ -96,34 +97,9 @@ pub(crate) fn run(program: &Program, job: Job<'_, '_>, resources: &Resources<'_>
             return Ok(Report { threads: 1, chunks: 1 });
         }
     }
-    let placed = |k: usize| match (layout.inputs[k].0, layout.inputs[k].1.size()) {
-        (Source::Index(axis), _) => {
-            Placed { start: std::ptr::null_mut(), shape: domain, strides: &AXIS_STEPS[usize::from(axis)], unit: 1 }
-        }
-        (Source::Param(param), size) => match &job.inputs[param as usize] {
-            Input::Array(view) => Placed {
-                start: view.pointer().cast_mut(),
-                shape: view.extents(),
-                strides: view.strides(),
-                unit: size as isize,
-            },
-            Input::InPlace(output) => Placed {
-                start: outputs[*output],
-                shape: outputs_of[*output].extents(),
-                strides: outputs_of[*output].strides(),
-                unit: size as isize,
-            },
-            Input::Scalar(_) => unreachable!("an array slot is given an array"),
-        },
-        (Source::Size(_), _) => unreachable!("a size is a scalar"),
-    };
-    let written = |k: usize| Placed {
-        start: outputs[k],
-        shape: outputs_of[k].extents(),
-        strides: outputs_of[k].strides(),
-        unit: layout.outputs[k].size() as isize,
-    };
-    let arrays = (0..layout.inputs.len()).map(placed).chain((0..layout.outputs.len()).map(written));
+    let placing = Placing { inputs: job.inputs, outputs: outputs_of, written: &outputs, domain };
+    let read = layout.inputs.iter().map(|input| placing.input(*input));
+    let arrays = read.chain((0..layout.outputs.len()).map(|k| placing.output(k, layout.outputs[k])));
     let plan = Plan::new(domain, arrays);
     if plan.len == 0 {
         return Ok(Report { threads: 1, chunks: 0 });
@@ -136,13 +112,48 @@ pub(crate) fn run(program: &Program, job: Job<'_, '_>, resources: &Resources<'_>
     runner.run(resources)
 }
 
-fn scalar_of(source: Source, job: &Job<'_, '_>) -> u64 {
+/// Where the arrays of a job lie.
+pub(super) struct Placing<'a, 'b> {
+    pub(super) inputs: &'a [Input<'a>],
+    pub(super) outputs: &'a [ViewMut<'b>],
+    /// The addresses of the outputs.
+    pub(super) written: &'a [*mut u8],
+    pub(super) domain: &'a [usize],
+}
+
+impl<'a> Placing<'a, '_> {
+    pub(super) fn input(&self, (source, dtype): (Source, DType)) -> Placed<'a> {
+        let unit = dtype.size() as isize;
+        match source {
+            Source::Index(axis) => {
+                let strides = &AXIS_STEPS[usize::from(axis)];
+                Placed { start: std::ptr::null_mut(), shape: self.domain, strides, unit: 1 }
+            }
+            Source::Param(param) => match &self.inputs[param as usize] {
+                Input::Array(view) => {
+                    let start = view.pointer().cast_mut();
+                    Placed { start, shape: view.extents(), strides: view.strides(), unit }
+                }
+                Input::InPlace(output) => self.output(*output, dtype),
+                Input::Scalar(_) => unreachable!("an array slot is given an array"),
+            },
+            Source::Size(_) => unreachable!("a size is a scalar"),
+        }
+    }
+
+    pub(super) fn output(&self, k: usize, dtype: DType) -> Placed<'a> {
+        let (start, output) = (self.written[k], &self.outputs[k]);
+        Placed { start, shape: output.extents(), strides: output.strides(), unit: dtype.size() as isize }
+    }
+}
+
+pub(super) fn scalar_of(source: Source, inputs: &[Input<'_>], sizes: &[i64]) -> u64 {
     match source {
-        Source::Param(param) => match &job.inputs[param as usize] {
+        Source::Param(param) => match &inputs[param as usize] {
             Input::Scalar(bits) => *bits,
             Input::Array(_) | Input::InPlace(_) => unreachable!("a scalar slot is given a scalar"),
         },
-        Source::Size(index) => job.sizes[index as usize] as u64,
+        Source::Size(index) => sizes[index as usize] as u64,
         Source::Index(_) => unreachable!("an index is an array"),
     }
 }
@@ -163,15 +174,15 @@ static AXIS_STEPS: [[isize; MAX_RANK]; MAX_RANK] = {
     steps
 };
 
-struct Runner<'a> {
+pub(super) struct Runner<'a> {
     program: &'a Program,
     plan: &'a Plan,
     scalars: &'a [u64],
     slots: SmallVec<[Slot; 8]>,
     /// Elements of one call of code where buffers are used.
-    strip: usize,
+    pub(super) strip: usize,
     /// Bytes of all buffers.
-    buffers: usize,
+    pub(super) buffers: usize,
     /// Whether spans end where the fastest axis does.
     by_rows: bool,
     /// If code itself writes past the caches: how many elements of a chunk go before, until every output is aligned.
@@ -188,6 +199,8 @@ struct Slot {
     direct: bool,
     /// What the buffer holds is written past the caches.
     streamed: bool,
+    /// The buffer is read by whoever asked for the elements; there is no array.
+    kept: bool,
     /// Where its buffer begins.
     buffer: usize,
 }
@@ -197,9 +210,15 @@ struct Slot {
 unsafe impl Sync for Runner<'_> {}
 
 impl<'a> Runner<'a> {
-    fn new(program: &'a Program, plan: &'a Plan, scalars: &'a [u64], streamed: SmallVec<[bool; 8]>) -> Runner<'a> {
+    /// What is written to arrays are the first outputs, one for each of `streamed`; the others are kept.
+    pub(super) fn new(
+        program: &'a Program,
+        plan: &'a Plan,
+        scalars: &'a [u64],
+        streamed: SmallVec<[bool; 8]>,
+    ) -> Runner<'a> {
         let layout = &program.layout;
-        let inner = plan.extents[plan.extents.len() - 1];
+        let inner = plan.inner();
         let by_rows = plan.extents.len() > 1 && inner >= LONG_AXIS;
         let inputs = layout.inputs.len();
         let streams_from = if by_rows { None } else { streams_from(program, plan, &streamed) };
@@ -208,25 +227,30 @@ impl<'a> Runner<'a> {
             let is_output = k >= inputs;
             let is_index = !is_output && matches!(layout.inputs[k].0, Source::Index(_));
             let size = if is_output { layout.outputs[k - inputs] } else { layout.inputs[k].1 }.size();
-            let streamed = is_output && streamed[k - inputs] && walk.dense && streams_from.is_none();
-            let lies_right = walk.dense || (by_rows && walk.strides[walk.strides.len() - 1] == walk.unit);
+            let kept = is_output && k - inputs >= streamed.len();
+            let streamed = is_output && !kept && streamed[k - inputs] && walk.dense && streams_from.is_none();
+            let lies_right = walk.dense || (by_rows && plan.step(walk) == walk.unit);
             slots.push(Slot {
                 size,
                 is_output,
                 is_index,
-                direct: lies_right && !is_index && !streamed,
+                direct: lies_right && !is_index && !streamed && !kept,
                 streamed,
+                kept,
                 buffer: 0,
             });
         }
         let group = layout.group;
         let bytes: usize = slots.iter().filter(|slot| !slot.direct).map(|slot| slot.size).sum();
         let fitting = STRIP_BYTES.checked_div(bytes).map_or(usize::MAX, |fitting| fitting.min(STRIP_LEN));
-        let strip = (fitting / group * group).max(group);
+        // Both are powers of two: what is kept is best looked at in whole rows of accumulators.
+        let unit = if streamed.len() < layout.outputs.len() { group.max(LANES) } else { group };
+        let strip = (fitting / unit * unit).max(unit);
         let mut buffers = 0;
         for slot in &mut slots {
             slot.buffer = buffers;
             let elements = if slot.direct { group } else { strip.min(plan.len.next_multiple_of(group)) };
+            let elements = elements + if slot.kept { group } else { 0 };
             buffers += (elements * slot.size).next_multiple_of(64);
         }
         Runner { program, plan, scalars, slots, strip, buffers, by_rows, streams_from }
@@ -262,48 +286,75 @@ impl<'a> Runner<'a> {
             let mut heap: Vec<MaybeUninit<Aligned>> = Vec::with_capacity(self.buffers.div_ceil(STACK_BYTES));
             self.spans(start, end, heap.as_mut_ptr().cast());
         }
+        self.fence();
+    }
+
+    /// To be called where a chunk ends: what was written past the caches is then in memory.
+    pub(super) fn fence(&self) {
         if self.streams_from.is_some() || self.slots.iter().any(|slot| slot.streamed) {
             stream::fence();
         }
     }
 
     fn spans(&self, start: usize, end: usize, buffers: *mut u8) {
-        let inner = self.plan.extents[self.plan.extents.len() - 1];
+        let inner = self.plan.inner();
         let mut at = start;
         let before = self.streams_from.map_or(0, |before| before.min(end - start));
         if before > 0 {
-            self.call(at, before, self.program.layout.group, buffers);
+            self.call(at, before, self.program.layout.group, buffers, 0);
             at += before;
         }
         while at < end {
             let left = if self.by_rows { inner - at % inner } else { usize::MAX };
             let span = left.min(end - at).min(self.strip);
-            self.span(at, span, buffers);
+            self.span(at, span, buffers, 0);
             at += span;
         }
     }
 
-    /// Elements from `at` on, not beyond a row's end if rows are walked: whole groups, then what is left.
-    fn span(&self, at: usize, span: usize, buffers: *mut u8) {
+    /// Computes `count` elements from `at` on, a strip at most, into arrays and the buffers of what is kept.
+    pub(super) fn evaluate(&self, at: usize, count: usize, buffers: *mut u8) {
+        let inner = self.plan.inner();
+        let mut done = 0;
+        while done < count {
+            let left = if self.by_rows { inner - (at + done) % inner } else { usize::MAX };
+            let span = left.min(count - done);
+            self.span(at + done, span, buffers, done);
+            done += span;
+        }
+    }
+
+    /// Where the `k`-th output is kept.
+    pub(super) fn kept(&self, k: usize, buffers: *mut u8) -> *mut u8 {
+        buffers.wrapping_add(self.slots[self.program.layout.inputs.len() + k].buffer)
+    }
+
+    /// Elements from `at` on, not beyond a row's end if rows are walked: whole groups, then what is left. What is kept goes
+    /// behind `done` elements.
+    fn span(&self, at: usize, span: usize, buffers: *mut u8, done: usize) {
         let group = self.program.layout.group;
         let whole = span / group * group;
         if whole > 0 {
-            self.call(at, whole, whole, buffers);
+            self.call(at, whole, whole, buffers, done);
         }
         if whole < span {
-            self.call(at + whole, span - whole, group, buffers);
+            self.call(at + whole, span - whole, group, buffers, done + whole);
         }
     }
 
     /// Computes `count` elements in code that takes `computed`: the same, or one group for what is less than a group.
-    fn call(&self, at: usize, count: usize, computed: usize, buffers: *mut u8) {
+    fn call(&self, at: usize, count: usize, computed: usize, buffers: *mut u8, done: usize) {
         let mut arrays: SmallVec<[*mut u8; 16]> = SmallVec::new();
         for (slot, walk) in self.slots.iter().zip(&self.plan.walks) {
             if slot.direct && count == computed {
-                arrays.push(self.address(walk, at));
+                arrays.push(self.plan.address(walk, at));
                 continue;
             }
             let buffer = buffers.wrapping_add(slot.buffer);
+            if slot.kept {
+                arrays.push(buffer.wrapping_add(done * slot.size));
+                continue;
+            }
             arrays.push(buffer);
             if !slot.is_output {
                 // SAFETY: the buffer has room for `computed` elements of the slot, which no one else uses.
@@ -318,62 +369,10 @@ impl<'a> Runner<'a> {
         // SAFETY: arrays and buffers have `computed` elements from their addresses on.
         unsafe { compute(self.program, &arrays, self.scalars, computed) };
         for (slot, walk) in self.slots.iter().zip(&self.plan.walks) {
-            if slot.is_output && !(slot.direct && count == computed) {
+            if slot.is_output && !slot.kept && !(slot.direct && count == computed) {
                 let buffer = buffers.wrapping_add(slot.buffer);
                 // SAFETY: the code has written `computed` elements to the buffer.
                 unsafe { self.flush(slot, walk, at, count, buffer) };
-            }
-        }
-    }
-
-    /// Where an array that lies right has its element `at`.
-    fn address(&self, walk: &Walk, at: usize) -> *mut u8 {
-        if walk.dense {
-            return walk.start.wrapping_add(at * walk.unit as usize);
-        }
-        let mut offset = 0;
-        self.each_axis(at, |axis, position| offset += position as isize * walk.strides[axis]);
-        walk.start.wrapping_offset(offset)
-    }
-
-    /// The position of element `at` along each axis, fastest first.
-    fn each_axis(&self, at: usize, mut visit: impl FnMut(usize, usize)) {
-        let mut rest = at;
-        for axis in (1..self.plan.extents.len()).rev() {
-            visit(axis, rest % self.plan.extents[axis]);
-            rest /= self.plan.extents[axis];
-        }
-        visit(0, rest);
-    }
-
-    /// Runs of elements from `at` on along the fastest axis: where each begins, how many elements went before, how many it has.
-    fn rows(&self, walk: &Walk, at: usize, count: usize, mut visit: impl FnMut(*mut u8, usize, usize)) {
-        let axes = self.plan.extents.len();
-        let inner = self.plan.extents[axes - 1];
-        let mut position: SmallVec<[usize; 8]> = SmallVec::from_elem(0, axes);
-        self.each_axis(at, |axis, k| position[axis] = k);
-        let mut start = walk.start;
-        for (k, stride) in position.iter().zip(&walk.strides) {
-            start = start.wrapping_offset(*k as isize * *stride);
-        }
-        let mut done = 0;
-        while done < count {
-            let row = (inner - position[axes - 1]).min(count - done);
-            visit(start, done, row);
-            done += row;
-            if done == count {
-                break;
-            }
-            start = start.wrapping_offset(-(position[axes - 1] as isize * walk.strides[axes - 1]));
-            position[axes - 1] = 0;
-            for axis in (0..axes - 1).rev() {
-                position[axis] += 1;
-                start = start.wrapping_offset(walk.strides[axis]);
-                if position[axis] < self.plan.extents[axis] {
-                    break;
-                }
-                start = start.wrapping_offset(-(position[axis] as isize * walk.strides[axis]));
-                position[axis] = 0;
             }
         }
     }
@@ -383,8 +382,8 @@ impl<'a> Runner<'a> {
     /// # Safety
     /// The buffer has room for `computed` elements of the slot.
     unsafe fn fill(&self, slot: &Slot, walk: &Walk, at: usize, count: usize, computed: usize, buffer: *mut u8) {
-        let stride = walk.strides[walk.strides.len() - 1];
-        self.rows(walk, at, count, |start, done, row| {
+        let stride = self.plan.step(walk);
+        self.plan.rows(walk, at, count, |start, done, row| {
             let to = buffer.wrapping_add(done * slot.size);
             // SAFETY: the plan's walk stays within the view, `done + row <= count <= computed`.
             unsafe {
@@ -408,11 +407,11 @@ impl<'a> Runner<'a> {
     unsafe fn flush(&self, slot: &Slot, walk: &Walk, at: usize, count: usize, buffer: *const u8) {
         if slot.streamed {
             // SAFETY: a streamed array is dense, so `count` elements follow.
-            unsafe { stream::copy(buffer, self.address(walk, at), count * slot.size) };
+            unsafe { stream::copy(buffer, self.plan.address(walk, at), count * slot.size) };
             return;
         }
-        let stride = walk.strides[walk.strides.len() - 1];
-        self.rows(walk, at, count, |start, done, row| {
+        let stride = self.plan.step(walk);
+        self.plan.rows(walk, at, count, |start, done, row| {
             let from = buffer.wrapping_add(done * slot.size);
             // SAFETY: the plan's walk stays within the view, and `done + row <= count`.
             unsafe { scatter(from, start, stride, slot.size, row) };
@@ -426,7 +425,10 @@ fn streams_from(program: &Program, plan: &Plan, streamed: &[bool]) -> Option<usi
     let Machine::Native(native) = &program.engine else { return None };
     let outputs = &plan.walks[program.layout.inputs.len()..];
     let align = native.stream_align()?;
-    if !streamed.iter().all(|streamed| *streamed) || !outputs.iter().all(|walk| walk.dense) {
+    if streamed.len() < outputs.len()
+        || !streamed.iter().all(|streamed| *streamed)
+        || !outputs.iter().all(|walk| walk.dense)
+    {
         return None;
     }
     let is_aligned = |before: usize| {
@@ -535,7 +537,7 @@ pub(crate) fn scalar(program: &Program, params: &[u64]) -> u64 {
 }
 
 #[repr(align(64))]
-struct Aligned(#[expect(dead_code, reason = "bytes that are only reached by address")] [u8; STACK_BYTES]);
+pub(super) struct Aligned(#[expect(dead_code, reason = "bytes that are only reached by address")] [u8; STACK_BYTES]);
 
 /// Fills places `count..computed` with the element before them: a lane without an element of its own computes what
 /// some element computes, and no loop can fail to end.
@@ -616,7 +618,7 @@ unsafe fn gather(from: *const u8, stride: isize, to: *mut u8, size: usize, count
 ///
 /// # Safety
 /// The elements can be read, and the places written.
-unsafe fn scatter(from: *const u8, to: *mut u8, stride: isize, size: usize, count: usize) {
+pub(super) unsafe fn scatter(from: *const u8, to: *mut u8, stride: isize, size: usize, count: usize) {
     // SAFETY: the caller's promise.
     unsafe {
         match size {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::graph::{Block, BlockId, Graph, Node, Operands, Output, Param, Table, Value};
+use super::graph::{Block, BlockId, Graph, Leaf, Node, Operands, Output, Param, Reduction, Size, Table, Value};
 use super::op::{Op, Rule};
 use crate::dtype::{DType, Element};
 
@@ -19,7 +19,9 @@ impl Builder {
             params,
             outputs: Vec::new(),
             tables: Vec::new(),
+            domains: Vec::new(),
             sizes: Vec::new(),
+            reductions: Vec::new(),
             nodes: Vec::new(),
             dtypes: Vec::new(),
             blocks: vec![Block::default()],
@@ -139,15 +141,9 @@ impl Builder {
         self.push(Node::Lookup(id as u32, index), dtype)
     }
 
-    /// The number of elements of `params` broadcast together.
-    #[cfg(test)]
-    pub(crate) fn size(&mut self, params: Vec<u32>) -> Value {
-        let known = self.graph.sizes.iter().position(|known| *known == params);
-        let id = known.unwrap_or_else(|| {
-            self.graph.sizes.push(params);
-            self.graph.sizes.len() - 1
-        });
-        self.push(Node::Size(id as u32), DType::I64)
+    /// Gives the graph what [`Node::Size`] and [`Node::Reduce`] speak of.
+    pub(crate) fn set_shapes(&mut self, domains: Vec<Vec<Leaf>>, sizes: Vec<Size>, reductions: Vec<Reduction>) {
+        (self.graph.domains, self.graph.sizes, self.graph.reductions) = (domains, sizes, reductions);
     }
 
     fn block(&mut self, body: impl FnOnce(&mut Builder) -> Vec<Value>) -> BlockId {
@@ -242,7 +238,7 @@ pub(crate) fn rewrite(graph: &Graph, visit: impl FnMut(&mut Builder, Node, DType
 pub(crate) fn rewrite_regions(graph: &Graph, visit: impl Rewrite) -> Graph {
     let mut builder = Builder::new(graph.params.clone());
     builder.graph.tables = graph.tables.clone();
-    builder.graph.sizes = graph.sizes.clone();
+    builder.set_shapes(graph.domains.clone(), graph.sizes.clone(), graph.reductions.clone());
     builder.graph.nodes.reserve(graph.len());
     builder.graph.dtypes.reserve(graph.len());
     let mut rewriter = Rewriter { old: graph, new: vec![None; graph.len()], visit };

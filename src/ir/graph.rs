@@ -53,6 +53,118 @@ pub(crate) struct Output {
     pub(crate) value: Value,
 }
 
+/// What a reduction does with the elements that it takes together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Fold {
+    /// Integers in 64 bits, wrapping; floats in f64, rounded once if the result is f32.
+    Sum,
+    /// As the sum.
+    Product,
+    /// NaN if one is; -0 below +0; of bools `and`.
+    Min,
+    /// NaN if one is; +0 above -0; of bools `or`.
+    Max,
+    /// Whether one of the bools is true.
+    Any,
+    /// Whether all of the bools are true.
+    All,
+    /// How many of the bools are true.
+    Count,
+    /// The position, in C order, of the first least element, or of the first NaN.
+    ArgMin,
+    /// The position, in C order, of the first greatest element, or of the first NaN.
+    ArgMax,
+}
+
+impl Fold {
+    /// How the reduction is called in the text form of a graph.
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Fold::Sum => "sum",
+            Fold::Product => "product",
+            Fold::Min => "min",
+            Fold::Max => "max",
+            Fold::Any => "any",
+            Fold::All => "all",
+            Fold::Count => "count",
+            Fold::ArgMin => "argmin",
+            Fold::ArgMax => "argmax",
+        }
+    }
+
+    /// Whether it takes elements of `from` and may give one of `to`.
+    pub(crate) fn gives(self, from: DType, to: DType) -> bool {
+        match self {
+            Fold::Sum | Fold::Product => match from {
+                DType::F32 => to.is_float(),
+                DType::F64 => to == DType::F64,
+                _ if from.is_unsigned_int() => to == DType::U64,
+                _ => to == DType::I64,
+            },
+            Fold::Min | Fold::Max => from == to,
+            Fold::Any | Fold::All => from == DType::Bool && to == DType::Bool,
+            Fold::Count => from == DType::Bool && to == DType::I64,
+            Fold::ArgMin | Fold::ArgMax => to == DType::I64,
+        }
+    }
+}
+
+/// Axes of a domain, as a set; the first axis is the lowest bit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) struct Axes(pub(crate) u32);
+
+impl Axes {
+    /// Those of an array of `rank`.
+    pub(crate) fn all(rank: usize) -> Axes {
+        Axes(((1_u64 << rank) - 1) as u32)
+    }
+
+    pub(crate) fn contains(self, axis: usize) -> bool {
+        self.0 >> axis & 1 != 0
+    }
+
+    pub(crate) fn len(self) -> usize {
+        self.0.count_ones() as usize
+    }
+}
+
+/// One of the shapes that broadcast together are a domain's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Leaf {
+    /// That of an array parameter.
+    Param(u32),
+    /// What a reduction leaves of an earlier domain; not a single value.
+    Reduced { domain: u32, axes: Axes, keepdims: bool },
+}
+
+/// How many elements a domain has along some axes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Size {
+    pub(crate) domain: u32,
+    pub(crate) axes: Axes,
+}
+
+/// Elements of a domain, taken together along some axes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Reduction {
+    pub(crate) fold: Fold,
+    pub(crate) domain: u32,
+    /// Of the domain.
+    pub(crate) rank: usize,
+    pub(crate) axes: Axes,
+    /// Whether the axes stay, of one element each.
+    pub(crate) keepdims: bool,
+    /// Whether the program knows what to make of no elements where the fold itself has no answer.
+    pub(crate) may_be_empty: bool,
+}
+
+impl Reduction {
+    /// Whether it leaves a single value.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.axes.len() == self.rank
+    }
+}
+
 /// Constants that are looked up by a computed index.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Table {
@@ -105,8 +217,11 @@ pub(crate) enum Node {
     Param(u32),
     /// The position of the element along an axis of the output, i64.
     Index(u8),
-    /// How many elements the parameters of [`Graph::sizes`] have when broadcast together, i64.
+    /// The answer to one of [`Graph::sizes`], i64.
     Size(u32),
+    /// The operand's elements as one of [`Graph::reductions`] takes them together. Its operand's elements are those of
+    /// another domain; it stands in the root block.
+    Reduce(u32, Value),
     Apply(Op, Operands),
     /// The operand converted to this value's dtype.
     Cast(Value),
@@ -140,7 +255,7 @@ impl Node {
         match self {
             Node::Const(_) | Node::Param(_) | Node::Index(_) | Node::Size(_) | Node::Carried(_) => {}
             Node::Apply(_, operands) => operands.iter_mut().for_each(visit),
-            Node::Cast(x) | Node::Bitcast(x) | Node::Lookup(_, x) | Node::Part(x, _) => visit(x),
+            Node::Cast(x) | Node::Bitcast(x) | Node::Lookup(_, x) | Node::Reduce(_, x) | Node::Part(x, _) => visit(x),
             Node::When { condition, otherwise, .. } => {
                 visit(condition);
                 otherwise.iter_mut().for_each(visit);
@@ -154,7 +269,7 @@ impl Node {
         match self {
             Node::Const(_) | Node::Param(_) | Node::Index(_) | Node::Size(_) | Node::Carried(_) => {}
             Node::Apply(_, operands) => operands.iter().copied().for_each(visit),
-            Node::Cast(x) | Node::Bitcast(x) | Node::Lookup(_, x) | Node::Part(x, _) => visit(*x),
+            Node::Cast(x) | Node::Bitcast(x) | Node::Lookup(_, x) | Node::Reduce(_, x) | Node::Part(x, _) => visit(*x),
             Node::When { condition, otherwise, .. } => {
                 visit(*condition);
                 otherwise.iter().copied().for_each(visit);
@@ -185,8 +300,12 @@ pub(crate) struct Graph {
     pub(crate) params: Vec<Param>,
     pub(crate) outputs: Vec<Output>,
     pub(crate) tables: Vec<Table>,
-    /// Sets of parameters whose common number of elements the program asks for.
-    pub(crate) sizes: Vec<Vec<u32>>,
+    /// Shapes that are known when the program runs, each of what its leaves are broadcast together; in order of need.
+    pub(crate) domains: Vec<Vec<Leaf>>,
+    /// Numbers of elements that the program asks for.
+    pub(crate) sizes: Vec<Size>,
+    /// Each kind of reduction that the program has.
+    pub(crate) reductions: Vec<Reduction>,
     pub(super) nodes: Vec<Node>,
     pub(super) dtypes: Vec<DType>,
     pub(super) blocks: Vec<Block>,
@@ -195,6 +314,11 @@ pub(crate) struct Graph {
 impl Graph {
     pub(crate) fn node(&self, value: Value) -> &Node {
         &self.nodes[value.index()]
+    }
+
+    /// Lets the value come about in another way.
+    pub(crate) fn set_node(&mut self, value: Value, node: Node) {
+        self.nodes[value.index()] = node;
     }
 
     pub(crate) fn dtype(&self, value: Value) -> DType {

@@ -10,6 +10,8 @@ pub(crate) mod print;
 mod verify;
 
 pub(crate) use build::{Builder, Rewrite, rewrite, rewrite_regions};
-pub(crate) use graph::{BlockId, Graph, Node, Operands, Output, Param, Rank, Table, Value};
+pub(crate) use graph::{
+    Axes, BlockId, Fold, Graph, Leaf, Node, Operands, Output, Param, Rank, Reduction, Size, Table, Value,
+};
 pub(crate) use meaning::{apply, bitcast, cast, to_int};
 pub(crate) use op::{Op, Rule};

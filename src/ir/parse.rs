@@ -6,7 +6,7 @@ use std::str::Lines;
 use std::sync::Arc;
 
 use super::build::Builder;
-use super::graph::{Graph, Node, Output, Param, Rank, Table, Value};
+use super::graph::{Axes, Fold, Graph, Leaf, Node, Output, Param, Rank, Reduction, Size, Table, Value};
 use super::op::Op;
 use crate::dtype::{DType, Element};
 
@@ -27,13 +27,31 @@ pub(crate) fn parse(text: &str) -> Graph {
         let dtype = named(dtype);
         tables.push(Table { dtype, elements: elements.split(", ").map(|x| constant(x, dtype)).collect() });
     }
+    let mut domains = Vec::new();
+    while let Some(rest) = next_with(&mut lines, "domain ") {
+        let (_, leaves) = rest.split_once(" = ").expect("domain k = leaves");
+        domains.push(leaves.split(", ").filter(|x| !x.is_empty()).map(leaf).collect());
+    }
     let mut sizes = Vec::new();
     while let Some(rest) = next_with(&mut lines, "size ") {
-        let (_, params) = rest.split_once(" = ").expect("size k = params");
-        sizes.push(params.split(", ").filter(|x| !x.is_empty()).map(number).collect());
+        let (_, domain, list) = split3(rest, " = domain ", " axes");
+        sizes.push(Size { domain: number(domain), axes: axes(list) });
     }
-    let mut reader = Reader { known: HashMap::new(), tables, sizes };
+    let mut reductions = Vec::new();
+    while let Some(rest) = next_with(&mut lines, "reduction ") {
+        let (_, fold, rest) = split3(rest, " = ", " of domain ");
+        let (domain, list) = rest.split_once(" axes").expect("a domain and its axes");
+        let (list, keepdims) = list.strip_suffix(" kept").map_or((list, false), |list| (list, true));
+        let folds = [Fold::Sum, Fold::Product, Fold::Min, Fold::Max, Fold::Any, Fold::All, Fold::Count];
+        let fold = folds.into_iter().find(|known| known.name() == fold).expect("a reduction");
+        let (domain, axes) = (number(domain), axes(list));
+        // The text does not say it; what is reduced has its axes at least.
+        let rank = 32 - axes.0.leading_zeros() as usize;
+        reductions.push(Reduction { fold, domain, rank, axes, keepdims, may_be_empty: false });
+    }
+    let mut reader = Reader { known: HashMap::new(), tables };
     let mut builder = Builder::new(params);
+    builder.set_shapes(domains, sizes, reductions);
     reader.block(&mut builder, &mut lines, &[]);
     let outputs = lines.map(|line| {
         let (_, name, value) = split3(line, "`", "` = ");
@@ -46,7 +64,6 @@ pub(crate) fn parse(text: &str) -> Graph {
 struct Reader<'a> {
     known: HashMap<&'a str, Value>,
     tables: Vec<Table>,
-    sizes: Vec<Vec<u32>>,
 }
 
 impl<'a> Reader<'a> {
@@ -70,7 +87,11 @@ impl<'a> Reader<'a> {
             let value = match word {
                 "param" => b.param(number(rest) as usize),
                 "index" => b.push(Node::Index(number(rest) as u8), DType::I64),
-                "size" => b.size(self.sizes[number(rest) as usize].clone()),
+                "size" => b.push(Node::Size(number(rest)), DType::I64),
+                "reduce" => {
+                    let (index, x) = rest.split_once(' ').expect("reduce k x");
+                    b.push(Node::Reduce(number(index), self.known[x]), dtype)
+                }
                 "cast" => b.cast(self.known[rest], dtype),
                 "bitcast" => b.bitcast(self.known[rest], dtype),
                 "lookup" => {
@@ -118,6 +139,19 @@ fn split3<'a>(text: &'a str, first: &str, second: &str) -> (&'a str, &'a str, &'
     let (a, rest) = text.split_once(first).expect("the first separator");
     let (b, c) = rest.split_once(second).expect("the second separator");
     (a, b, c)
+}
+
+fn leaf(text: &str) -> Leaf {
+    if let Some(param) = text.strip_prefix("param ") {
+        return Leaf::Param(number(param));
+    }
+    let (text, keepdims) = text.strip_suffix(" kept").map_or((text, false), |text| (text, true));
+    let (_, domain, list) = split3(text, "domain ", " without axes");
+    Leaf::Reduced { domain: number(domain), axes: axes(list), keepdims }
+}
+
+fn axes(list: &str) -> Axes {
+    Axes(list.split_whitespace().fold(0, |axes, axis| axes | 1 << number(axis)))
 }
 
 fn number(text: &str) -> u32 {

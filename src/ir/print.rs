@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::graph::{BlockId, Graph, Node, Rank, Value};
+use super::graph::{Axes, BlockId, Graph, Leaf, Node, Rank, Value};
 use super::meaning::to_int;
 use crate::dtype::{DType, Element};
 
@@ -16,9 +16,19 @@ impl fmt::Display for Graph {
             let elements: Vec<String> = table.elements.iter().map(|bits| constant(*bits, table.dtype)).collect();
             writeln!(f, "table {k}: {} = {}", table.dtype, elements.join(", "))?;
         }
-        for (k, params) in self.sizes.iter().enumerate() {
-            let params: Vec<String> = params.iter().map(u32::to_string).collect();
-            writeln!(f, "size {k} = {}", params.join(", "))?;
+        // Where nothing asks for them, shapes need no mention.
+        let are_needed = !self.sizes.is_empty() || !self.reductions.is_empty();
+        for (k, domain) in self.domains.iter().enumerate().filter(|_| are_needed) {
+            let leaves: Vec<String> = domain.iter().map(leaf).collect();
+            writeln!(f, "domain {k} = {}", leaves.join(", "))?;
+        }
+        for (k, size) in self.sizes.iter().enumerate() {
+            writeln!(f, "size {k} = domain {}{}", size.domain, axes(size.axes))?;
+        }
+        for (k, reduction) in self.reductions.iter().enumerate() {
+            let kept = if reduction.keepdims { " kept" } else { "" };
+            let (fold, domain) = (reduction.fold.name(), reduction.domain);
+            writeln!(f, "reduction {k} = {fold} of domain {domain}{}{kept}", axes(reduction.axes))?;
         }
         self.print_block(f, BlockId::ROOT, 0)?;
         for output in &self.outputs {
@@ -43,6 +53,7 @@ impl Graph {
                 Node::Param(index) => write!(f, "param {index}")?,
                 Node::Index(axis) => write!(f, "index {axis}")?,
                 Node::Size(index) => write!(f, "size {index}")?,
+                Node::Reduce(index, x) => write!(f, "reduce {index} {x}")?,
                 Node::Apply(op, operands) => write!(f, "{} {}", op.name(), list(operands))?,
                 Node::Cast(x) => write!(f, "cast {x}")?,
                 Node::Bitcast(x) => write!(f, "bitcast {x}")?,
@@ -71,6 +82,20 @@ impl fmt::Display for Value {
 
 fn list(values: &[Value]) -> String {
     values.iter().map(Value::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn leaf(leaf: &Leaf) -> String {
+    match leaf {
+        Leaf::Param(param) => format!("param {param}"),
+        Leaf::Reduced { domain, axes: reduced, keepdims } => {
+            format!("domain {domain} without{}{}", axes(*reduced), if *keepdims { " kept" } else { "" })
+        }
+    }
+}
+
+fn axes(axes: Axes) -> String {
+    let list: Vec<String> = (0..32).filter(|axis| axes.contains(*axis)).map(|axis| axis.to_string()).collect();
+    format!(" axes {}", list.join(" "))
 }
 
 /// A constant in the shortest digits that read back as the same bits; NaN has one spelling.

@@ -66,6 +66,10 @@ impl Graph {
             }
             Node::Index(_) => assert_eq!(dtype, DType::I64, "v{id}: an index is i64"),
             Node::Size(index) => assert!(dtype == DType::I64 && (*index as usize) < self.sizes.len(), "v{id}: a size"),
+            Node::Reduce(index, x) => {
+                let fold = self.reductions[*index as usize].fold;
+                assert!(fold.gives(of(x), dtype), "v{id}: {} of {} gives no {dtype}", fold.name(), of(x));
+            }
             Node::Apply(op, operands) => {
                 assert_eq!(operands.len(), op.arity(), "v{id}: operands of {}", op.name());
                 let (conditions, rest) = operands.split_at(usize::from(op.rule() == Rule::Choose));

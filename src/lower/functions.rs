@@ -5,7 +5,7 @@ use super::{Join, Lowerer, Operand, Term};
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::Function;
-use crate::ir::{Node, Op, Value};
+use crate::ir::{Axes, Node, Op, Value};
 use crate::resolve::Argument;
 use crate::source::Span;
 use crate::syntax::{BinaryOperator, CompareOperator, UnaryOperator};
@@ -88,13 +88,34 @@ impl Lowerer<'_> {
             Function::Astype => self.astype(v(0), dtype(option)),
             Function::Index => self.index(integer(option), span),
             Function::Size => self.size(v(0)),
+            Function::Shape => self.shape_of(v(0), integer(option), span),
+            Function::Dot => self.dot(v(0), v(1), span),
+            Function::Sum
+            | Function::Prod
+            | Function::Min
+            | Function::Max
+            | Function::Mean
+            | Function::Var
+            | Function::Std
+            | Function::Any
+            | Function::All
+            | Function::CountNonzero
+            | Function::Argmin
+            | Function::Argmax
+            | Function::Ptp
+            | Function::Norm
+            | Function::Logsumexp
+            | Function::Nansum
+            | Function::Nanmin
+            | Function::Nanmax
+            | Function::Nanmean => self.reduction(function, arguments, span),
         }
     }
 
     fn value(&self, argument: &Argument) -> Option<Operand> {
         match argument {
             Argument::Value(id) => Some(self.operand(*id)),
-            Argument::DType(_) | Argument::Integer(_) => None,
+            Argument::DType(_) | Argument::Integer(_) | Argument::Axes(_) | Argument::Flag(_) | Argument::None => None,
         }
     }
 
@@ -159,7 +180,7 @@ impl Lowerer<'_> {
     }
 
     /// Of bools the lesser is `and`, the greater `or`.
-    fn extreme_value(&mut self, of_floats: Op, of_ints: Op, x: Value, y: Value) -> Value {
+    pub(super) fn extreme_value(&mut self, of_floats: Op, of_ints: Op, x: Value, y: Value) -> Value {
         let op = match self.b.dtype(x) {
             DType::Bool if of_ints == Op::Minimum => Op::And,
             DType::Bool => Op::Or,
@@ -409,8 +430,9 @@ impl Lowerer<'_> {
             Term::Constant(_) => return Ok(Term::Strong(self.b.i64(1))),
             Term::Weak(value) | Term::Strong(value) => value,
         };
+        let axes = Axes::all(self.rank(value));
         let size = self.b.push(Node::Size(self.sized.len() as u32), DType::I64);
-        self.sized.push(value);
+        self.sized.push(([value; 2], axes));
         Ok(Term::Strong(size))
     }
 }

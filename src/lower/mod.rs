@@ -2,6 +2,7 @@
 
 mod functions;
 mod operators;
+mod reduce;
 mod shapes;
 #[cfg(test)]
 mod tests;
@@ -12,10 +13,11 @@ use std::sync::Arc;
 
 use crate::dtype::{DType, Element};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{self, Builder, Graph, Node, Output, Param, Rank, Value};
+use crate::ir::{self, Axes, Builder, Graph, Node, Output, Param, Rank, Value};
 use crate::resolve::{Meaning, Program};
 use crate::source::Span;
 use crate::syntax::{BinaryOperator, ExprId, ExprKind, Number, NumberValue};
+use reduce::Reducing;
 use weak::{Overflow, Weak};
 
 /// What a program is called with.
@@ -74,15 +76,17 @@ pub(crate) struct Lowered {
     pub(crate) ranges: Vec<(usize, DType)>,
     /// One for each output of the graph.
     pub(crate) outputs: Vec<OutputInfo>,
+    /// Where each kind of reduction of the graph is first written.
+    pub(crate) reductions: Vec<Span>,
     /// What is legal but likely not meant, in the light of the dtypes.
     pub(crate) warnings: Vec<Error>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OutputInfo {
-    /// The array parameters it is computed from, in order: their shapes broadcast together are its own.
-    pub(crate) depends: Vec<u32>,
-    /// The greatest of their ranks; `Node::Index` counts along the output's own axes.
+    /// The one of the graph's domains whose shape is its own.
+    pub(crate) domain: u32,
+    /// The greatest of its leaves' ranks; `Node::Index` counts along the output's own axes.
     pub(crate) rank: usize,
 }
 
@@ -104,6 +108,8 @@ pub(crate) fn lower(program: &Program, signature: &Signature, node_limit: usize)
         hulls: HashMap::new(),
         ranges: BTreeSet::new(),
         sized: Vec::new(),
+        reducing: Vec::new(),
+        ranks: Vec::new(),
         indexed: Vec::new(),
         warnings: Vec::new(),
     };
@@ -174,8 +180,12 @@ struct Lowerer<'a> {
     /// The least and the greatest that a weak integer can be, where literals alone decide.
     hulls: HashMap<Value, (i128, i128)>,
     ranges: BTreeSet<(usize, DType)>,
-    /// The arguments of `size`, one for each `Node::Size`.
-    sized: Vec<Value>,
+    /// One for each `Node::Size`: the values that have the shape, and the axes asked for.
+    sized: Vec<([Value; 2], Axes)>,
+    /// One for each `Node::Reduce`.
+    reducing: Vec<Reducing>,
+    /// The ranks of the first values, as far as they were asked for.
+    ranks: Vec<u8>,
     /// Each `Node::Index`, and where it is written.
     indexed: Vec<(Value, Span)>,
     warnings: Vec<Error>,
@@ -246,7 +256,12 @@ impl<'a> Lowerer<'a> {
                 let [condition, then, otherwise] = [*condition, *then, *otherwise].map(|id| self.operand(id));
                 self.select(condition, then, otherwise)?
             }
-            ExprKind::None | ExprKind::Text(_) | ExprKind::Name(_) | ExprKind::Call { .. } | ExprKind::Index { .. } => {
+            ExprKind::None
+            | ExprKind::Text(_)
+            | ExprKind::Name(_)
+            | ExprKind::Call { .. }
+            | ExprKind::Tuple { .. }
+            | ExprKind::Index { .. } => {
                 panic!("resolve gives {:?} a meaning or refuses it", expr.kind)
             }
         };
@@ -421,10 +436,12 @@ impl<'a> Lowerer<'a> {
             source: &self.program.ast.source,
             ranks: self.signature.params.iter().map(|param| param.rank()).collect(),
             sized: &self.sized,
+            reducing: &self.reducing,
             indexed: &self.indexed,
             node_limit,
         };
-        let (graph, outputs) = shapes.finish(graph)?;
-        Ok(Lowered { graph, ranges: self.ranges.into_iter().collect(), outputs, warnings: self.warnings })
+        let (graph, outputs, reductions) = shapes.finish(graph)?;
+        let ranges = self.ranges.into_iter().collect();
+        Ok(Lowered { graph, ranges, outputs, reductions, warnings: self.warnings })
     }
 }

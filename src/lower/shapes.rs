@@ -1,14 +1,15 @@
-//! Graph to the array parameters that each output and each `size` depends on: all that is known of shapes before a run.
+//! Graph to the leaves whose shapes make that of each output, size and reduction: all that is known of shapes before a run.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::OutputInfo;
+use super::reduce::Reducing;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{BlockId, Graph, Node, Value, rewrite};
+use crate::ir::{Axes, BlockId, Graph, Leaf, Node, Reduction, Size, Value, rewrite};
 use crate::source::Span;
 
-/// How many parameters all outputs may depend on together, for each graph node that the limit allows; a bound on memory.
+/// How many leaves all outputs may have together, for each graph node that the limit allows; a bound on memory.
 const DEPENDENCIES_PER_NODE: usize = 64;
 
 /// What is known of shapes before a run.
@@ -16,44 +17,89 @@ pub(super) struct Shapes<'a> {
     pub(super) source: &'a Arc<str>,
     /// Of each parameter.
     pub(super) ranks: Vec<usize>,
-    /// The arguments of `size`, one for each `Node::Size`.
-    pub(super) sized: &'a [Value],
+    /// One for each `Node::Size`: the values that have the shape, and the axes asked for.
+    pub(super) sized: &'a [([Value; 2], Axes)],
+    /// One for each `Node::Reduce`.
+    pub(super) reducing: &'a [Reducing],
     /// Each `Node::Index`, and where it is written.
     pub(super) indexed: &'a [(Value, Span)],
     pub(super) node_limit: usize,
 }
 
+/// A value that others take their shape from.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Found {
+    Param(u32),
+    Reduced(u32),
+}
+
 impl Shapes<'_> {
-    /// The graph with each size knowing its parameters, and what its outputs depend on.
-    pub(super) fn finish(&self, graph: Graph) -> Result<(Graph, Vec<OutputInfo>)> {
-        let roots: Vec<Value> =
-            self.sized.iter().copied().chain(graph.outputs.iter().map(|output| output.value)).collect();
-        let mut of_sizes = self.dependencies(&graph, &roots)?;
-        let of_outputs = of_sizes.split_off(self.sized.len());
-        let rank = |depends: &[u32]| depends.iter().map(|param| self.ranks[*param as usize]).max().unwrap_or(0);
-        let outputs: Vec<OutputInfo> =
-            of_outputs.into_iter().map(|depends| OutputInfo { rank: rank(&depends), depends }).collect();
+    /// The graph with its domains, what its outputs depend on, and where each of its reductions is written.
+    pub(super) fn finish(&self, graph: Graph) -> Result<(Graph, Vec<OutputInfo>, Vec<Span>)> {
+        let of_reductions = self.reducing.iter().map(|reducing| reducing.along.shape);
+        let of_sizes = self.sized.iter().map(|(shape, _)| *shape);
+        let of_outputs = graph.outputs.iter().map(|output| [output.value; 2]);
+        let roots: Vec<[Value; 2]> = of_reductions.chain(of_sizes).chain(of_outputs).collect();
+        let mut found = self.dependencies(&graph, &roots)?.into_iter();
+        let mut domains = Domains::default();
+        let mut reductions = Vec::new();
+        for (reducing, found) in self.reducing.iter().zip(&mut found) {
+            let domain = domains.place(found, &reductions);
+            let along = reducing.along;
+            reductions.push(Reduction {
+                fold: reducing.fold,
+                domain,
+                rank: along.rank,
+                axes: along.axes,
+                keepdims: along.keepdims,
+                may_be_empty: reducing.may_be_empty,
+            });
+        }
+        let mut sizes = Vec::new();
+        for ((_, axes), found) in self.sized.iter().zip(&mut found) {
+            let is_single = found.is_empty();
+            sizes.push((!is_single).then(|| Size { domain: domains.place(found, &reductions), axes: *axes }));
+        }
+        let mut outputs = Vec::new();
+        for found in found {
+            let rank = found.iter().map(|found| self.rank(*found)).max().unwrap_or(0);
+            outputs.push(OutputInfo { domain: domains.place(found, &reductions), rank });
+        }
         self.check_axes(&graph, &outputs)?;
-        Ok((if of_sizes.is_empty() { graph } else { with_sizes(&graph, of_sizes) }, outputs))
+        let graph = described(graph, domains.all, &sizes, &reductions);
+        let mut known = HashSet::new();
+        let fresh = reductions.iter().zip(self.reducing).filter(|(reduction, _)| known.insert(**reduction));
+        Ok((graph, outputs, fresh.map(|(_, reducing)| reducing.span).collect()))
     }
 
-    /// The array parameters that each root is computed from, in order.
-    fn dependencies(&self, graph: &Graph, roots: &[Value]) -> Result<Vec<Vec<u32>>> {
+    fn rank(&self, found: Found) -> usize {
+        match found {
+            Found::Param(param) => self.ranks[param as usize],
+            Found::Reduced(index) => self.reducing[index as usize].along.rank_left(),
+        }
+    }
+
+    /// What each root, two values, takes its shape from, in order.
+    fn dependencies(&self, graph: &Graph, roots: &[[Value; 2]]) -> Result<Vec<Vec<Found>>> {
         let limit = self.node_limit.saturating_mul(DEPENDENCIES_PER_NODE);
         let (mut all, mut count) = (Vec::with_capacity(roots.len()), 0);
         for roots in roots.chunks(64) {
-            let seeds = roots.iter().enumerate().map(|(k, root)| (*root, 1 << k));
+            let seeds = roots.iter().enumerate().flat_map(|(k, root)| root.map(|value| (value, 1 << k)));
             let reached = reach(graph, seeds);
             let mut sets = vec![Vec::new(); roots.len()];
             for &value in &graph.block(BlockId::ROOT).values {
-                let Node::Param(param) = graph.node(value) else { continue };
-                if self.ranks[*param as usize] == 0 {
+                let found = match graph.node(value) {
+                    Node::Param(param) => Found::Param(*param),
+                    Node::Reduce(index, _) => Found::Reduced(*index),
+                    _ => continue,
+                };
+                if self.rank(found) == 0 {
                     continue;
                 }
                 let mut left = reached[value.index()];
                 count += left.count_ones() as usize;
                 while left != 0 {
-                    sets[left.trailing_zeros() as usize].push(*param);
+                    sets[left.trailing_zeros() as usize].push(found);
                     left &= left - 1;
                 }
             }
@@ -68,13 +114,14 @@ impl Shapes<'_> {
         Ok(all)
     }
 
-    /// An output that counts along an axis must have it.
+    /// What counts along an axis must have it: an output, or what a reduction takes together.
     fn check_axes(&self, graph: &Graph, outputs: &[OutputInfo]) -> Result<()> {
         if self.indexed.is_empty() {
             return Ok(());
         }
-        let seeds = graph.outputs.iter().zip(outputs).map(|(output, info)| (output.value, 1 << info.rank));
-        let ranks = reach(graph, seeds);
+        let of_outputs = graph.outputs.iter().zip(outputs).map(|(output, info)| (output.value, 1_u64 << info.rank));
+        let of_reductions = self.reducing.iter().map(|reducing| (reducing.operand, 1_u64 << reducing.along.rank));
+        let ranks = reach(graph, of_outputs.chain(of_reductions));
         for (value, span) in self.indexed {
             let Node::Index(axis) = graph.node(*value) else { panic!("an index is a node of its own") };
             // Without an output that needs it there are 64 axes, more than any array has.
@@ -90,38 +137,74 @@ impl Shapes<'_> {
     }
 }
 
-/// The graph with `sets[k]` as the parameters of the k-th size; each set once, and 1 for none.
-fn with_sizes(graph: &Graph, sets: Vec<Vec<u32>>) -> Graph {
-    let (mut known, mut sizes): (HashMap<Vec<u32>, u32>, _) = (HashMap::new(), Vec::new());
-    let place = |set: Vec<u32>| {
-        if set.is_empty() {
-            return None;
+/// Each shape once.
+#[derive(Default)]
+struct Domains {
+    known: HashMap<Vec<Leaf>, u32>,
+    all: Vec<Vec<Leaf>>,
+}
+
+impl Domains {
+    fn place(&mut self, found: Vec<Found>, reductions: &[Reduction]) -> u32 {
+        let leaf = |found: Found| match found {
+            Found::Param(param) => Leaf::Param(param),
+            Found::Reduced(index) => {
+                let Reduction { domain, axes, keepdims, .. } = reductions[index as usize];
+                Leaf::Reduced { domain, axes, keepdims }
+            }
+        };
+        let mut leaves: Vec<Leaf> = found.into_iter().map(leaf).collect();
+        leaves.sort_unstable();
+        leaves.dedup();
+        let fresh = self.all.len() as u32;
+        let place = *self.known.entry(leaves.clone()).or_insert(fresh);
+        if place == fresh {
+            self.all.push(leaves);
         }
-        Some(*known.entry(set).or_insert_with_key(|set| {
-            sizes.push(set.clone());
-            sizes.len() as u32 - 1
-        }))
-    };
-    let places: Vec<Option<u32>> = sets.into_iter().map(place).collect();
-    let mut graph = rewrite(graph, |b, node, dtype| match node {
-        Node::Size(k) => match places[k as usize] {
-            Some(place) => b.push(Node::Size(place), dtype),
-            None => b.integer(dtype, 1),
-        },
-        node => b.push(node, dtype),
-    });
-    graph.sizes = sizes;
+        place
+    }
+}
+
+/// The graph with the domains, and each size and kind of reduction once; a size of no array is 1.
+fn described(graph: Graph, domains: Vec<Vec<Leaf>>, sizes: &[Option<Size>], reductions: &[Reduction]) -> Graph {
+    let mut graph = graph;
+    if !sizes.is_empty() || !reductions.is_empty() {
+        let (of_sizes, size_places) = once(sizes.iter().copied().flatten());
+        let (of_reductions, reduction_places) = once(reductions.iter().copied());
+        let size_place = |k: usize| sizes[k].map(|size| size_places[&size]);
+        graph = rewrite(&graph, |b, node, dtype| match node {
+            Node::Size(k) => match size_place(k as usize) {
+                Some(place) => b.push(Node::Size(place), dtype),
+                None => b.integer(dtype, 1),
+            },
+            Node::Reduce(k, x) => b.push(Node::Reduce(reduction_places[&reductions[k as usize]], x), dtype),
+            node => b.push(node, dtype),
+        });
+        (graph.sizes, graph.reductions) = (of_sizes, of_reductions);
+    }
+    graph.domains = domains;
     graph
 }
 
-/// The bits of all seeds that each value is an operand of, at any distance.
+fn once<T: Copy + Eq + std::hash::Hash>(all: impl Iterator<Item = T>) -> (Vec<T>, HashMap<T, u32>) {
+    let (mut list, mut places) = (Vec::new(), HashMap::new());
+    for x in all {
+        places.entry(x).or_insert_with(|| {
+            list.push(x);
+            list.len() as u32 - 1
+        });
+    }
+    (list, places)
+}
+
+/// The bits of all seeds that each value is an operand of, at any distance that no reduction lies between.
 fn reach(graph: &Graph, seeds: impl Iterator<Item = (Value, u64)>) -> Vec<u64> {
     let mut reached = vec![0; graph.len()];
     seeds.for_each(|(value, bits)| reached[value.index()] |= bits);
     for &value in graph.block(BlockId::ROOT).values.iter().rev() {
-        let bits = reached[value.index()];
-        if bits != 0 {
-            graph.node(value).operands(|x| reached[x.index()] |= bits);
+        let (node, bits) = (graph.node(value), reached[value.index()]);
+        if bits != 0 && !matches!(node, Node::Reduce(..)) {
+            node.operands(|x| reached[x.index()] |= bits);
         }
     }
     reached

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::functions::{Function, Kind};
 use crate::interp::{self, Interp};
+use crate::ir::Leaf;
 use crate::resolve::resolve;
 use crate::syntax::{Limits, parse};
 use DType::{Bool, F32, F64, I8, I16, I32, I64, U8, U16, U32, U64};
@@ -208,9 +209,14 @@ fn comparisons_are_of_true_values() {
         ("x == 2**100", false),
     ] {
         assert_eq!(value::<bool>(source, &[element(7_u8)]), expected, "{source}");
-        let depends = lowered(source, &[array(U8)]).expect("a program").outputs[0].depends.clone();
-        assert_eq!(depends, [0], "{source} has the shape of `x`");
+        let program = lowered(source, &[array(U8)]).expect("a program");
+        assert_eq!(leaves(&program, 0), [Leaf::Param(0)], "{source} has the shape of `x`");
     }
+}
+
+/// What an output takes its shape from.
+fn leaves(program: &Lowered, output: usize) -> &[Leaf] {
+    &program.graph.domains[program.outputs[output].domain as usize]
 }
 
 #[test]
@@ -218,22 +224,27 @@ fn what_outputs_depend_on() {
     let of = |rank| ParamType::Array { dtype: F64, rank };
     let params = [of(2), of(1), of(0), ParamType::Scalar(F64), of(3)];
     let program = lowered("a = x + y; (a * z, b + z, a if b else c, size(a + c) + z, y)", &params).expect("a program");
-    let found: Vec<_> = program.outputs.iter().map(|output| (&output.depends[..], output.rank)).collect();
-    assert_eq!(found, [(&[0, 1][..], 2), (&[], 0), (&[0, 1, 4], 3), (&[], 0), (&[1], 1)]);
-    assert_eq!(program.graph.sizes, [[0, 1, 4]]);
+    let params = |list: &[u32]| list.iter().map(|param| Leaf::Param(*param)).collect::<Vec<_>>();
+    let expected = [(params(&[0, 1]), 2), (vec![], 0), (params(&[0, 1, 4]), 3), (vec![], 0), (params(&[1]), 1)];
+    for (k, (expected, rank)) in expected.iter().enumerate() {
+        assert_eq!((leaves(&program, k), program.outputs[k].rank), (&expected[..], *rank));
+    }
+    assert_eq!(program.graph.domains[program.graph.sizes[0].domain as usize], params(&[0, 1, 4]));
 
     let many: Vec<String> = (0..200).map(|k| format!("x{k}")).collect();
     let prefixes: Vec<String> = (0..200).map(|k| many[..=k].join("+")).collect();
     let program = lowered(&prefixes.join(","), &vec![of(1); 200]).expect("a program");
-    for (k, output) in program.outputs.iter().enumerate() {
-        assert!(output.depends.iter().copied().eq(0..=k as u32), "output {k}");
+    for k in 0..200 {
+        assert!(leaves(&program, k).iter().copied().eq((0..=k as u32).map(Leaf::Param)), "output {k}");
     }
 }
 
 #[test]
 fn sizes_and_indices() {
     let graph = lowered("size(x) + size(y) + size(x * 2) + size(3) + size(k)", &[array(F64), array(U8), WEAK]);
-    assert_eq!(graph.expect("a program").graph.sizes, [[0], [1]]);
+    let graph = graph.expect("a program").graph;
+    let domains: Vec<_> = graph.sizes.iter().map(|size| &graph.domains[size.domain as usize][..]).collect();
+    assert_eq!(domains, [[Leaf::Param(0)], [Leaf::Param(1)]]);
     let matrix = ParamType::Array { dtype: F64, rank: 2 };
     assert_eq!(value::<f64>("index(1) * 10 + index(0) + x", &[(matrix, 1_f64.to_bits())]), 53.0);
     assert_eq!(dtype("k = index(7); x", &[matrix]), F64);
@@ -333,7 +344,9 @@ output `z` = v8
             vec![WEAK, array(U8)],
             "param 0 `k`: i64
 param 1 `x`: u8[]
-size 0 = 1
+domain 0 = param 1
+domain 1 = 
+size 0 = domain 0 axes 0
 v0: i64 = param 0
 v1: u8 = param 1
 v2: u8 = cast v0
@@ -375,6 +388,9 @@ fn any_program_is_a_graph_or_an_error() {
                     Kind::Value => value.clone(),
                     Kind::DType => DType::ALL[value.len() % DType::ALL.len()].to_string(),
                     Kind::Integer => (value.len() % 3).to_string(),
+                    Kind::Axes => ["axis=None", "axis=0", "axis=-1", "axis=(0, 1)"][value.len() % 4].to_owned(),
+                    Kind::Flag => "keepdims=True".to_owned(),
+                    Kind::Optional => "initial=None".to_owned(),
                 });
             exprs.push(match below(4) {
                 0 => format!("({a} if {b} else {c})"),
@@ -390,6 +406,8 @@ fn any_program_is_a_graph_or_an_error() {
                 assert!(error.span().is_some(), "{source} of {params:?}: {error}");
                 errors += 1;
             }
+            // What a reduction comes to is no affair of one element.
+            Ok(lowered) if !lowered.graph.reductions.is_empty() => graphs += 1,
             Ok(lowered) => {
                 let elements: Vec<u64> = params.iter().map(|_| below(2) as u64).collect();
                 let (index, sizes) = ([0; 3], [1; 8]);

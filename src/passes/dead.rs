@@ -12,7 +12,8 @@ pub(super) fn run(graph: Graph, _target: &Target) -> Graph {
     let outputs =
         graph.outputs.iter().map(|x| Output { name: x.name.clone(), value: keeper.renamed(x.value) }).collect();
     let mut kept = builder.finish(outputs);
-    (kept.tables, kept.sizes) = (graph.tables, graph.sizes);
+    kept.tables = graph.tables;
+    (kept.domains, kept.sizes, kept.reductions) = (graph.domains, graph.sizes, graph.reductions);
     kept
 }
 

@@ -26,7 +26,10 @@ const TWO_LOOPS: &str = "
     param 0 `x`: f64[]
     param 1 `n`: i32
     table 0: f64 = 1.0, -0.0, inf, NaN, 1e-320
-    size 0 = 0, 1
+    domain 0 = param 0, param 1
+    domain 1 = domain 0 without axes 0 kept
+    size 0 = domain 0 axes 0
+    reduction 0 = sum of domain 0 axes 0 kept
     v0: f64 = param 0
     v1: bool = gt v0, v0
     v10 = when v1 else v0, v0 {

@@ -97,6 +97,10 @@ pub(crate) enum ExprKind {
         callee: Name,
         args: Vec<Arg>,
     },
+    /// `(0, 1)`, an option's value only.
+    Tuple {
+        values: Vec<ExprId>,
+    },
     /// `operand[i, j]`.
     Index {
         operand: ExprId,
@@ -234,6 +238,7 @@ impl ExprKind {
             | ExprKind::Text(_)
             | ExprKind::Name(_)
             | ExprKind::Call { .. }
+            | ExprKind::Tuple { .. }
             | ExprKind::Index { .. } => Precedence::Atom,
         }
     }

@@ -495,7 +495,17 @@ impl TreeBuilder {
 
     fn end_value(&mut self) -> Result<()> {
         self.reduce(|_| true)?;
-        let operand = self.pop();
+        let mut operand = self.pop();
+        // The first argument of a call is no option.
+        let is_option = |frame: &Frame| match &frame.kind {
+            FrameKind::Call { name, .. } => name.is_some() || !frame.values.is_empty(),
+            FrameKind::Statement { .. } | FrameKind::Paren | FrameKind::Index { .. } => false,
+        };
+        if is_option(self.frame())
+            && let Values::Tuple(values) = operand.values
+        {
+            operand.values = Values::One(self.emit(ExprKind::Tuple { values }, operand.span));
+        }
         let frame = self.frames.last_mut().expect("values stand in statements");
         frame.values.push(operand);
         if let FrameKind::Call { names, name, .. } = &mut frame.kind {

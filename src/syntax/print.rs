@@ -79,6 +79,7 @@ impl Printer<'_> {
                 }
                 format!("{}({})", name(callee), list.join(", "))
             }
+            ExprKind::Tuple { values } => format!("({})", self.list(values)),
             ExprKind::Index { operand, indices } => {
                 format!("{}[{}]", self.operand(*operand, Precedence::Atom), self.list(indices))
             }

@@ -54,6 +54,10 @@ fn structure(ast: &Ast) -> Vec<String> {
                 }
                 format!("(call {})", list.join(" "))
             }
+            ExprKind::Tuple { values } => {
+                let values: Vec<&str> = values.iter().map(|id| text(*id).as_str()).collect();
+                format!("(tuple {})", values.join(" "))
+            }
             ExprKind::Index { operand, indices } => {
                 let indices: Vec<&str> = indices.iter().map(|id| text(*id).as_str()).collect();
                 format!("(index {} {})", text(*operand), indices.join(" "))
@@ -91,6 +95,7 @@ fn operands(kind: &ExprKind, mut visit: impl FnMut(ExprId)) {
             visit(*otherwise);
         }
         ExprKind::Call { args, .. } => args.iter().for_each(|arg| visit(arg.value)),
+        ExprKind::Tuple { values } => values.iter().for_each(|value| visit(*value)),
         ExprKind::Index { operand, indices } => {
             visit(*operand);
             indices.iter().for_each(|index| visit(*index));

@@ -1,0 +1,444 @@
+//! A program over whole arrays to totals along some of their axes: one pass, in chunks of whole blocks for threads.
+//!
+//! The elements that come together are numbered in C order of the reduced axes. Blocks of 4,096 are folded each by itself,
+//! their results pairwise by number: whichever way the arrays lie, the same elements meet in the same order.
+#![expect(unsafe_code, reason = "buffers are read and totals written through addresses")]
+
+use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use smallvec::SmallVec;
+
+use super::fold::{BLOCK, Folder, LANES, folder};
+use super::plan::{Placed, Plan, Strides};
+use super::pool;
+use super::program::Program;
+use super::run::{self, Input, LONGEST_CHUNK, Placing, Report, Resources, Runner};
+use crate::dtype::DType;
+use crate::error::Result;
+use crate::ir::{Axes, Fold};
+use crate::strip::Source;
+use crate::view::ViewMut;
+
+/// One run of a program that reduces.
+pub(crate) struct Reducing<'a, 'b> {
+    /// As of a [`Job`](super::Job).
+    pub(crate) inputs: &'a [Input<'a>],
+    pub(crate) domain: &'a [usize],
+    pub(crate) axes: Axes,
+    /// What the first outputs of the program are written to, of the domain's shape.
+    pub(crate) outputs: &'a mut [ViewMut<'b>],
+    /// What the others come to.
+    pub(crate) totals: &'a mut [Target<'b>],
+    pub(crate) sizes: &'a [i64],
+}
+
+/// Where a total goes.
+pub(crate) struct Target<'b> {
+    pub(crate) fold: Fold,
+    pub(crate) from: DType,
+    /// Of the domain's shape without the reduced axes, or with one element along each.
+    pub(crate) array: ViewMut<'b>,
+}
+
+/// From so many elements on a row of kept ones is cut, so that there is work for several threads.
+const WIDE_TILE: usize = 512;
+
+/// Runs `program` over the domain and folds what it computes.
+///
+/// Fails if the run was stopped; outputs and totals then hold unspecified but initialised values.
+pub(crate) fn run(program: &Program, job: Reducing<'_, '_>, resources: &Resources<'_>) -> Result<Report> {
+    let layout = &program.layout;
+    let scalars: SmallVec<[u64; 8]> =
+        layout.scalars.iter().map(|(source, _)| run::scalar_of(*source, job.inputs, job.sizes)).collect();
+    let written: SmallVec<[*mut u8; 8]> = job.outputs.iter_mut().map(|output| output.pointer()).collect();
+    let placing = Placing { inputs: job.inputs, outputs: job.outputs, written: &written, domain: job.domain };
+    let arrays = || {
+        let read = layout.inputs.iter().map(|input| placing.input(*input));
+        let outputs = (0..placing.outputs.len()).map(|k| placing.output(k, layout.outputs[k]));
+        let kept = layout.outputs[placing.outputs.len()..].iter().map(|dtype| Placed {
+            start: std::ptr::null_mut(),
+            shape: &[],
+            strides: &[],
+            unit: dtype.size() as isize,
+        });
+        read.chain(outputs).chain(kept)
+    };
+    let is_array = |k: usize| !matches!(layout.inputs[k].0, Source::Index(_));
+    let leader = arrays().take(layout.inputs.len()).enumerate().filter(|(k, _)| is_array(*k)).map(|(_, array)| array);
+    let nest = Nest::new(job.domain, job.axes, leader);
+    let plan = Plan::nested(job.domain, &[&nest.outer, &nest.reduced, &nest.inner], arrays());
+    let kept_axes: SmallVec<[usize; 8]> = nest.outer.iter().chain(&nest.inner).copied().collect();
+    let strides: SmallVec<[Strides; 4]> =
+        job.totals.iter().map(|total| strides_of(&total.array, job.domain.len(), job.axes)).collect();
+    let places: SmallVec<[*mut u8; 4]> = job.totals.iter_mut().map(|total| total.array.pointer()).collect();
+    let placed = |k: usize| Placed {
+        start: places[k],
+        shape: job.domain,
+        strides: &strides[k],
+        unit: job.totals[k].array.dtype().size() as isize,
+    };
+    let kept = Plan::nested(job.domain, &[&kept_axes], (0..places.len()).map(placed));
+    let folds = job.totals.iter().map(|total| {
+        let to = total.array.dtype();
+        Folding { folder: folder(total.fold, total.from, to), fold: total.fold, from: total.from.size(), to: to.size() }
+    });
+    let extent = |axes: &[usize]| axes.iter().map(|axis| job.domain[*axis]).product::<usize>();
+    let in_place = |k: usize| job.inputs.iter().any(|input| matches!(input, Input::InPlace(output) if *output == k));
+    let streamed = (0..job.outputs.len())
+        .map(|k| plan.len.saturating_mul(layout.outputs[k].size()) > resources.cache && !in_place(k))
+        .collect();
+    let reducer = Reducer {
+        runner: Runner::new(program, &plan, &scalars, streamed),
+        program,
+        kept: &kept,
+        folds: folds.collect(),
+        first: job.outputs.len(),
+        outer: extent(&nest.outer),
+        reduced: extent(&nest.reduced),
+        inner: extent(&nest.inner),
+    };
+    reducer.run(resources)
+}
+
+/// The strides of a total along the axes of the domain: 0 along the reduced ones.
+fn strides_of(array: &ViewMut<'_>, rank: usize, axes: Axes) -> Strides {
+    let keeps = array.rank() == rank;
+    let mut own = array.strides().iter();
+    let stride = |axis: usize| {
+        let is_reduced = axes.contains(axis);
+        let stride = if is_reduced && !keeps { None } else { own.next() };
+        stride.filter(|_| !is_reduced).copied().unwrap_or(0)
+    };
+    (0..rank).map(stride).collect()
+}
+
+/// The order in which axes are walked, slowest first.
+struct Nest {
+    outer: SmallVec<[usize; 8]>,
+    /// In C order.
+    reduced: SmallVec<[usize; 8]>,
+    /// Kept axes along which memory lies closer than along any reduced one.
+    inner: SmallVec<[usize; 8]>,
+}
+
+impl Nest {
+    /// The array with the most bytes decides.
+    fn new<'a>(domain: &[usize], axes: Axes, arrays: impl Iterator<Item = Placed<'a>>) -> Nest {
+        let rank = domain.len();
+        let stride = |array: &Placed<'_>, axis: usize| match (axis + array.shape.len()).checked_sub(rank) {
+            Some(own) if array.shape[own] > 1 => array.strides[own].unsigned_abs(),
+            _ => 0,
+        };
+        let bytes = |array: &Placed<'_>| {
+            let extents = (0..rank).filter(|axis| stride(array, *axis) > 0).map(|axis| domain[axis] as u128);
+            extents.product::<u128>() * array.unit as u128
+        };
+        // The first of those with the most.
+        let leader = arrays.fold(None, |leader: Option<Placed<'_>>, array| match leader {
+            Some(leader) if bytes(&leader) >= bytes(&array) => Some(leader),
+            _ => Some(array),
+        });
+        let (reduced, mut kept): (SmallVec<[usize; 8]>, SmallVec<[usize; 8]>) =
+            (0..rank).partition(|axis| axes.contains(*axis));
+        let Some(leader) = leader else { return Nest { outer: kept, reduced, inner: SmallVec::new() } };
+        let closest = reduced.iter().map(|axis| stride(&leader, *axis)).filter(|stride| *stride > 0).min();
+        kept.sort_by_key(|axis| std::cmp::Reverse(stride(&leader, *axis)));
+        let is_inner = |axis: &usize| {
+            stride(&leader, *axis) > 0 && closest.is_some_and(|closest| stride(&leader, *axis) < closest)
+        };
+        let (inner, outer) = kept.into_iter().partition(is_inner);
+        Nest { outer, reduced, inner }
+    }
+}
+
+/// How the elements of one output are folded.
+struct Folding {
+    folder: &'static dyn Folder,
+    fold: Fold,
+    /// Bytes of an element, and of a total.
+    from: usize,
+    to: usize,
+}
+
+/// A run whose elements are numbered outer, reduced, inner, the last one fastest.
+struct Reducer<'a> {
+    runner: Runner<'a>,
+    program: &'a Program,
+    /// The kept axes, outer then inner, and the totals along them.
+    kept: &'a Plan,
+    folds: SmallVec<[Folding; 4]>,
+    /// The output of the program that the first of `folds` takes.
+    first: usize,
+    outer: usize,
+    reduced: usize,
+    inner: usize,
+}
+
+/// Memory of one chunk: what the code uses, accumulators and results for each fold.
+struct Scratch {
+    buffers: Vec<u128>,
+    accs: SmallVec<[Vec<u128>; 4]>,
+    results: Vec<u128>,
+}
+
+/// Memory that threads write disjoint parts of.
+struct Shared(*mut u8);
+
+// SAFETY: each part is one thread's alone.
+unsafe impl Sync for Shared {}
+
+// SAFETY: as of the runner: addresses are of views that outlive the run, and threads write disjoint elements.
+unsafe impl Sync for Reducer<'_> {}
+
+fn memory(bytes: usize) -> Vec<u128> {
+    vec![0; bytes.div_ceil(size_of::<u128>())]
+}
+
+impl Reducer<'_> {
+    fn run(&self, resources: &Resources<'_>) -> Result<Report> {
+        if self.outer * self.inner == 0 {
+            return Ok(Report { threads: 1, chunks: 0 });
+        }
+        if self.reduced == 0 {
+            self.nothing();
+            return Ok(Report { threads: 1, chunks: 0 });
+        }
+        let panel = self.reduced * self.inner;
+        if panel <= self.runner.strip && self.reduced <= BLOCK {
+            let at_once = self.runner.strip / panel;
+            return self.chunks(self.outer, panel, resources, &|from, to| {
+                let mut scratch = self.scratch(at_once.max(LANES * self.inner), at_once * self.inner);
+                for at in (from..to).step_by(at_once) {
+                    self.panels(at, at_once.min(to - at), &mut scratch);
+                }
+            });
+        }
+        self.blocks(resources)
+    }
+
+    /// Calls `body` with ranges of `items`, each of about `len` elements, on as many threads as pay.
+    fn chunks(
+        &self,
+        items: usize,
+        len: usize,
+        resources: &Resources<'_>,
+        body: &(dyn Fn(usize, usize) + Sync),
+    ) -> Result<Report> {
+        let layout = &self.program.layout;
+        let longest = resources.chunk.min(layout.thread_len.saturating_mul(LONGEST_CHUNK));
+        let at_once = longest.div_ceil(len).max(1);
+        let chunks = items.div_ceil(at_once);
+        let helpers = items.saturating_mul(len) / layout.thread_len;
+        let stopped = AtomicBool::new(false);
+        let one = |k: usize| {
+            if resources.stop.poll().is_break() {
+                stopped.store(true, Ordering::Relaxed);
+                return ControlFlow::Break(());
+            }
+            body(k * at_once, items.min((k + 1) * at_once));
+            self.runner.fence();
+            ControlFlow::Continue(())
+        };
+        let threads = pool::run(resources.pool, chunks, helpers.min(chunks - 1), &one);
+        if stopped.load(Ordering::Relaxed) {
+            resources.stop.check()?;
+        }
+        Ok(Report { threads, chunks })
+    }
+
+    fn scratch(&self, accs: usize, results: usize) -> Scratch {
+        // What the code uses is aligned as a vector is, by itself.
+        let buffers = memory(self.runner.buffers + 64);
+        let accs = self.folds.iter().map(|fold| memory(accs * fold.folder.size())).collect();
+        Scratch { buffers, accs, results: memory(results * size_of::<u64>()) }
+    }
+
+    /// The totals of no elements.
+    fn nothing(&self) {
+        for (k, fold) in self.folds.iter().enumerate() {
+            let (mut acc, mut result) = (memory(fold.folder.size()), [0_u128]);
+            let result = result.as_mut_ptr().cast::<u8>();
+            // The sum of nothing is +0, though accumulators of sums begin with -0.
+            if fold.fold != Fold::Sum {
+                // SAFETY: there is room for one accumulator and one result.
+                unsafe {
+                    fold.folder.reset(acc.as_mut_ptr().cast(), 1);
+                    fold.folder.finish(acc.as_ptr().cast(), 1, result);
+                }
+            }
+            (0..self.outer * self.inner).for_each(|at| self.write(k, at, 1, result));
+        }
+    }
+
+    /// Writes totals to their places from number `at` on.
+    fn write(&self, k: usize, at: usize, count: usize, results: *const u8) {
+        let (walk, size) = (&self.kept.walks[k], self.folds[k].to);
+        self.kept.rows(walk, at, count, |start, done, row| {
+            // SAFETY: the plan stays within the total's array, and `count` results are there.
+            unsafe { run::scatter(results.wrapping_add(done * size), start, self.kept.step(walk), size, row) };
+        });
+    }
+
+    /// Domains of one block at most, `count` of them from number `at` on, which fit a strip together.
+    fn panels(&self, at: usize, count: usize, scratch: &mut Scratch) {
+        let (panel, inner) = (self.reduced * self.inner, self.inner);
+        let buffers = aligned(&mut scratch.buffers);
+        self.runner.evaluate(at * panel, count * panel, buffers);
+        let results = scratch.results.as_mut_ptr().cast::<u8>();
+        for (k, fold) in self.folds.iter().enumerate() {
+            let (elements, accs) =
+                (self.runner.kept(self.first + k, buffers), scratch.accs[k].as_mut_ptr().cast::<u8>());
+            // SAFETY: the strip holds `count` panels of elements; accumulators and results have room for what `run` says.
+            unsafe {
+                if inner == 1 {
+                    fold.folder.rows(elements, self.reduced, count, accs);
+                    fold.folder.finish(accs, count, results);
+                } else {
+                    for one in 0..count {
+                        let elements = elements.add(one * panel * fold.from);
+                        let rows = self.reduced.min(LANES);
+                        fold.folder.reset(accs, rows * inner);
+                        for row in 0..self.reduced {
+                            let accs = accs.add(row % LANES * inner * fold.folder.size());
+                            fold.folder.across(accs, elements.add(row * inner * fold.from), inner, row);
+                        }
+                        fold.folder.halve(accs, inner, rows);
+                        fold.folder.finish(accs, inner, results.add(one * inner * fold.to));
+                    }
+                }
+            }
+            self.write(k, at * inner, count * inner, results);
+        }
+    }
+
+    /// Blocks, tile by tile of the kept elements; their results are folded behind.
+    fn blocks(&self, resources: &Resources<'_>) -> Result<Report> {
+        let blocks = self.reduced.div_ceil(BLOCK);
+        let rows = self.reduced.min(BLOCK);
+        let width = (resources.chunk / rows).max(WIDE_TILE).min(self.runner.strip);
+        let width = if self.inner <= width + width / 2 { self.inner.min(self.runner.strip) } else { width };
+        let tiles = self.inner.div_ceil(width);
+        let total = self.outer * blocks * self.inner;
+        let mut partials: SmallVec<[Vec<u128>; 4]> = SmallVec::new();
+        if blocks > 1 {
+            partials = self.folds.iter().map(|fold| memory(total * fold.folder.size())).collect();
+        }
+        let shared: SmallVec<[Shared; 4]> = partials.iter_mut().map(|all| Shared(all.as_mut_ptr().cast())).collect();
+        let report = self.chunks(self.outer * blocks * tiles, rows * width, resources, &|from, to| {
+            let mut scratch = self.scratch(LANES * width, width);
+            for item in from..to {
+                let (tile, block, outer) = (item % tiles, item / tiles % blocks, item / tiles / blocks);
+                let block = Block {
+                    outer,
+                    rows: block * BLOCK..self.reduced.min((block + 1) * BLOCK),
+                    columns: tile * width..self.inner.min((tile + 1) * width),
+                };
+                self.block(&block, &mut scratch);
+                let count = block.columns.len();
+                for (k, fold) in self.folds.iter().enumerate() {
+                    let accs = scratch.accs[k].as_ptr().cast::<u8>();
+                    // SAFETY: a block has its own place among the partial results, and there is room for the results of one.
+                    unsafe {
+                        if let Some(all) = shared.get(k) {
+                            let place = (outer * blocks + block.rows.start / BLOCK) * self.inner + block.columns.start;
+                            let size = fold.folder.size();
+                            accs.copy_to_nonoverlapping(all.0.add(place * size), count * size);
+                        } else {
+                            let results = scratch.results.as_mut_ptr().cast::<u8>();
+                            fold.folder.finish(accs, count, results);
+                            self.write(k, outer * self.inner + block.columns.start, count, results);
+                        }
+                    }
+                }
+            }
+        })?;
+        for (k, partials) in partials.iter_mut().enumerate() {
+            self.combine(k, blocks, partials);
+        }
+        Ok(report)
+    }
+
+    /// Folds the results of blocks, neighbours first.
+    fn combine(&self, k: usize, blocks: usize, partials: &mut [u128]) {
+        let (folder, inner) = (self.folds[k].folder, self.inner);
+        let mut results = memory(inner * size_of::<u64>());
+        let results = results.as_mut_ptr().cast::<u8>();
+        for outer in 0..self.outer {
+            let all = partials.as_mut_ptr().cast::<u8>();
+            let place = |block: usize| all.wrapping_add((outer * blocks + block) * inner * folder.size());
+            let mut step = 1;
+            while step < blocks {
+                for block in (0..blocks - step).step_by(2 * step) {
+                    // SAFETY: both are results of blocks, `inner` of each.
+                    unsafe { folder.merge(place(block), place(block + step), inner) };
+                }
+                step *= 2;
+            }
+            // SAFETY: there is room for `inner` results.
+            unsafe { folder.finish(place(0), inner, results) };
+            self.write(k, outer * inner, inner, results);
+        }
+    }
+
+    /// Folds one block for each of some kept elements into the first accumulators.
+    fn block(&self, block: &Block, scratch: &mut Scratch) {
+        let width = block.columns.len();
+        let buffers = aligned(&mut scratch.buffers);
+        for (fold, accs) in self.folds.iter().zip(&mut scratch.accs) {
+            // SAFETY: there is room for sixteen rows of accumulators.
+            unsafe { fold.folder.reset(accs.as_mut_ptr().cast(), LANES * width) };
+        }
+        // Rows that follow one another are computed together.
+        let at_once = if width == self.inner { (self.runner.strip / width).max(1) } else { 1 };
+        for row in block.rows.clone().step_by(at_once) {
+            let rows = at_once.min(block.rows.end - row);
+            let at = (block.outer * self.reduced + row) * self.inner + block.columns.start;
+            self.runner.evaluate(at, rows * width, buffers);
+            for (k, (fold, accs)) in self.folds.iter().zip(&mut scratch.accs).enumerate() {
+                let elements = self.runner.kept(self.first + k, buffers);
+                // SAFETY: the strip holds `rows` rows of `width` elements.
+                unsafe { take(fold, accs.as_mut_ptr().cast(), elements, width, row, rows) };
+            }
+        }
+        for (fold, accs) in self.folds.iter().zip(&mut scratch.accs) {
+            // SAFETY: as above.
+            unsafe { fold.folder.halve(accs.as_mut_ptr().cast(), width, LANES) };
+        }
+    }
+}
+
+/// One block of reduced elements for each of some inner ones.
+struct Block {
+    outer: usize,
+    rows: std::ops::Range<usize>,
+    columns: std::ops::Range<usize>,
+}
+
+/// Takes `rows` rows of `width` elements, the first of which is number `row`, into sixteen rows of accumulators.
+///
+/// # Safety
+/// The elements and the accumulators are there.
+unsafe fn take(fold: &Folding, accs: *mut u8, elements: *const u8, width: usize, row: usize, rows: usize) {
+    let (folder, all) = (fold.folder, LANES * width);
+    // SAFETY: the caller's promise; a run ends where the sixteen rows do.
+    unsafe {
+        if width == 1 {
+            return folder.along(accs, elements, rows, row);
+        }
+        let longest = if folder.is_indexed() { width } else { all };
+        let mut done = 0;
+        while done < rows * width {
+            let at = (row + done / width) % LANES * width;
+            let run = longest.min(all - at).min(rows * width - done);
+            folder.across(accs.add(at * folder.size()), elements.add(done * fold.from), run, row + done / width);
+            done += run;
+        }
+    }
+}
+
+/// The first place in the buffers that a line of the cache begins at.
+fn aligned(buffers: &mut [u128]) -> *mut u8 {
+    let start = buffers.as_mut_ptr().cast::<u8>();
+    start.wrapping_add(start.align_offset(64))
+}

@@ -1,0 +1,198 @@
+//! Reductions from `tests/data` to what numpy and the language's tree give: every dtype, axis and layout, on every backend,
+//! whatever the threads and chunks.
+
+mod support;
+
+use std::collections::HashMap;
+
+use numlift::{Args, Backend, DType, Engine, Kernel, View};
+use support::{bits_at, same};
+
+/// Elements in C order.
+struct Array {
+    dtype: DType,
+    shape: Vec<usize>,
+    bits: Vec<u64>,
+}
+
+fn hex(words: &str) -> Vec<u64> {
+    words
+        .split_whitespace()
+        .filter(|word| *word != "-")
+        .map(|word| u64::from_str_radix(word, 16).expect("hexadecimal digits"))
+        .collect()
+}
+
+fn shape(word: &str) -> Vec<usize> {
+    word.split(',').filter(|word| *word != "-").map(|word| word.parse().expect("an extent")).collect()
+}
+
+fn array(words: &str) -> Array {
+    let mut parts = words.splitn(3, ' ');
+    let mut next = || parts.next().expect("a dtype, a shape and elements");
+    let (dtype, own, bits) = (DType::from_name(next()).expect("a dtype"), shape(next()), hex(next()));
+    Array { dtype, shape: own, bits }
+}
+
+/// The orders of axes in memory, slowest first, with gaps between elements of the last one, some backwards.
+const LAYOUTS: [(&[usize], usize, bool); 4] =
+    [(&[0, 1, 2], 1, false), (&[2, 1, 0], 1, false), (&[1, 0, 2], 3, false), (&[0, 2, 1], 2, true)];
+
+/// Bytes and strides of an array that lies so.
+fn laid_out(array: &Array, (order, gap, backwards): (&[usize], usize, bool)) -> (Vec<u8>, Vec<isize>) {
+    let (rank, size) = (array.shape.len(), array.dtype.size());
+    let mut strides = vec![0_isize; rank];
+    let mut step = (size * gap) as isize;
+    for axis in order.iter().rev().filter(|axis| **axis < rank) {
+        strides[*axis] = if backwards && axis % 2 == 0 { -step } else { step };
+        step *= array.shape[*axis].max(1) as isize;
+    }
+    let first: isize =
+        strides.iter().zip(&array.shape).map(|(s, n)| if *s < 0 { -s * (*n as isize - 1) } else { 0 }).sum();
+    let mut bytes = vec![0xA5; step as usize + size];
+    for (number, bits) in array.bits.iter().enumerate() {
+        let (mut rest, mut place) = (number, first);
+        for axis in (0..rank).rev() {
+            place += (rest % array.shape[axis]) as isize * strides[axis];
+            rest /= array.shape[axis];
+        }
+        bytes[place as usize..place as usize + size].copy_from_slice(&bits.to_le_bytes()[..size]);
+    }
+    (bytes, strides)
+}
+
+fn view<'a>(array: &Array, (bytes, strides): &'a (Vec<u8>, Vec<isize>)) -> View<'a> {
+    View::from_bytes(array.dtype, bytes, &array.shape, strides).expect("the array lies in its bytes")
+}
+
+/// Each result's dtype, shape and bits.
+fn result(kernel: &Kernel, x: View<'_>) -> Result<Array, numlift::Error> {
+    let outputs = kernel.eval(Args::new().input("x", x))?;
+    let view = outputs.view(kernel.outputs()[0].name())?;
+    let (dtype, bytes) = (view.dtype(), view.as_bytes().expect("outputs lie in C order"));
+    let bits = bytes.chunks(dtype.size()).map(|bytes| bits_at(bytes, dtype)).collect();
+    Ok(Array { dtype, shape: view.extents().to_vec(), bits })
+}
+
+fn engines() -> Vec<(String, Engine)> {
+    let mut engines = Vec::new();
+    for backend in [Backend::Interpreter, Backend::Cranelift, Backend::Auto] {
+        for (threads, chunk) in [(1, 1 << 16), (3, 7)] {
+            let engine = Engine::builder().backend(backend).threads(threads).chunk_len(chunk).build();
+            let engine = engine.expect("an engine");
+            engines.push((format!("{:?}, {threads} threads", engine.backend()), engine));
+        }
+    }
+    engines
+}
+
+const DATA: &str = include_str!("data/reductions.txt");
+
+#[test]
+fn every_reduction_is_what_numpy_says() {
+    let mut arrays = HashMap::new();
+    let mut cases: Vec<(&str, &str, Vec<&str>)> = Vec::new();
+    for line in DATA.lines() {
+        let (kind, rest) = line.split_once(' ').expect("a line has words");
+        if kind == "array" {
+            let (name, rest) = rest.split_once(' ').expect("a name");
+            arrays.insert(name, array(rest));
+        } else if kind != "golden" {
+            let mut parts = rest.split(" | ");
+            cases.push((kind, parts.next().expect("a formula"), parts.collect()));
+        }
+    }
+    let mut failures = Vec::new();
+    for (engine_name, engine) in engines() {
+        let mut kernels: HashMap<&str, Kernel> = HashMap::new();
+        for (k, (kind, formula, parts)) in cases.iter().enumerate() {
+            let kernel = kernels
+                .entry(formula)
+                .or_insert_with(|| engine.compile(formula).unwrap_or_else(|error| panic!("{}", error.render())));
+            let x = &arrays[parts[0]];
+            // Each case in two of the layouts, all cases in all.
+            for layout in [LAYOUTS[0], LAYOUTS[1 + k % 3]] {
+                let memory = laid_out(x, layout);
+                let found = result(kernel, view(x, &memory));
+                let fault = match (*kind, found) {
+                    ("error", Err(error)) if error.code() == parts[1] => None,
+                    ("case", Ok(found)) => compare(&found, &array(parts[1])),
+                    ("near", Ok(found)) => compare_near(&found, parts[1]),
+                    (_, Ok(_)) => Some("there is a result".to_owned()),
+                    (_, Err(error)) => Some(error.render()),
+                };
+                if let Some(fault) = fault {
+                    failures.push(format!("{engine_name}: {formula} of {} laid out {layout:?}: {fault}", parts[0]));
+                }
+            }
+        }
+    }
+    assert!(failures.is_empty(), "{} failures\n{}", failures.len(), failures[..failures.len().min(40)].join("\n"));
+}
+
+fn compare(found: &Array, expected: &Array) -> Option<String> {
+    if (found.dtype, &found.shape) != (expected.dtype, &expected.shape) {
+        return Some(format!("{} {:?}, expected {} {:?}", found.dtype, found.shape, expected.dtype, expected.shape));
+    }
+    let differs = |k: &usize| !same(found.dtype, found.bits[*k], expected.bits[*k]);
+    let k = (0..found.bits.len()).find(differs)?;
+    Some(format!("element {k} is {:x}, expected {:x}", found.bits[k], expected.bits[k]))
+}
+
+/// `DTYPE SHAPE BOUND VALUES`.
+fn compare_near(found: &Array, expected: &str) -> Option<String> {
+    let words: Vec<&str> = expected.split_whitespace().collect();
+    if found.dtype.name() != words[0] || found.shape != shape(words[1]) {
+        return Some(format!("{} {:?}, expected {expected}", found.dtype, found.shape));
+    }
+    let number = |word: &str| word.parse::<f64>().expect("a number");
+    let bound = number(words[2]);
+    let value = |bits: u64| match found.dtype {
+        DType::F32 => f64::from(f32::from_bits(bits as u32)),
+        _ => f64::from_bits(bits),
+    };
+    let far = |(x, y): (f64, f64)| !((x - y).abs() <= bound || x == y || (x.is_nan() && y.is_nan()));
+    let pairs = found.bits.iter().map(|bits| value(*bits)).zip(words[3..].iter().map(|word| number(word)));
+    let (x, y) = pairs.into_iter().find(|pair| far(*pair))?;
+    Some(format!("{x} is not within {bound} of {y}"))
+}
+
+/// As `pattern` of the script.
+fn pattern(i: u64) -> f64 {
+    let whole = i.wrapping_mul(2654435761) % (1 << 24);
+    (whole as f64 - f64::from(1 << 23)) * 2_f64.powi((i % 21) as i32 - 10)
+}
+
+#[test]
+fn the_tree_is_the_same_for_all_threads_chunks_and_strides() {
+    let engines: Vec<(String, Engine)> = [1, 2, 3, 8, 64]
+        .into_iter()
+        .flat_map(|threads| [1, 7, 1 << 15, 1 << 20].map(|chunk| (threads, chunk)))
+        .map(|(threads, chunk)| {
+            let engine = Engine::builder().threads(threads).chunk_len(chunk).build().expect("an engine");
+            (format!("{threads} threads, chunks of {chunk}"), engine)
+        })
+        .chain([(
+            "interpreter".to_owned(),
+            Engine::builder().backend(Backend::Interpreter).build().expect("an engine"),
+        )])
+        .collect();
+    for line in DATA.lines().filter_map(|line| line.strip_prefix("golden ")) {
+        let words: Vec<&str> = line.split(' ').collect();
+        let (len, bits) = (words[2].parse::<u64>().expect("a length"), hex(words[3])[0]);
+        let dtype = DType::from_name(words[1]).expect("a dtype");
+        let element = |i: u64| match dtype {
+            DType::F32 => u64::from((pattern(i) as f32).to_bits()),
+            _ => pattern(i).to_bits(),
+        };
+        let x = Array { dtype, shape: vec![len as usize], bits: (0..len).map(element).collect() };
+        for (name, engine) in &engines {
+            let kernel = engine.compile(words[0]).expect("a formula");
+            for layout in [LAYOUTS[0], LAYOUTS[3]] {
+                let memory = laid_out(&x, layout);
+                let found = result(&kernel, view(&x, &memory)).expect("a sum");
+                assert_eq!(found.bits, [bits], "{line}: {name}, {layout:?}");
+            }
+        }
+    }
+}
