@@ -82,12 +82,12 @@ impl Bound {
             }
         }
         let run = Run { formula, lowered: &variant.lowered, params: &variant.params, inputs: &given };
-        for k in 0..outputs.len() {
-            if let Some(fault) = outputs[k].fault() {
+        for (k, output) in outputs.iter().enumerate() {
+            if let Some(fault) = output.fault() {
                 return Err(in_array(fault, "output", &formula.output_names[k]));
             }
-            formula.check_output_dtype(&variant.lowered, k, outputs[k].dtype())?;
-            all_alike &= is_same(outputs[k].extents(), shape);
+            formula.check_output_dtype(&variant.lowered, k, output.dtype())?;
+            all_alike &= is_same(output.extents(), shape);
         }
         all_alike &= variant.totals.is_empty();
         if !all_alike {

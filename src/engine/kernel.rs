@@ -338,8 +338,8 @@ impl Formula {
         let (params, inputs) = self.given(&matched.inputs, outputs)?;
         let typed = self.typed(&params)?;
         let run = Run { formula: self, lowered: &typed.lowered, params: &params, inputs: &inputs };
-        for k in 0..outputs.len() {
-            self.check_output_dtype(&typed.lowered, k, outputs[k].dtype())?;
+        for (k, output) in outputs.iter().enumerate() {
+            self.check_output_dtype(&typed.lowered, k, output.dtype())?;
         }
         run.check_output_shapes(outputs)?;
         self.execute(&run, &typed, outputs, matched, start)

@@ -479,11 +479,11 @@ macro_rules! places {
             const IS_INDEXED: bool = true;
             #[inline(always)]
             fn take(acc: Placed<E>, x: E, at: usize) -> Placed<E> {
-                // The usual case by far: neither better, nor NaN, nor the first.
-                if !(x $op acc.x) && !x.is_nan() && acc.at != usize::MAX {
-                    return acc;
+                // Seldom by far.
+                if x $op acc.x || x.is_nan() || acc.at == usize::MAX {
+                    return acc.better(Placed { x, at }, |a, b| a $op b);
                 }
-                acc.better(Placed { x, at }, |a, b| a $op b)
+                acc
             }
             #[inline(always)]
             fn merge(a: Placed<E>, b: Placed<E>) -> Placed<E> {
