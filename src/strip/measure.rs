@@ -195,10 +195,12 @@ impl Measure {
             _ if self.has_loop => 2,
             // More would compile for longer than the run gains.
             0..=64 => 4,
-            65..=2000 => 2,
+            65..=500 => 2,
             _ => 1,
         };
-        vectors <= most_vectors && registers <= target.registers + target.registers / 2
+        // Two side by side are worth some spilling, four are not.
+        let most_registers = target.registers * if vectors == 2 { 6 } else { 3 } / 4;
+        vectors <= most_vectors && registers <= most_registers
     }
 
     /// Whether all constants of the root block may stay in registers.

@@ -2,7 +2,7 @@
 
 use super::lower::{Lowerer, Source};
 use super::opcode::Opcode;
-use super::select;
+use super::select::{self, Order};
 use crate::ir::Op;
 use crate::strip::{Reg, RegType};
 
@@ -47,22 +47,35 @@ fn on_floats(to: &mut Lowerer<'_>, op: Op, x: Source, y: Source, is_double: bool
 
 /// `a * b + c` in the form that overwrites an operand which nothing reads any more, and takes one from memory if it is there.
 fn fma(to: &mut Lowerer<'_>, operands: &[Reg; 3], is_double: bool) -> Source {
-    let of = |single: Opcode, double: Opcode| if is_double { double } else { single };
-    let [mut a, mut b, c] = operands.map(|reg| to.source(reg));
+    let mut turns_product = false;
+    let [mut a, mut b, mut c] = operands.map(|reg| to.source(reg));
     let [a_is_done, b_is_done, c_is_done] = operands.map(|reg| to.is_done(reg));
-    if c_is_done {
-        if !is_register(a) {
-            (a, b) = (b, a);
+    for factor in [&mut a, &mut b] {
+        if let Source::Negative(x) = *factor {
+            *factor = Source::Register(x);
+            turns_product = !turns_product;
         }
-        return to.fused(of(Opcode::Fmadd231Ps, Opcode::Fmadd231Pd), c, a, b);
     }
-    if !is_register(a) && is_register(b) || b_is_done && !a_is_done {
+    let mut turns_sum = false;
+    if let Source::Negative(x) = c {
+        c = Source::Register(x);
+        turns_sum = true;
+    }
+    let of = |order| select::fused(turns_product, turns_sum, order, is_double);
+    if !is_register(a) && is_register(b) {
+        (a, b) = (b, a);
+    } else if b_is_done && !a_is_done && is_register(b) {
         (a, b) = (b, a);
     }
-    if !is_register(b) && is_register(c) {
-        return to.fused(of(Opcode::Fmadd132Ps, Opcode::Fmadd132Pd), a, c, b);
+    // What is in memory has to be loaded, and may as well be where the result will.
+    let takes_sum = c_is_done || !(is_register(b) || is_register(c)) && !(a_is_done || b_is_done);
+    if takes_sum {
+        return to.fused(of(Order::Sum), c, a, b);
     }
-    to.fused(of(Opcode::Fmadd213Ps, Opcode::Fmadd213Pd), a, b, c)
+    if !is_register(b) && is_register(c) {
+        return to.fused(of(Order::FactorOfLast), a, c, b);
+    }
+    to.fused(of(Order::Factor), a, b, c)
 }
 
 fn on_integers(to: &mut Lowerer<'_>, op: Op, x: Source, y: Source, size: usize, is_unsigned: bool) -> Source {

@@ -7,6 +7,7 @@ use super::opcode::Opcode;
 use super::uses::{self, Fact};
 use super::{apply, data::Data};
 use crate::dtype::DType;
+use crate::ir::Op;
 use crate::strip::{self, Inst, Reg, RegType, Strip};
 
 /// An operand, before it has a register.
@@ -16,6 +17,8 @@ pub(super) enum Source {
     Memory(Address),
     /// These 8 bytes again and again.
     Constant(u64),
+    /// Floats in a register with the other sign, for `fma` alone.
+    Negative(VReg),
 }
 
 /// The function and what stands behind its code.
@@ -32,6 +35,8 @@ pub(super) struct Lowerer<'a> {
     /// How often each register will be read yet.
     left: Vec<u32>,
     held: Vec<Option<Source>>,
+    /// The bits, as often as 8 bytes have room for them, of what is a constant.
+    constants: Vec<Option<u64>>,
     /// Where each table begins.
     tables: Vec<u32>,
 }
@@ -42,9 +47,9 @@ pub(super) fn lower(strip: &Strip) -> Lowered {
     let mut data = Data::default();
     let tables = strip.tables.iter().map(|table| data.table(&table.elements)).collect();
     let left = facts.iter().map(|fact| fact.uses).collect();
-    let held = vec![None; facts.len()];
+    let (held, constants) = (vec![None; facts.len()], vec![None; facts.len()]);
     let function = Function::with_capacity(strip.types.len() * 5 / 4 + 16);
-    let mut lowerer = Lowerer { strip, function, data, facts, left, held, tables };
+    let mut lowerer = Lowerer { strip, function, data, facts, left, held, constants, tables };
     lowerer.function();
     Lowered { function: lowerer.function, data: lowerer.data.bytes }
 }
@@ -116,6 +121,7 @@ impl Lowerer<'_> {
         match source {
             Source::Register(register) => register,
             Source::Memory(address) => self.load(Opcode::Load, address),
+            Source::Negative(_) => panic!("a sign is turned where it is needed"),
             // No memory is needed for all zeros and all ones.
             Source::Constant(0) => self.of_itself(Opcode::Xor),
             Source::Constant(u64::MAX) => self.of_itself(Opcode::EqD),
@@ -140,6 +146,7 @@ impl Lowerer<'_> {
         match source {
             Source::Register(register) => (Address::None, Some(Operand::any_use(register))),
             Source::Memory(address) => (address, None),
+            Source::Negative(_) => panic!("a sign is turned where it is needed"),
             Source::Constant(bits) => (Address::Data(self.data.constant(bits)), None),
         }
     }
@@ -231,6 +238,9 @@ impl Lowerer<'_> {
                 Source::Register(self.load(opcode, Address::Scalar(*slot)))
             }
             Inst::Load { array, offset, bytes } => self.load_array(reg, *array, *offset, *bytes),
+            Inst::Apply(Op::Xor, [x, sign, _]) if self.is_fused(reg) && self.is_sign(*sign, reg_type.size()) => {
+                Source::Negative(self.value(*x))
+            }
             Inst::Apply(op, operands) => apply::apply(self, *op, operands),
             Inst::Shift(op, x, count) => {
                 let x = self.source(*x);
@@ -265,7 +275,19 @@ impl Lowerer<'_> {
         }
     }
 
-    /// A constant that is read once stays in memory until then.
+    /// Whether the register is read by `fma` alone, close by.
+    fn is_fused(&self, reg: Reg) -> bool {
+        let fact = &self.facts[reg.index()];
+        fact.is_local && fact.uses == fact.fused
+    }
+
+    /// Whether every lane of the register has its top bit on and no other.
+    fn is_sign(&self, reg: Reg, size: usize) -> bool {
+        let sign = 1 << (8 * size - 1);
+        self.constants[self.facts[reg.index()].root.index()] == Some(repeated(sign, size))
+    }
+
+    /// A constant that is read once or twice stays in memory until then.
     fn constant(&mut self, reg: Reg, reg_type: RegType, bits: u64) -> Source {
         let size = reg_type.size();
         let ones = u64::MAX >> (64 - 8 * size);
@@ -279,10 +301,11 @@ impl Lowerer<'_> {
             }
             RegType::Vector(_) => bits & ones,
         };
-        let all = lane.wrapping_mul(u64::MAX / ones);
+        let all = repeated(lane, size);
+        self.constants[reg.index()] = Some(all);
         let fact = &self.facts[reg.index()];
         let source = Source::Constant(all);
-        if fact.uses == 1 && fact.is_local { source } else { Source::Register(self.register(source)) }
+        if fact.uses <= 2 && fact.is_local { source } else { Source::Register(self.register(source)) }
     }
 
     /// The array's slot and the place in it, in bytes.
@@ -295,10 +318,10 @@ impl Lowerer<'_> {
     fn load_array(&mut self, reg: Reg, array: u32, offset: u32, bytes: u32) -> Source {
         let address = self.address(array, offset, self.strip.reg_type(reg).size());
         let fact = self.facts[reg.index()];
-        let by_halves = fact.uses == fact.halves;
+        let (stays, by_halves) = (fact.is_local && fact.is_undisturbed, fact.uses == fact.halves);
         let opcode = match bytes {
-            32 if fact.is_local && (fact.uses == 1 || by_halves) => return Source::Memory(address),
-            16 if fact.is_local && by_halves => return Source::Memory(address),
+            32 if stays && (fact.uses == 1 || by_halves) => return Source::Memory(address),
+            16 if stays && by_halves => return Source::Memory(address),
             32 => Opcode::Load,
             16 => Opcode::Broadcast128,
             8 => Opcode::Broadcast64,
@@ -430,6 +453,11 @@ impl Lowerer<'_> {
         }
         params
     }
+}
+
+/// The lane of `size` bytes as often as 8 bytes have room for it.
+fn repeated(lane: u64, size: usize) -> u64 {
+    lane.wrapping_mul(u64::MAX / (u64::MAX >> (64 - 8 * size)))
 }
 
 /// To lanes of twice the size.

@@ -124,6 +124,24 @@ opcodes! {
     Fmadd213Pd = "vfmadd213pd", Fused 32, P66 M0F38 0xa8 w 1;
     Fmadd231Ps = "vfmadd231ps", Fused 32, P66 M0F38 0xb8;
     Fmadd231Pd = "vfmadd231pd", Fused 32, P66 M0F38 0xb8 w 1;
+    Fmsub132Ps = "vfmsub132ps", Fused 32, P66 M0F38 0x9a;
+    Fmsub132Pd = "vfmsub132pd", Fused 32, P66 M0F38 0x9a w 1;
+    Fmsub213Ps = "vfmsub213ps", Fused 32, P66 M0F38 0xaa;
+    Fmsub213Pd = "vfmsub213pd", Fused 32, P66 M0F38 0xaa w 1;
+    Fmsub231Ps = "vfmsub231ps", Fused 32, P66 M0F38 0xba;
+    Fmsub231Pd = "vfmsub231pd", Fused 32, P66 M0F38 0xba w 1;
+    Fnmadd132Ps = "vfnmadd132ps", Fused 32, P66 M0F38 0x9c;
+    Fnmadd132Pd = "vfnmadd132pd", Fused 32, P66 M0F38 0x9c w 1;
+    Fnmadd213Ps = "vfnmadd213ps", Fused 32, P66 M0F38 0xac;
+    Fnmadd213Pd = "vfnmadd213pd", Fused 32, P66 M0F38 0xac w 1;
+    Fnmadd231Ps = "vfnmadd231ps", Fused 32, P66 M0F38 0xbc;
+    Fnmadd231Pd = "vfnmadd231pd", Fused 32, P66 M0F38 0xbc w 1;
+    Fnmsub132Ps = "vfnmsub132ps", Fused 32, P66 M0F38 0x9e;
+    Fnmsub132Pd = "vfnmsub132pd", Fused 32, P66 M0F38 0x9e w 1;
+    Fnmsub213Ps = "vfnmsub213ps", Fused 32, P66 M0F38 0xae;
+    Fnmsub213Pd = "vfnmsub213pd", Fused 32, P66 M0F38 0xae w 1;
+    Fnmsub231Ps = "vfnmsub231ps", Fused 32, P66 M0F38 0xbe;
+    Fnmsub231Pd = "vfnmsub231pd", Fused 32, P66 M0F38 0xbe w 1;
 
     AddB = "vpaddb", Binary 32, P66 M0F 0xfc;
     AddW = "vpaddw", Binary 32, P66 M0F 0xfd;

@@ -30,6 +30,28 @@ pub(super) fn on_floats(op: Op, is_double: bool) -> Option<(Opcode, Option<u8>)>
     }
 }
 
+/// Which operand of a fused multiply-add the result overwrites, with the other two as they follow.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Order {
+    /// A factor; the summand, the other factor.
+    FactorOfLast,
+    /// A factor; the other factor, the summand.
+    Factor,
+    /// The summand; the factors.
+    Sum,
+}
+
+/// `a * b + c` with the sign of the product or of the summand turned.
+pub(super) fn fused(turns_product: bool, turns_sum: bool, order: Order, is_double: bool) -> Opcode {
+    let all = match (turns_product, turns_sum) {
+        (false, false) => [Fmadd132Ps, Fmadd132Pd, Fmadd213Ps, Fmadd213Pd, Fmadd231Ps, Fmadd231Pd],
+        (false, true) => [Fmsub132Ps, Fmsub132Pd, Fmsub213Ps, Fmsub213Pd, Fmsub231Ps, Fmsub231Pd],
+        (true, false) => [Fnmadd132Ps, Fnmadd132Pd, Fnmadd213Ps, Fnmadd213Pd, Fnmadd231Ps, Fnmadd231Pd],
+        (true, true) => [Fnmsub132Ps, Fnmsub132Pd, Fnmsub213Ps, Fnmsub213Pd, Fnmsub231Ps, Fnmsub231Pd],
+    };
+    all[2 * order as usize + usize::from(is_double)]
+}
+
 /// The comparison that says the same with the operands exchanged.
 pub(super) fn exchanged(op: Op) -> Option<Op> {
     match op {

@@ -1,5 +1,6 @@
 //! A strip to what decides how its registers are held: which are the same, who reads them, and whether close by.
 
+use crate::ir::Op;
 use crate::strip::{Block, Inst, Reg, Strip};
 
 /// What is known of one register of a strip.
@@ -11,9 +12,14 @@ pub(super) struct Fact {
     pub(super) uses: u32,
     /// How many of these read the lower or the upper half alone, each by itself.
     pub(super) halves: u32,
-    /// Whether all of these stand in the block of the definition, with no store between.
+    /// How many of these are an operand of `fma`.
+    pub(super) fused: u32,
+    /// Whether all of these stand in the block of the definition.
     pub(super) is_local: bool,
-    /// The block of the definition, and how many stores stood before.
+    /// Whether no store of elements of the size stands between. Others cannot write what was loaded: an output is apart from
+    /// every input, or is one of them, of its dtype.
+    pub(super) is_undisturbed: bool,
+    /// The block of the definition, and how many such stores stood before.
     home: (u32, u32),
 }
 
@@ -22,12 +28,22 @@ pub(super) struct Fact {
 pub(super) enum Use {
     Whole,
     Half,
+    Fused,
 }
 
 /// The facts of every register.
 pub(super) fn find(strip: &Strip) -> Vec<Fact> {
-    let unknown = |k: usize| Fact { root: Reg(k as u32), uses: 0, halves: 0, is_local: true, home: (0, 0) };
-    let mut finder = Finder { facts: (0..strip.types.len()).map(unknown).collect(), blocks: 0, stores: 0 };
+    let unknown = |k: usize| Fact {
+        root: Reg(k as u32),
+        uses: 0,
+        halves: 0,
+        fused: 0,
+        is_local: true,
+        is_undisturbed: true,
+        home: (0, 0),
+    };
+    let facts = (0..strip.types.len()).map(unknown).collect();
+    let mut finder = Finder { strip, facts, blocks: 0, stores: [0; 9] };
     finder.block(&strip.prologue);
     finder.block(&strip.body);
     finder.facts
@@ -41,7 +57,10 @@ pub(super) fn each_use(inst: &Inst, mut visit: impl FnMut(Reg, Use)) {
             visit(*x, Use::Whole)
         }
         Inst::WidenLow(x) | Inst::WidenHigh(x) | Inst::ToF64Low(x) | Inst::ToF64High(x) => visit(*x, Use::Half),
-        Inst::Apply(op, operands) => operands[..op.arity()].iter().for_each(|x| visit(*x, Use::Whole)),
+        Inst::Apply(op, operands) => {
+            let how = if *op == Op::Fma { Use::Fused } else { Use::Whole };
+            operands[..op.arity()].iter().for_each(|x| visit(*x, how));
+        }
         Inst::Narrow(x, y) | Inst::Lookup(_, x, y) => {
             visit(*x, Use::Whole);
             y.iter().for_each(|y| visit(*y, Use::Whole));
@@ -51,14 +70,15 @@ pub(super) fn each_use(inst: &Inst, mut visit: impl FnMut(Reg, Use)) {
     }
 }
 
-struct Finder {
+struct Finder<'a> {
+    strip: &'a Strip,
     facts: Vec<Fact>,
-    /// Blocks and stores met so far.
+    /// Blocks met so far, and stores of elements of each size.
     blocks: u32,
-    stores: u32,
+    stores: [u32; 9],
 }
 
-impl Finder {
+impl Finder<'_> {
     fn block(&mut self, block: &Block) {
         let number = self.blocks;
         self.blocks += 1;
@@ -73,7 +93,7 @@ impl Finder {
                     // What counts is who reads the copy.
                     self.facts[root.index()].uses -= 1;
                 }
-                Inst::Store { .. } => self.stores += 1,
+                Inst::Store { value, .. } => self.stores[self.strip.reg_type(*value).size()] += 1,
                 Inst::When { body, results, .. } => {
                     self.block(body);
                     results.iter().for_each(|reg| self.defines(*reg, number));
@@ -91,14 +111,21 @@ impl Finder {
     }
 
     fn defines(&mut self, reg: Reg, block: u32) {
-        self.facts[reg.index()].home = (block, self.stores);
+        self.facts[reg.index()].home = (block, self.stores_like(reg));
+    }
+
+    fn stores_like(&self, reg: Reg) -> u32 {
+        self.stores[self.strip.reg_type(reg).size()]
     }
 
     fn reads(&mut self, reg: Reg, how: Use, block: u32) {
         let root = self.facts[reg.index()].root;
+        let stores = self.stores_like(root);
         let fact = &mut self.facts[root.index()];
         fact.uses += 1;
         fact.halves += u32::from(how == Use::Half);
-        fact.is_local &= fact.home == (block, self.stores);
+        fact.fused += u32::from(how == Use::Fused);
+        fact.is_local &= fact.home.0 == block;
+        fact.is_undisturbed &= fact.home.1 == stores;
     }
 }
