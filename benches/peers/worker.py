@@ -110,8 +110,24 @@ def jax_engine(text, inputs, out, scalars):
     return run, lambda: dict(zip(out, state[0], strict=True))
 
 
-ENGINES = {"numpy": numpy_engine, "numexpr": numexpr_engine, "numba": numba_engine, "jax": jax_engine}
-MODULES = {"numpy": [], "numexpr": ["numexpr"], "numba": ["numba"], "jax": ["jax", "jax.numpy"]}
+def symjit_engine(text, inputs, out, scalars):
+    import sympy
+    import symjit
+
+    symbols = [sympy.Symbol(name) for name in inputs]
+    formulas = [sympy.sympify(formula, locals=scalars, evaluate=False) for formula in text.values()]
+    body = symjit.compile_func(symbols, formulas, use_threads=THREADS > 1)
+    arrays = list(inputs.values())
+    state = [None]
+
+    def run():
+        state[0] = body(*arrays)
+
+    return run, lambda: dict(zip(out, state[0], strict=True))
+
+
+ENGINES = {"numpy": numpy_engine, "numexpr": numexpr_engine, "numba": numba_engine, "jax": jax_engine, "symjit": symjit_engine}
+MODULES = {"numpy": [], "numexpr": ["numexpr"], "numba": ["numba"], "jax": ["jax", "jax.numpy"], "symjit": ["sympy", "symjit"]}
 
 
 def main():

@@ -24,7 +24,7 @@ pub(crate) enum Host {
 }
 
 /// The first is what the others are compared with; a limit is what no engine can pass.
-pub(crate) const ENGINES: [(&str, Host); 11] = [
+pub(crate) const ENGINES: [(&str, Host); 12] = [
     (NUMLIFT, Host::Rust),
     ("numlift-cranelift", Host::Rust),
     ("rust", Host::Rust),
@@ -32,6 +32,7 @@ pub(crate) const ENGINES: [(&str, Host); 11] = [
     ("gcc", Host::C),
     ("numba", Host::Python),
     ("jax", Host::Python),
+    ("symjit", Host::Python),
     ("numexpr", Host::Python),
     ("numpy", Host::Python),
     (LIMIT_MEMORY, Host::Rust),
