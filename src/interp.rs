@@ -72,7 +72,7 @@ impl Interp {
                     parts.push((value, results));
                     continue;
                 }
-                Node::Repeat { initial, body } => {
+                Node::Repeat { initial, body, .. } => {
                     let mut carried: Vec<u64> = initial.iter().map(of).collect();
                     loop {
                         self.block(*body, element, &carried, scratch);

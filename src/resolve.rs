@@ -8,22 +8,56 @@ use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result, did_you_mean};
 use crate::functions::{Default, Function, Kind};
 use crate::source::Span;
-use crate::syntax::{
-    Arg, Ast, Expr, ExprId, ExprKind, Item, ItemKind, Name, Number, NumberValue, UnaryOperator, normalize_name,
-};
+use crate::syntax::{Arg, Ast, Expr, ExprId, ExprKind, Name, Number, NumberValue, UnaryOperator};
 
-/// A program of which every name is known.
+mod flow;
+
+pub(crate) use flow::{Arm, Loop, LoopKind, Slot, Statement};
+
+/// A program or kernel of which every name is known. What one text has is shared by all its kernels.
 #[derive(Clone, Debug)]
 pub(crate) struct Program {
-    pub(crate) ast: Ast,
+    pub(crate) ast: Arc<Ast>,
     /// One for each of the tree's expressions.
-    pub(crate) meanings: Vec<Meaning>,
-    /// In order of first appearance.
+    pub(crate) meanings: Arc<[Meaning]>,
+    /// The functions that the text defines, inlined where they are called.
+    pub(crate) functions: Arc<[UserFunction]>,
+    pub(crate) body: Vec<Statement>,
+    /// Of each variable the parameter that it is until it is assigned.
+    pub(crate) slots: Vec<Option<usize>>,
+    pub(crate) results: Results,
+    /// Whether the text has a loop that nothing ends.
+    pub(crate) has_endless: bool,
+    /// In order of first appearance, or as a kernel declares them.
     pub(crate) parameters: Vec<Parameter>,
     /// At least one; no two of one name.
     pub(crate) outputs: Vec<Output>,
     /// What is legal but likely not meant, from here and from the parser.
     pub(crate) warnings: Vec<Error>,
+}
+
+/// Where the outputs come from.
+#[derive(Clone, Debug)]
+pub(crate) enum Results {
+    /// The last statement, and its nodes.
+    Values(Vec<ExprId>, Range<usize>),
+    /// Variables at the end.
+    Variables(Vec<Slot>),
+}
+
+/// A function that the text defines.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct UserFunction {
+    pub(crate) name: Arc<str>,
+    /// Its first variables, and the dtype that each has to be of.
+    pub(crate) parameters: Vec<(Arc<str>, Option<DType>)>,
+    /// How many variables it has.
+    pub(crate) slots: usize,
+    /// How many values it returns.
+    pub(crate) results: usize,
+    /// The dtype that it says its value has.
+    pub(crate) result: Option<DType>,
+    pub(crate) body: Vec<Statement>,
 }
 
 /// What an expression means beyond what it says.
@@ -33,11 +67,13 @@ pub(crate) enum Meaning {
     Plain,
     /// A place in [`Program::parameters`].
     Parameter(usize),
-    /// The value of that earlier expression, by the name it was assigned to.
-    Value(ExprId),
+    /// What the variable holds there.
+    Variable(Slot),
     Constant(Constant),
     /// A call; as many arguments as the function's row has parameters, in that order, each of its kind.
     Call(Function, Vec<Argument>),
+    /// A call of a place in [`Program::functions`]; as many arguments as it has parameters.
+    Inline(usize, Vec<ExprId>),
     /// Part of an option, which the call holds; no value of its own.
     Option,
 }
@@ -87,54 +123,103 @@ impl Constant {
     }
 }
 
-/// A free name of the program.
+/// A free name of the program, or a declared one of a kernel.
 #[derive(Clone, Debug)]
 pub(crate) struct Parameter {
     pub(crate) name: Arc<str>,
-    /// Where it is first read.
+    /// Where it is declared or first read.
     pub(crate) span: Span,
+    /// What it has to be of, if that is declared.
+    pub(crate) dtype: Option<DType>,
+    pub(crate) rank: Option<usize>,
 }
 
 /// A result of the program.
 #[derive(Clone, Debug)]
 pub(crate) struct Output {
     pub(crate) name: Arc<str>,
-    pub(crate) value: ExprId,
+    /// Where its value, or its name, is written.
+    pub(crate) span: Span,
 }
 
-/// Finds out what each name means. With `declared`, every free name must be one of these, which also come before constants.
+/// Finds out what each name means in a program, or in a text of one kernel. With `declared`, every free name of a program must
+/// be one of these, which also come before constants.
 pub(crate) fn resolve(ast: Ast, declared: Option<&[&str]>) -> Result<Program> {
-    let assigned = ast.items.iter().flat_map(assignments).map(|(target, _)| Arc::clone(&target.text)).collect();
-    let mut resolver = Resolver {
-        meanings: vec![Meaning::Plain; ast.exprs.len()],
-        ast: &ast,
-        declared: declared.map(|names| names.iter().map(|name| normalize_name(name)).collect()),
-        assigned,
-        values: HashMap::new(),
-        parameters: Vec::new(),
-        places: HashMap::new(),
-        warnings: ast.warnings.clone(),
-    };
-    for item in &ast.items {
-        resolver.calls(item.exprs.clone())?;
-        resolver.names(item.exprs.clone())?;
-        for (target, value) in assignments(item) {
-            resolver.assign(target, value);
+    let mut resolver = Resolver::new(&ast, declared);
+    match &ast.kernels[..] {
+        [] => {}
+        [_] => return Ok(kernels(ast)?.remove(0).1),
+        [_, second, ..] => {
+            let message = format!("the text has {} kernels, and one was expected", ast.kernels.len());
+            return Err(resolver
+                .error(ErrorKind::Syntax, "several-kernels", message, second.span)
+                .with_hint("`Engine::compile_module` compiles a text of several"));
         }
     }
-    let outputs = outputs(&ast);
-    resolver.warn_of_unread(&outputs);
-    let Resolver { meanings, parameters, warnings, .. } = resolver;
-    Ok(Program { ast, meanings, parameters, outputs, warnings })
+    resolver.define()?;
+    let unfinished = resolver.program()?;
+    let shared = resolver.finish()?;
+    Ok(unfinished.with(&Arc::new(ast), &shared))
 }
 
-/// The names that an item assigns, and what.
-fn assignments(item: &Item) -> impl Iterator<Item = (&Name, ExprId)> {
-    let (targets, values): (&[Name], &[ExprId]) = match &item.kind {
-        ItemKind::Assign { targets, values } => (targets, values),
-        ItemKind::Result { .. } => (&[], &[]),
-    };
-    targets.iter().zip(values.iter().copied())
+/// Each kernel of the text, by name.
+pub(crate) fn kernels(ast: Ast) -> Result<Vec<(Arc<str>, Program)>> {
+    let mut resolver = Resolver::new(&ast, None);
+    if ast.kernels.is_empty() {
+        let span = ast.items[0].span;
+        return Err(resolver
+            .error(ErrorKind::Syntax, "no-kernel", "a module is made of kernels, found a formula", span)
+            .with_hint("`Engine::compile` compiles a formula; a kernel is `kernel name(x) -> (y) { y = ... }`"));
+    }
+    resolver.define()?;
+    let mut unfinished = Vec::new();
+    let mut names = HashSet::new();
+    for kernel in &ast.kernels {
+        if !names.insert(&kernel.name.text) {
+            return Err(resolver.duplicate("kernel", &kernel.name));
+        }
+        unfinished.push((Arc::clone(&kernel.name.text), resolver.kernel(kernel)?));
+    }
+    let shared = resolver.finish()?;
+    let ast = Arc::new(ast);
+    Ok(unfinished.into_iter().map(|(name, kernel)| (name, kernel.with(&ast, &shared))).collect())
+}
+
+/// A program but for what its text shares.
+struct Unfinished {
+    body: Vec<Statement>,
+    slots: Vec<Option<usize>>,
+    results: Results,
+    parameters: Vec<Parameter>,
+    outputs: Vec<Output>,
+    warnings: Vec<Error>,
+}
+
+/// What the kernels of a text share.
+struct Shared {
+    meanings: Arc<[Meaning]>,
+    functions: Arc<[UserFunction]>,
+    has_endless: bool,
+    warnings: Vec<Error>,
+}
+
+impl Unfinished {
+    fn with(self, ast: &Arc<Ast>, shared: &Shared) -> Program {
+        let Unfinished { body, slots, results, parameters, outputs, mut warnings } = self;
+        warnings.splice(0..0, shared.warnings.iter().cloned());
+        Program {
+            ast: Arc::clone(ast),
+            meanings: Arc::clone(&shared.meanings),
+            functions: Arc::clone(&shared.functions),
+            body,
+            slots,
+            results,
+            has_endless: shared.has_endless,
+            parameters,
+            outputs,
+            warnings,
+        }
+    }
 }
 
 /// Whether a name (in backticks) looks like the index of an output.
@@ -142,52 +227,29 @@ fn is_index(name: &str) -> bool {
     name.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// A result is named by the plain name that it is, else by its index. What ends in an assignment yields every name that
-/// it assigned, each with its last value, in order of first assignment.
-fn outputs(ast: &Ast) -> Vec<Output> {
-    let mut outputs: Vec<Output> = Vec::new();
-    match &ast.items.last().expect("a program has an item").kind {
-        ItemKind::Assign { .. } => {
-            let mut places = HashMap::new();
-            for (target, value) in ast.items.iter().flat_map(assignments) {
-                let place = *places.entry(&target.text).or_insert(outputs.len());
-                if place == outputs.len() {
-                    outputs.push(Output { name: Arc::clone(&target.text), value });
-                }
-                outputs[place].value = value;
-            }
-        }
-        ItemKind::Result { values } => {
-            let mut taken = HashSet::new();
-            for (index, value) in values.iter().enumerate() {
-                let name = match &ast.expr(*value).kind {
-                    ExprKind::Name(name) if !is_index(&name.text) && taken.insert(&name.text) => Arc::clone(&name.text),
-                    _ => index.to_string().into(),
-                };
-                outputs.push(Output { name, value: *value });
-            }
-        }
-    }
-    outputs
-}
-
 struct Resolver<'a> {
     ast: &'a Ast,
     declared: Option<HashSet<String>>,
-    /// Names that the program assigns anywhere.
-    assigned: HashSet<Arc<str>>,
     meanings: Vec<Meaning>,
-    /// The last value of each name assigned so far, and whether it was read.
-    values: HashMap<Arc<str>, Assigned>,
-    parameters: Vec<Parameter>,
-    places: HashMap<Arc<str>, usize>,
+    functions: Vec<Stage>,
+    /// Where each function is defined.
+    defined: HashMap<Arc<str>, usize>,
+    /// The functions that are being resolved, each called by the one before.
+    calling: Vec<usize>,
+    /// The program, kernel or function that is being resolved.
+    scope: flow::Scope,
+    has_endless: bool,
+    /// A call that may give several values, as it is all of a statement.
+    whole: Option<ExprId>,
     warnings: Vec<Error>,
 }
 
-struct Assigned {
-    value: ExprId,
-    target: Name,
-    read: bool,
+/// How far a function is.
+#[derive(Clone)]
+enum Stage {
+    Defined,
+    Begun,
+    Done(UserFunction),
 }
 
 impl Resolver<'_> {
@@ -199,11 +261,12 @@ impl Resolver<'_> {
 
     /// Gives a meaning to each name, in order; calls have theirs by now.
     fn names(&mut self, exprs: Range<usize>) -> Result<()> {
+        let ast = self.ast;
         for index in exprs {
             if self.meanings[index] == Meaning::Option {
                 continue;
             }
-            let expr = &self.ast.exprs[index];
+            let expr = &ast.exprs[index];
             match &expr.kind {
                 ExprKind::Name(name) => self.meanings[index] = self.name(name)?,
                 ExprKind::Text(_) => return Err(self.only_option("a string", expr.span)),
@@ -240,84 +303,18 @@ impl Resolver<'_> {
         self.error(ErrorKind::Syntax, "misplaced-option", message, span)
     }
 
-    fn name(&mut self, name: &Name) -> Result<Meaning> {
-        if let Some(assigned) = self.values.get_mut(&name.text) {
-            assigned.read = true;
-            return Ok(Meaning::Value(assigned.value));
-        }
-        if let Some(place) = self.places.get(&name.text) {
-            return Ok(Meaning::Parameter(*place));
-        }
-        let is_declared = self.declared.as_ref().map(|declared| declared.contains(&*name.text));
-        let constant = Constant::ALL.into_iter().find(|constant| constant.name() == &*name.text);
-        match (constant, is_declared) {
-            (Some(constant), None | Some(false)) if !self.assigned.contains(&name.text) => {
-                Ok(Meaning::Constant(constant))
-            }
-            (_, Some(false)) => Err(self.unknown_variable(name)),
-            (_, Some(true) | None) => {
-                let place = self.parameters.len();
-                self.parameters.push(Parameter { name: Arc::clone(&name.text), span: name.span });
-                self.places.insert(Arc::clone(&name.text), place);
-                Ok(Meaning::Parameter(place))
-            }
-        }
-    }
-
-    fn unknown_variable(&self, name: &Name) -> Error {
-        let text = &name.text;
-        let error = self.error(ErrorKind::Name, "unknown-variable", format!("unknown variable `{text}`"), name.span);
-        if let Some(target) = self.assigned.get(text) {
-            return error.with_hint(format!("`{target}` is assigned only later"));
-        }
-        if let Some(function) = Function::lookup(text) {
-            return error.with_hint(format!("`{text}` is a function: {}", function.signature()));
-        }
-        let declared = self.declared.iter().flatten().map(String::as_str);
-        let known = declared.chain(self.values.keys().map(|name| &**name)).chain(Constant::ALL.map(Constant::name));
-        match did_you_mean(text, known) {
-            Some(near) => error.with_hint(format!("did you mean `{near}`?")),
-            None => error,
-        }
-    }
-
-    fn assign(&mut self, target: &Name, value: ExprId) {
-        let assigned = Assigned { value, target: target.clone(), read: false };
-        if let Some(before) = self.values.insert(Arc::clone(&target.text), assigned)
-            && !before.read
-        {
-            self.warn_of_unread_target(&before.target);
-        }
-    }
-
-    fn warn_of_unread(&mut self, outputs: &[Output]) {
-        let mut unread: Vec<Name> = Vec::new();
-        let outputs: HashSet<ExprId> = outputs.iter().map(|output| output.value).collect();
-        for assigned in self.values.values() {
-            if !assigned.read && !outputs.contains(&assigned.value) {
-                unread.push(assigned.target.clone());
-            }
-        }
-        unread.sort_by_key(|target| target.span.start);
-        for target in unread {
-            self.warn_of_unread_target(&target);
-        }
-    }
-
-    fn warn_of_unread_target(&mut self, target: &Name) {
-        let message = format!("the value assigned to `{}` is not used", target.text);
-        let warning = self.error(ErrorKind::Name, "unused-value", message, target.span);
-        self.warnings.push(warning);
-    }
-
     // -- calls --
 
     /// Gives a meaning to each call and marks its options, which would read as names otherwise.
     fn calls(&mut self, exprs: Range<usize>) -> Result<()> {
+        let ast = self.ast;
         for index in exprs {
-            let expr = &self.ast.exprs[index];
+            let expr = &ast.exprs[index];
             if let ExprKind::Call { callee, args } = &expr.kind {
-                self.meanings[index] = self.call(callee, args, expr.span)?;
+                self.meanings[index] = match self.defined.get(&callee.text) {
+                    Some(function) => self.inline(*function, callee, args, ExprId(index as u32))?,
+                    None => self.call(callee, args, expr.span)?,
+                };
             }
         }
         Ok(())
@@ -440,15 +437,17 @@ impl Resolver<'_> {
                 self.meanings[value.index()] = Meaning::Option;
                 Ok(dtype)
             }
-            None => {
-                let error = self.error(ErrorKind::DType, "unknown-dtype", format!("unknown dtype `{text}`"), expr.span);
-                let names = DType::ALL.into_iter().flat_map(|dtype| [dtype.name(), dtype.numpy_name()]);
-                Err(match (foreign_dtype(text), did_you_mean(text, names)) {
-                    (Some(hint), _) => error.with_hint(hint),
-                    (None, Some(near)) => error.with_hint(format!("did you mean `{near}`?")),
-                    (None, None) => error,
-                })
-            }
+            None => Err(self.unknown_dtype(text, expr.span)),
+        }
+    }
+
+    fn unknown_dtype(&self, text: &str, span: Span) -> Error {
+        let error = self.error(ErrorKind::DType, "unknown-dtype", format!("unknown dtype `{text}`"), span);
+        let names = DType::ALL.into_iter().flat_map(|dtype| [dtype.name(), dtype.numpy_name()]);
+        match (foreign_dtype(text), did_you_mean(text, names)) {
+            (Some(hint), _) => error.with_hint(hint),
+            (None, Some(near)) => error.with_hint(format!("did you mean `{near}`?")),
+            (None, None) => error,
         }
     }
 
@@ -510,7 +509,7 @@ impl Resolver<'_> {
     fn unknown_function(&self, callee: &Name) -> Error {
         let text = &callee.text;
         let is_read = |expr: &Expr| matches!(&expr.kind, ExprKind::Name(name) if name.text == *text);
-        let is_variable = self.assigned.contains(text)
+        let is_variable = self.scope.ever_assigned().contains(text)
             || self.ast.exprs.iter().any(is_read)
             || self.declared.as_ref().is_some_and(|declared| declared.contains(&**text));
         if is_variable {
@@ -524,8 +523,9 @@ impl Resolver<'_> {
                 .with_hint(format!("a product is written `{text} * (...)`"));
         }
         let error = self.error(ErrorKind::Name, "unknown-function", format!("unknown function `{text}`"), callee.span);
-        let names =
-            Function::names().chain(DType::ALL.into_iter().flat_map(|dtype| [dtype.name(), dtype.numpy_name()]));
+        let dtypes = DType::ALL.into_iter().flat_map(|dtype| [dtype.name(), dtype.numpy_name()]);
+        let defined = self.defined.keys().map(|name| &**name);
+        let names = Function::names().map(|name| name as &str).chain(dtypes).chain(defined);
         match (foreign_dtype(text), did_you_mean(text, names)) {
             (Some(hint), _) => error.with_hint(hint),
             (None, Some(near)) => error.with_hint(format!("did you mean `{near}`?")),
@@ -605,11 +605,12 @@ mod tests {
     }
 
     #[test]
-    fn names_mean_the_last_value_assigned() {
+    fn names_that_are_assigned_are_variables() {
         let program = program("x = x + 1; x = x * 2; x");
-        assert_eq!(program.meanings[0], Meaning::Parameter(0));
-        assert_eq!(program.meanings[3], Meaning::Value(ExprId(2)));
-        assert_eq!(program.meanings[6], Meaning::Value(ExprId(5)));
+        for read in [0, 3, 6] {
+            assert_eq!(program.meanings[read], Meaning::Variable(0));
+        }
+        assert_eq!(program.slots, [Some(0)]);
         assert!(program.warnings.is_empty());
     }
 

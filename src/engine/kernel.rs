@@ -441,7 +441,7 @@ impl Formula {
             return Ok(());
         }
         let ast = &self.program.ast;
-        let span = ast.expr(self.program.outputs[k].value).span;
+        let span = self.program.outputs[k].span;
         let text = ast.text(span);
         let text = if text.len() <= 40 && !text.contains('\n') { text } else { "..." };
         let message = format!("the output `{}` is {dtype}, the array for it is {found}", self.output_names[k]);

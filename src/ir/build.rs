@@ -6,6 +6,16 @@ use super::graph::{Block, BlockId, Graph, Leaf, Node, Operands, Output, Param, R
 use super::op::{Op, Rule};
 use crate::dtype::{DType, Element};
 
+/// A place to come back to, see [`Builder::mark`].
+#[derive(Debug)]
+pub(crate) struct Mark {
+    pub(crate) nodes: usize,
+    blocks: usize,
+    open: usize,
+    of_root: usize,
+    of_innermost: usize,
+}
+
 /// A graph under construction. New values go to the innermost open block.
 #[derive(Debug)]
 pub(crate) struct Builder {
@@ -61,6 +71,21 @@ impl Builder {
         let block = self.open.last().expect("a builder has an open block").index();
         self.graph.blocks[block].values.push(value);
         value
+    }
+
+    /// As [`push`](Builder::push), to the open block of that depth.
+    pub(crate) fn push_at(&mut self, depth: usize, node: Node, dtype: DType) -> Value {
+        let value = Value(self.graph.nodes.len() as u32);
+        self.graph.nodes.push(node);
+        self.graph.dtypes.push(dtype);
+        self.graph.blocks[self.open[depth].index()].values.push(value);
+        value
+    }
+
+    /// Whether a block is the body of a loop that carries something.
+    pub(crate) fn is_loop(&self, block: BlockId) -> bool {
+        let first = self.graph.block(block).values.first();
+        first.is_some_and(|first| matches!(self.graph.node(*first), Node::Carried(_)))
     }
 
     pub(crate) fn constant(&mut self, dtype: DType, bits: u64) -> Value {
@@ -147,17 +172,85 @@ impl Builder {
     }
 
     fn block(&mut self, body: impl FnOnce(&mut Builder) -> Vec<Value>) -> BlockId {
-        let id = BlockId(self.graph.blocks.len() as u32);
-        self.graph.blocks.push(Block::default());
-        self.open.push(id);
+        let id = self.open_block();
         let results = body(self);
-        self.open.pop();
-        self.graph.blocks[id.index()].results = results;
+        self.close_block(results);
         id
     }
 
     fn parts(&mut self, region: Value, dtypes: &[DType]) -> Vec<Value> {
         dtypes.iter().enumerate().map(|(k, dtype)| self.push(Node::Part(region, k as u32), *dtype)).collect()
+    }
+
+    // -- blocks that are filled before their region stands --
+
+    /// Opens a block of its own; new values go to it until it is closed.
+    pub(crate) fn open_block(&mut self) -> BlockId {
+        let id = BlockId(self.graph.blocks.len() as u32);
+        self.graph.blocks.push(Block::default());
+        self.open.push(id);
+        id
+    }
+
+    /// Goes on in a block that was closed.
+    pub(crate) fn reopen_block(&mut self, block: BlockId) {
+        self.open.push(block);
+    }
+
+    /// Closes the innermost block, with what leaves it.
+    pub(crate) fn close_block(&mut self, results: Vec<Value>) {
+        let block = self.open.pop().expect("a block is open");
+        self.graph.blocks[block.index()].results = results;
+    }
+
+    /// The values that a loop's block, which is open and empty, begins with.
+    pub(crate) fn carried(&mut self, dtypes: &[DType]) -> Vec<Value> {
+        dtypes.iter().enumerate().map(|(k, dtype)| self.push(Node::Carried(k as u32), *dtype)).collect()
+    }
+
+    /// A `when` whose body is closed.
+    pub(crate) fn push_when(&mut self, condition: Value, body: BlockId, otherwise: &[Value]) -> Vec<Value> {
+        let dtypes: Vec<DType> = otherwise.iter().map(|x| self.dtype(*x)).collect();
+        let region = self.push(Node::When { condition, body, otherwise: otherwise.into() }, DType::Bool);
+        self.parts(region, &dtypes)
+    }
+
+    /// A `repeat` whose body is closed; `turns` names it where its turns are counted.
+    pub(crate) fn push_repeat(&mut self, initial: &[Value], body: BlockId, turns: Option<u32>) -> Vec<Value> {
+        let dtypes: Vec<DType> = initial.iter().map(|x| self.dtype(*x)).collect();
+        let region = self.push(Node::Repeat { initial: initial.into(), body, turns }, DType::Bool);
+        self.parts(region, &dtypes)
+    }
+
+    /// The value of a parameter, in the root block.
+    pub(crate) fn root_param(&mut self, index: usize) -> Value {
+        self.open.push(BlockId::ROOT);
+        let value = self.param(index);
+        self.open.pop();
+        value
+    }
+
+    /// What stands so far, to come back to; blocks that are open now must not have been closed by then.
+    pub(crate) fn mark(&self) -> Mark {
+        let innermost = self.open.last().expect("a builder has an open block").index();
+        Mark {
+            nodes: self.graph.nodes.len(),
+            blocks: self.graph.blocks.len(),
+            open: self.open.len(),
+            of_root: self.graph.blocks[0].values.len(),
+            of_innermost: self.graph.blocks[innermost].values.len(),
+        }
+    }
+
+    /// Forgets what was made since `mark`.
+    pub(crate) fn rollback(&mut self, mark: &Mark) {
+        self.graph.nodes.truncate(mark.nodes);
+        self.graph.dtypes.truncate(mark.nodes);
+        self.graph.blocks.truncate(mark.blocks);
+        self.open.truncate(mark.open);
+        let innermost = self.open.last().expect("a builder has an open block").index();
+        self.graph.blocks[innermost].values.truncate(mark.of_innermost);
+        self.graph.blocks[0].values.truncate(mark.of_root);
     }
 
     /// For each element the values of `body` if `condition` holds, else `otherwise`; the body runs if some element wants it.
@@ -167,10 +260,8 @@ impl Builder {
         otherwise: &[Value],
         body: impl FnOnce(&mut Builder) -> Vec<Value>,
     ) -> Vec<Value> {
-        let dtypes: Vec<DType> = otherwise.iter().map(|x| self.dtype(*x)).collect();
         let body = self.block(body);
-        let region = self.push(Node::When { condition, body, otherwise: otherwise.into() }, DType::Bool);
-        self.parts(region, &dtypes)
+        self.push_when(condition, body, otherwise)
     }
 
     /// Carries values round `body`, which gives whether to go on and the next values; at least one turn.
@@ -179,15 +270,23 @@ impl Builder {
         initial: &[Value],
         body: impl FnOnce(&mut Builder, &[Value]) -> (Value, Vec<Value>),
     ) -> Vec<Value> {
+        self.counted_repeat(initial, None, body)
+    }
+
+    /// A `repeat` that counts its turns if `turns` names it.
+    pub(crate) fn counted_repeat(
+        &mut self,
+        initial: &[Value],
+        turns: Option<u32>,
+        body: impl FnOnce(&mut Builder, &[Value]) -> (Value, Vec<Value>),
+    ) -> Vec<Value> {
         let dtypes: Vec<DType> = initial.iter().map(|x| self.dtype(*x)).collect();
         let body = self.block(|b| {
-            let carried: Vec<Value> =
-                dtypes.iter().enumerate().map(|(k, dtype)| b.push(Node::Carried(k as u32), *dtype)).collect();
+            let carried = b.carried(&dtypes);
             let (again, next) = body(b, &carried);
             std::iter::once(again).chain(next).collect()
         });
-        let region = self.push(Node::Repeat { initial: initial.into(), body }, DType::Bool);
-        self.parts(region, &dtypes)
+        self.push_repeat(initial, body, turns)
     }
 }
 
@@ -220,6 +319,11 @@ pub(crate) trait Rewrite {
     /// Gives the values that stand for the parts of the region just made, `before` it the graph had so many values.
     fn region(&mut self, _b: &Builder, _before: usize, parts: Vec<Value>) -> Vec<Value> {
         parts
+    }
+
+    /// Whether the body of that `when` of the old graph becomes part of the block around it.
+    fn runs_always(&self, _when: Value) -> bool {
+        false
     }
 }
 
@@ -268,12 +372,12 @@ impl<R: Rewrite> Rewriter<'_, R> {
         for &value in &old.block(block).values {
             let new = match old.node(value) {
                 Node::When { condition, body, otherwise } => {
-                    parts.push((value, self.when(b, *condition, *body, otherwise)));
+                    parts.push((value, self.when(b, value, *condition, *body, otherwise)));
                     continue;
                 }
-                Node::Repeat { initial, body } => {
+                Node::Repeat { initial, body, turns } => {
                     let (before, initial) = (b.len(), self.all_renamed(initial));
-                    let results = b.repeat(&initial, |b, carried| {
+                    let results = b.counted_repeat(&initial, *turns, |b, carried| {
                         let mut results = self.block(b, *body, carried);
                         (results.remove(0), results)
                     });
@@ -297,12 +401,27 @@ impl<R: Rewrite> Rewriter<'_, R> {
         self.all_renamed(&old.block(block).results)
     }
 
-    fn when(&mut self, b: &mut Builder, condition: Value, body: BlockId, otherwise: &[Value]) -> Vec<Value> {
+    fn when(
+        &mut self,
+        b: &mut Builder,
+        when: Value,
+        condition: Value,
+        body: BlockId,
+        otherwise: &[Value],
+    ) -> Vec<Value> {
         let (before, condition) = (b.len(), self.renamed(condition));
         let otherwise = self.all_renamed(otherwise);
         match b.graph().constant(condition) {
             Some(0) => otherwise,
             Some(_) => self.block(b, body, &[]),
+            None if self.visit.runs_always(when) => {
+                let inside = self.block(b, body, &[]);
+                inside
+                    .into_iter()
+                    .zip(otherwise)
+                    .map(|(x, y)| if x == y { x } else { b.select(condition, x, y) })
+                    .collect()
+            }
             None => {
                 let results = b.when(condition, &otherwise, |b| self.block(b, body, &[]));
                 self.visit.region(b, before, results)

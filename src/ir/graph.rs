@@ -242,6 +242,8 @@ pub(crate) enum Node {
     Repeat {
         initial: Box<[Value]>,
         body: BlockId,
+        /// Which loop of the program this is, whose turns count towards a budget; none for a loop of our own, which ends.
+        turns: Option<u32>,
     },
     /// A value that the innermost enclosing `Repeat` carries.
     Carried(u32),
@@ -332,6 +334,49 @@ impl Graph {
     /// The number of values, regions included.
     pub(crate) fn len(&self) -> usize {
         self.nodes.len()
+    }
+
+    /// The region that each carried value is of.
+    pub(crate) fn carriers(&self) -> Vec<Option<Value>> {
+        let mut carriers = Vec::new();
+        for region in (0..self.len()).map(Value::from_index) {
+            if let Node::Repeat { body, .. } = self.node(region) {
+                carriers.resize(self.len(), None);
+                let values = self.block(*body).values.iter();
+                let carried = values.take_while(|x| matches!(self.node(**x), Node::Carried(_)));
+                carried.for_each(|x| carriers[x.index()] = Some(region));
+            }
+        }
+        carriers
+    }
+
+    /// Calls `visit` on each value that `value` is computed from: of a part what decides on it, of a carried value what it is
+    /// at first and in the next turn. `carriers` are those of this graph.
+    pub(crate) fn sources(&self, value: Value, carriers: &[Option<Value>], mut visit: impl FnMut(Value)) {
+        let (region, k) = match self.node(value) {
+            Node::Part(region, k) => (*region, *k as usize),
+            Node::Carried(k) => {
+                (carriers[value.index()].expect("a carried value stands first in a repeat"), *k as usize)
+            }
+            // Whatever needs a region needs one of its parts.
+            Node::When { .. } | Node::Repeat { .. } => return,
+            node => return node.operands(visit),
+        };
+        match self.node(region) {
+            Node::When { condition, body, otherwise } => {
+                visit(*condition);
+                visit(otherwise[k]);
+                visit(self.block(*body).results[k]);
+            }
+            Node::Repeat { initial, body, .. } => {
+                let results = &self.block(*body).results;
+                visit(initial[k]);
+                visit(results[k + 1]);
+                // Another element may have another number of turns.
+                visit(results[0]);
+            }
+            node => panic!("{node:?} has no parts"),
+        }
     }
 
     /// The bits of a value that is a constant.

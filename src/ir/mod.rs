@@ -9,7 +9,7 @@ pub(crate) mod parse;
 pub(crate) mod print;
 mod verify;
 
-pub(crate) use build::{Builder, Rewrite, rewrite, rewrite_regions};
+pub(crate) use build::{Builder, Mark, Rewrite, rewrite, rewrite_regions};
 pub(crate) use graph::{
     Axes, BlockId, Fold, Graph, Leaf, Node, Operands, Output, Param, Rank, Reduction, Size, Table, Value,
 };

@@ -106,9 +106,12 @@ impl<'a> Reader<'a> {
                     regions.insert(name, b.when(condition, &otherwise, |b| self.block(b, lines, &[])));
                     continue;
                 }
-                "repeat" => {
-                    let initial = self.values(rest.trim_end_matches(" {"));
-                    let parts = b.repeat(&initial, |b, carried| {
+                "repeat" | "loop" => {
+                    let rest = rest.trim_end_matches('{').trim_end();
+                    let (turns, initial) =
+                        rest.split_once(" with").map_or((None, rest), |(k, rest)| (Some(number(k)), rest.trim_start()));
+                    let initial = self.values(initial);
+                    let parts = b.counted_repeat(&initial, turns, |b, carried| {
                         let mut results = self.block(b, lines, carried);
                         (results.remove(0), results)
                     });

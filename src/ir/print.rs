@@ -59,7 +59,8 @@ impl Graph {
                 Node::Bitcast(x) => write!(f, "bitcast {x}")?,
                 Node::Lookup(table, index) => write!(f, "lookup {table} {index}")?,
                 Node::When { condition, otherwise, .. } => write!(f, "when {condition} else {} {{", list(otherwise))?,
-                Node::Repeat { initial, .. } => write!(f, "repeat {} {{", list(initial))?,
+                Node::Repeat { initial, turns: None, .. } => write!(f, "repeat {} {{", list(initial))?,
+                Node::Repeat { initial, turns: Some(k), .. } => write!(f, "loop {k} with {} {{", list(initial))?,
                 Node::Carried(k) => write!(f, "carried {k}")?,
                 Node::Part(region, k) => write!(f, "part {region} {k}")?,
             }

@@ -28,7 +28,7 @@ impl Graph {
                     let dtypes: Vec<DType> = otherwise.iter().map(|x| self.dtype(*x)).collect();
                     self.verify_region(value, *body, seen, &[], &dtypes);
                 }
-                Node::Repeat { initial, body } => {
+                Node::Repeat { initial, body, .. } => {
                     let carried: Vec<DType> = initial.iter().map(|x| self.dtype(*x)).collect();
                     let results: Vec<DType> = std::iter::once(DType::Bool).chain(carried.iter().copied()).collect();
                     self.verify_region(value, *body, seen, &carried, &results);

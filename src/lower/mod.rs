@@ -1,5 +1,6 @@
 //! Program and signature to graph: dtypes promoted, casts explicit, literals folded; the last step that a user's mistake can fail.
 
+mod flow;
 mod functions;
 mod operators;
 mod reduce;
@@ -8,15 +9,17 @@ mod shapes;
 mod tests;
 mod weak;
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::dtype::{DType, Element};
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{self, Axes, Builder, Graph, Node, Output, Param, Rank, Value};
-use crate::resolve::{Meaning, Program};
+use crate::resolve::{Meaning, Program, Results};
 use crate::source::Span;
 use crate::syntax::{BinaryOperator, ExprId, ExprKind, Number, NumberValue};
+use flow::Flow;
 use reduce::Reducing;
 use weak::{Overflow, Weak};
 
@@ -78,6 +81,8 @@ pub(crate) struct Lowered {
     pub(crate) outputs: Vec<OutputInfo>,
     /// Where each kind of reduction of the graph is first written.
     pub(crate) reductions: Vec<Span>,
+    /// Where each loop is written that counts its turns.
+    pub(crate) loops: Vec<Span>,
     /// What is legal but likely not meant, in the light of the dtypes.
     pub(crate) warnings: Vec<Error>,
 }
@@ -104,23 +109,24 @@ pub(crate) fn lower(program: &Program, signature: &Signature, node_limit: usize)
         signature,
         b: Builder::new(params),
         params: vec![None; signature.params.len()],
-        terms: Vec::with_capacity(program.ast.exprs.len()),
-        hulls: HashMap::new(),
+        terms: vec![None; program.ast.exprs.len()],
+        hulls: BTreeMap::new(),
         ranges: BTreeSet::new(),
+        ranged: Vec::new(),
         sized: Vec::new(),
         reducing: Vec::new(),
         ranks: Vec::new(),
         indexed: Vec::new(),
+        loops: Vec::new(),
         warnings: Vec::new(),
+        flow: Flow::default(),
+        several: HashMap::new(),
+        read: Vec::new(),
+        node_limit,
     };
-    for index in 0..program.ast.exprs.len() {
-        let term = lowerer.expr(index)?;
-        lowerer.terms.push(term);
-        if lowerer.b.len() > node_limit {
-            return Err(over_limit(lowerer.b.len(), node_limit).at(&program.ast.source, program.ast.exprs[index].span));
-        }
-    }
-    lowerer.finish(node_limit)
+    lowerer.check_parameters()?;
+    lowerer.body()?;
+    lowerer.finish()
 }
 
 fn over_limit(asked: usize, limit: usize) -> Error {
@@ -175,11 +181,13 @@ struct Lowerer<'a> {
     b: Builder,
     /// The value of each parameter that was read.
     params: Vec<Option<Value>>,
-    /// Of each expression so far; options have none.
+    /// Of each expression, as it was evaluated last; options have none.
     terms: Vec<Option<Term>>,
     /// The least and the greatest that a weak integer can be, where literals alone decide.
-    hulls: HashMap<Value, (i128, i128)>,
+    hulls: BTreeMap<Value, (i128, i128)>,
     ranges: BTreeSet<(usize, DType)>,
+    /// The same in the order in which they were found.
+    ranged: Vec<(usize, DType)>,
     /// One for each `Node::Size`: the values that have the shape, and the axes asked for.
     sized: Vec<([Value; 2], Axes)>,
     /// One for each `Node::Reduce`.
@@ -188,7 +196,15 @@ struct Lowerer<'a> {
     ranks: Vec<u8>,
     /// Each `Node::Index`, and where it is written.
     indexed: Vec<(Value, Span)>,
+    /// Where each `Node::Repeat` is written that counts its turns.
+    loops: Vec<Span>,
     warnings: Vec<Error>,
+    flow: Flow,
+    /// Calls that gave several values.
+    several: HashMap<ExprId, Vec<Operand>>,
+    /// Parameters in the order in which they were read first.
+    read: Vec<usize>,
+    node_limit: usize,
 }
 
 impl<'a> Lowerer<'a> {
@@ -211,8 +227,18 @@ impl<'a> Lowerer<'a> {
         let (expr, program) = (&self.program.ast.exprs[index], self.program);
         match &program.meanings[index] {
             Meaning::Plain => {}
-            Meaning::Parameter(place) => return Ok(Some(self.param(*place))),
-            Meaning::Value(id) => return Ok(self.terms[id.index()]),
+            Meaning::Parameter(place) => return self.param(*place).map(Some),
+            Meaning::Variable(slot) => return Ok(self.variable(*slot).map(|operand| operand.term)),
+            Meaning::Inline(function, args) => {
+                let args = args.iter().map(|arg| self.operand(*arg)).collect();
+                let mut results = self.inline(&program.functions[*function], index, args)?;
+                let first = results[0].term;
+                if results.len() > 1 {
+                    results.iter_mut().for_each(|result| result.span = expr.span);
+                    self.several.insert(ExprId(index as u32), results);
+                }
+                return Ok(Some(first));
+            }
             Meaning::Constant(constant) => return Ok(Some(Term::Constant(Weak::Float(constant.value())))),
             Meaning::Call(function, arguments) => return self.call(*function, arguments, expr.span).map(Some),
             Meaning::Option => return Ok(None),
@@ -268,9 +294,61 @@ impl<'a> Lowerer<'a> {
         Ok(Some(term))
     }
 
-    fn param(&mut self, place: usize) -> Term {
-        let value = *self.params[place].get_or_insert_with(|| self.b.param(place));
-        if self.signature.params[place].is_weak() { Term::Weak(value) } else { Term::Strong(value) }
+    /// Evaluates expressions, which stand in the order of evaluation.
+    fn exprs(&mut self, exprs: Range<usize>) -> Result<()> {
+        self.count_inlined(exprs.len())?;
+        for index in exprs {
+            self.terms[index] = self.expr(index)?;
+            if self.b.len() > self.node_limit {
+                let span = self.program.ast.exprs[index].span;
+                return Err(over_limit(self.b.len(), self.node_limit).at(&self.program.ast.source, span));
+            }
+        }
+        Ok(())
+    }
+
+    fn param(&mut self, place: usize) -> Result<Term> {
+        let value = match self.params[place] {
+            Some(value) => value,
+            None => {
+                self.read.push(place);
+                *self.params[place].insert(self.b.root_param(place))
+            }
+        };
+        if !self.signature.params[place].is_weak() {
+            return Ok(Term::Strong(value));
+        }
+        let parameter = &self.program.parameters[place];
+        let Some(dtype) = parameter.dtype else { return Ok(Term::Weak(value)) };
+        let operand = Operand { term: Term::Weak(value), span: parameter.span };
+        self.declared(operand, dtype, &format!("`{}`", parameter.name)).map(|operand| operand.term)
+    }
+
+    /// What a kernel declares of its parameters holds.
+    fn check_parameters(&self) -> Result<()> {
+        for (parameter, found) in self.program.parameters.iter().zip(&self.signature.params) {
+            let name = &parameter.name;
+            if let Some(rank) = parameter.rank.filter(|rank| *rank != found.rank()) {
+                let wanted = match rank {
+                    0 => "one value for all elements".to_owned(),
+                    rank => format!("an array of {rank} {}", if rank == 1 { "axis" } else { "axes" }),
+                };
+                let message = format!("`{name}` is declared {wanted}, found an array of rank {}", found.rank());
+                return Err(
+                    Error::new(ErrorKind::Shape, "declared-rank", message).at(&self.program.ast.source, parameter.span)
+                );
+            }
+            let strong = (!found.is_weak()).then_some(found.dtype());
+            if let (Some(dtype), Some(found)) = (parameter.dtype, strong)
+                && dtype != found
+            {
+                let message = format!("`{name}` is declared {dtype}, found {found}");
+                return Err(self
+                    .error("declared-dtype", message, parameter.span)
+                    .with_hint("without a dtype it takes arrays of any"));
+            }
+        }
+        Ok(())
     }
 
     fn number(&mut self, number: Number) -> Term {
@@ -353,7 +431,10 @@ impl<'a> Lowerer<'a> {
             return Ok(());
         }
         if let Node::Param(place) = self.b.graph().node(value) {
-            self.ranges.insert((*place as usize, dtype));
+            let range = (*place as usize, dtype);
+            if self.ranges.insert(range) {
+                self.ranged.push(range);
+            }
         }
         self.hulls.get(&value).map_or(Ok(()), |hull| self.check_range(span, *hull, dtype))
     }
@@ -422,12 +503,23 @@ impl<'a> Lowerer<'a> {
 
     // -- outputs --
 
-    fn finish(mut self, node_limit: usize) -> Result<Lowered> {
-        let mut outputs = Vec::with_capacity(self.program.outputs.len());
-        for output in &self.program.outputs {
-            let value = self.settle(self.operand(output.value))?;
+    fn finish(mut self) -> Result<Lowered> {
+        let program = self.program;
+        let results = match &program.results {
+            Results::Values(values, exprs) => self.values(values, exprs)?,
+            Results::Variables(slots) => {
+                // A variable that no element comes to set, behind an endless loop, may have any value.
+                let unset = Operand { term: Term::Constant(Weak::Int(0)), span: Span::new(0, 0) };
+                slots.iter().map(|slot| self.variable(*slot).unwrap_or(unset)).collect()
+            }
+        };
+        let mut outputs = Vec::with_capacity(results.len());
+        for (output, operand) in program.outputs.iter().zip(results) {
+            let value = self.settle(operand)?;
+            let value = self.at_the_end(value);
             outputs.push(Output { name: Arc::clone(&output.name), value });
         }
+        let node_limit = self.node_limit;
         if self.b.len() > node_limit {
             return Err(over_limit(self.b.len(), node_limit));
         }
@@ -441,7 +533,7 @@ impl<'a> Lowerer<'a> {
             node_limit,
         };
         let (graph, outputs, reductions) = shapes.finish(graph)?;
-        let ranges = self.ranges.into_iter().collect();
-        Ok(Lowered { graph, ranges, outputs, reductions, warnings: self.warnings })
+        let (ranges, loops) = (self.ranges.into_iter().collect(), self.loops);
+        Ok(Lowered { graph, ranges, outputs, reductions, loops, warnings: self.warnings })
     }
 }

@@ -44,6 +44,7 @@ struct Call {
 
 impl Lowerer<'_> {
     pub(super) fn reduction(&mut self, function: Function, arguments: &[Argument], span: Span) -> Result<Term> {
+        self.check_in_root(function.name(), span)?;
         let call = self.reduced(function, arguments, span)?;
         let dtype = self.b.dtype(call.x);
         let Call { x, along, mask, .. } = call;
@@ -103,6 +104,7 @@ impl Lowerer<'_> {
 
     /// The sum of products, in the dtype of the sum.
     pub(super) fn dot(&mut self, x: Operand, y: Operand, span: Span) -> Result<Term> {
+        self.check_in_root("dot", span)?;
         let dtype = sum_of(self.join(&[x, y]).dtype);
         let [x, y] = self.convert_all([x, y], dtype)?;
         let product = self.b.mul(x, y);
@@ -115,6 +117,16 @@ impl Lowerer<'_> {
         let x = self.settle(x)?;
         let along = self.along([x; 2], Some(&[axis]), false, span)?;
         Ok(Term::Strong(self.size_along(along)))
+    }
+
+    /// What takes all elements together does not stand where only some elements go.
+    fn check_in_root(&self, name: &str, span: Span) -> Result<()> {
+        if self.b.open_blocks().len() == 1 {
+            return Ok(());
+        }
+        let message = format!("`{name}` takes all elements together, and stands where each goes its own way");
+        let error = Error::new(ErrorKind::Shape, "reduction-in-block", message).at(&self.program.ast.source, span);
+        Err(error.with_hint(format!("give it a name before the branch or loop: `total = {name}(...)`")))
     }
 
     // -- arguments --
@@ -184,6 +196,8 @@ impl Lowerer<'_> {
             let mut rank = match node {
                 Node::Param(param) => self.signature.params[*param as usize].rank(),
                 Node::Reduce(index, _) => self.reducing[*index as usize].along.rank_left(),
+                // Of what the loop's end makes of it nothing is known yet.
+                Node::Carried(_) => self.signature.params.iter().map(|param| param.rank()).max().unwrap_or(0),
                 _ => 0,
             };
             if !matches!(node, Node::Reduce(..)) {

@@ -197,15 +197,27 @@ fn once<T: Copy + Eq + std::hash::Hash>(all: impl Iterator<Item = T>) -> (Vec<T>
     (list, places)
 }
 
-/// The bits of all seeds that each value is an operand of, at any distance that no reduction lies between.
+/// The bits of all seeds that each value is a source of, at any distance that no reduction lies between.
 fn reach(graph: &Graph, seeds: impl Iterator<Item = (Value, u64)>) -> Vec<u64> {
+    let carriers = graph.carriers();
     let mut reached = vec![0; graph.len()];
-    seeds.for_each(|(value, bits)| reached[value.index()] |= bits);
-    for &value in graph.block(BlockId::ROOT).values.iter().rev() {
-        let (node, bits) = (graph.node(value), reached[value.index()]);
-        if bits != 0 && !matches!(node, Node::Reduce(..)) {
-            node.operands(|x| reached[x.index()] |= bits);
+    let mut changed: Vec<Value> = Vec::new();
+    for (value, bits) in seeds {
+        reached[value.index()] |= bits;
+        changed.push(value);
+    }
+    // Sources stand before their users but for what a loop carries, so the last value first is mostly the only time.
+    while let Some(value) = changed.pop() {
+        let bits = reached[value.index()];
+        if matches!(graph.node(value), Node::Reduce(..)) {
+            continue;
         }
+        graph.sources(value, &carriers, |x| {
+            if reached[x.index()] | bits != reached[x.index()] {
+                reached[x.index()] |= bits;
+                changed.push(x);
+            }
+        });
     }
     reached
 }

@@ -106,7 +106,7 @@ impl Live<'_> {
                 self.need(otherwise[k]);
                 self.need(graph.block(*body).results[k]);
             }
-            Node::Repeat { body, initial } => {
+            Node::Repeat { body, initial, .. } => {
                 self.need(initial[k]);
                 self.need(graph.block(*body).results[k + 1]);
             }
@@ -159,9 +159,9 @@ impl Keeper<'_> {
                     parts = (Some(value), results);
                     continue;
                 }
-                Node::Repeat { initial, body } => {
+                Node::Repeat { initial, body, turns } => {
                     let initial = self.kept(value, initial);
-                    let results = b.repeat(&initial, |b, carried| {
+                    let results = b.counted_repeat(&initial, *turns, |b, carried| {
                         self.block(b, *body, carried);
                         let results = &old.block(*body).results;
                         (self.renamed(results[0]), self.kept(value, &results[1..]))

@@ -4,7 +4,9 @@ mod fold;
 mod simplify;
 mod share;
 mod dead;
+mod flatten;
 mod legalize;
+mod invariant;
 #[cfg(test)]
 mod tests;
 
@@ -22,9 +24,11 @@ pub(crate) const PIPELINE: &[(&str, Pass)] = &[
     ("simplify", simplify::run),
     ("share", share::run),
     ("dead", dead::run),
+    ("flatten", flatten::run),
     ("legalize", legalize::run),
     ("fold", fold::run),
     ("simplify", simplify::run),
+    ("invariant", invariant::run),
     ("share", share::run),
     ("dead", dead::run),
 ];

@@ -160,9 +160,10 @@ impl Twins<'_> {
                 Node::When { condition: x, body: x_body, otherwise: x_else },
                 Node::When { condition: y, body: y_body, otherwise: y_else },
             ) => self.values(*x, *y) && self.lists(x_else, y_else) && self.blocks(*x_body, *y_body),
-            (Node::Repeat { initial: x, body: x_body }, Node::Repeat { initial: y, body: y_body }) => {
-                self.lists(x, y) && self.blocks(*x_body, *y_body)
-            }
+            (
+                Node::Repeat { initial: x, body: x_body, turns: j },
+                Node::Repeat { initial: y, body: y_body, turns: k },
+            ) => j == k && self.lists(x, y) && self.blocks(*x_body, *y_body),
             (leaf, other) => leaf == other,
         }
     }

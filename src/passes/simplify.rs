@@ -55,11 +55,40 @@ fn select(b: &mut Builder, operands: &[Value]) -> Option<Value> {
         match (b.graph().constant(x), b.graph().constant(y)) {
             (Some(1), Some(0)) => return Some(condition),
             (Some(0), Some(1)) => return Some(b.not(condition)),
+            (_, Some(0)) => return Some(b.and(condition, x)),
+            (Some(1), _) => return Some(b.or(condition, y)),
+            (Some(0), _) => {
+                let opposite = b.not(condition);
+                return Some(b.and(opposite, y));
+            }
+            (_, Some(1)) => {
+                let opposite = b.not(condition);
+                return Some(b.or(opposite, x));
+            }
             _ => {}
         }
     }
+    // What one condition chose twice it chose at once.
+    if let Some([known, chosen, _]) = choice(b, x)
+        && known == condition
+    {
+        return Some(b.select(condition, chosen, y));
+    }
+    if let Some([known, _, chosen]) = choice(b, y)
+        && known == condition
+    {
+        return Some(b.select(condition, x, chosen));
+    }
     let opposite = operand_of(b, Op::Not, condition)?;
-    Some(b.select(opposite, y, x))
+    Some(select(b, &[opposite, y, x]).unwrap_or_else(|| b.select(opposite, y, x)))
+}
+
+/// The operands of a value that is a choice.
+fn choice(b: &Builder, value: Value) -> Option<[Value; 3]> {
+    match b.graph().node(value) {
+        Node::Apply(Op::Select, operands) => Some([operands[0], operands[1], operands[2]]),
+        _ => None,
+    }
 }
 
 fn float(b: &mut Builder, op: Op, operands: &[Value], dtype: DType) -> Option<Value> {

@@ -1,7 +1,7 @@
 //! What decides the size of a group: which values vary, which are alive together, how many ops there are.
 
 use crate::dtype::DType;
-use crate::ir::{BlockId, Graph, Node, Value};
+use crate::ir::{BlockId, Graph, Node, Rank, Value};
 use crate::target::Target;
 
 /// Facts about the values that the outputs need.
@@ -20,6 +20,8 @@ pub(super) struct Measure {
     /// Constants that the root block uses.
     constants: usize,
     has_loop: bool,
+    /// Whether there is a loop of the program itself.
+    counts_turns: bool,
     /// Varying ops of the longest chain; no bound on it where there are regions.
     chain: usize,
 }
@@ -39,19 +41,23 @@ impl Measure {
             alive: 0,
             constants: 0,
             has_loop: false,
+            counts_turns: false,
             chain: 0,
         };
         for output in &graph.outputs {
             measure.live[output.value.index()] = true;
         }
         measure.mark_live(graph, BlockId::ROOT);
-        measure.mark_varying(graph, BlockId::ROOT, false);
+        measure.mark_varying(graph);
         measure.count(graph, BlockId::ROOT);
         // Outputs are stored from an array of their dtype, also where they are the same for all elements.
         for output in &graph.outputs {
             measure.see(graph.dtype(output.value));
         }
         measure.weigh(graph);
+        if measure.counts_turns {
+            measure.weigh_loops(graph);
+        }
         measure.measure_chain(graph);
         measure
     }
@@ -76,26 +82,26 @@ impl Measure {
         }
     }
 
-    fn mark_varying(&mut self, graph: &Graph, block: BlockId, carried: bool) {
-        for &value in &graph.block(block).values {
-            let node = graph.node(value);
-            let mut varying = match node {
-                Node::Param(index) => graph.params[*index as usize].rank == crate::ir::Rank::Array,
-                Node::Index(_) => true,
-                Node::Carried(_) => carried,
-                _ => false,
-            };
-            node.operands(|x| varying |= self.varying[x.index()]);
-            if let Some(body) = node.body() {
-                let results = |measure: &Measure| graph.block(body).results.iter().any(|x| measure.varying[x.index()]);
-                self.mark_varying(graph, body, varying);
-                varying |= results(self);
-                if matches!(node, Node::Repeat { .. }) {
-                    // One lane's count of turns decides for all that they carry.
-                    self.mark_varying(graph, body, varying);
+    /// What has a varying source varies. Of a region in which anything does, all results count as varying, for it stands
+    /// where groups are computed; what is carried inside may be the same for all elements nevertheless.
+    fn mark_varying(&mut self, graph: &Graph) {
+        let is_varying_leaf = |node: &Node| match node {
+            Node::Param(index) => graph.params[*index as usize].rank == Rank::Array,
+            Node::Index(_) => true,
+            _ => false,
+        };
+        let carriers = graph.carriers();
+        let (users, mut changed) = (Users::new(graph, &carriers), Vec::new());
+        for value in (0..graph.len()).map(Value::from_index).filter(|x| is_varying_leaf(graph.node(*x))) {
+            self.varying[value.index()] = true;
+            changed.push(value);
+        }
+        while let Some(value) = changed.pop() {
+            for &user in users.of(value) {
+                if !std::mem::replace(&mut self.varying[user.index()], true) {
+                    changed.push(user);
                 }
             }
-            self.varying[value.index()] = varying;
         }
     }
 
@@ -106,6 +112,7 @@ impl Measure {
             }
             let node = graph.node(value);
             self.has_loop |= matches!(node, Node::Repeat { .. });
+            self.counts_turns |= matches!(node, Node::Repeat { turns: Some(_), .. });
             if self.varying[value.index()] && node.body().is_none() {
                 self.see(graph.dtype(value));
                 self.ops += usize::from(!is_leaf(node));
@@ -163,6 +170,36 @@ impl Measure {
         }
     }
 
+    /// Bytes an element alive in the program's own loops, where registers are worth most: what is carried, what is brought
+    /// in, and what a turn computes, at least once each.
+    fn weigh_loops(&mut self, graph: &Graph) {
+        let mut defined_in = vec![0; graph.len()];
+        let regions = (0..graph.len()).map(Value::from_index);
+        for (depth, region) in regions.enumerate() {
+            let Node::Repeat { body, turns: Some(_), .. } = graph.node(region) else { continue };
+            if !self.live[region.index()] || !self.varying[region.index()] {
+                continue;
+            }
+            let values = &graph.block(*body).values;
+            values.iter().for_each(|x| defined_in[x.index()] = depth);
+            let mut bytes = 0;
+            let mut brought = std::collections::HashSet::new();
+            for &x in values.iter().filter(|x| self.live[x.index()]) {
+                let node = graph.node(x);
+                if matches!(node, Node::Carried(_)) && self.varying[x.index()] {
+                    bytes += 2 * graph.dtype(x).size();
+                }
+                node.operands(|y| {
+                    let is_outside = defined_in[y.index()] != depth || is_leaf(graph.node(y));
+                    if is_outside && self.varying[y.index()] && brought.insert(y) {
+                        bytes += graph.dtype(y).size();
+                    }
+                });
+            }
+            self.alive = self.alive.max(bytes);
+        }
+    }
+
     fn measure_chain(&mut self, graph: &Graph) {
         let mut chains = vec![0_usize; graph.len()];
         for &value in &graph.block(BlockId::ROOT).values {
@@ -208,6 +245,43 @@ impl Measure {
         let registers =
             if self.is_short() { self.alive.div_ceil(self.widest) } else { group * self.alive / target.vector_bytes };
         self.constants + registers < target.registers
+    }
+}
+
+/// What varies if a value does.
+struct Users {
+    /// Where the users of each value begin in `list`; one more at the end.
+    starts: Vec<u32>,
+    list: Vec<Value>,
+}
+
+impl Users {
+    fn new(graph: &Graph, carriers: &[Option<Value>]) -> Users {
+        let each = |visit: &mut dyn FnMut(Value, Value)| {
+            for value in (0..graph.len()).map(Value::from_index) {
+                graph.sources(value, carriers, |x| visit(x, value));
+                if let Node::Part(region, _) = graph.node(value) {
+                    visit(value, *region);
+                    visit(*region, value);
+                }
+            }
+        };
+        let mut starts = vec![0; graph.len() + 1];
+        each(&mut |x, _| starts[x.index() + 1] += 1);
+        for k in 1..starts.len() {
+            starts[k] += starts[k - 1];
+        }
+        let mut next = starts.clone();
+        let mut list = vec![Value::from_index(0); starts[graph.len()] as usize];
+        each(&mut |x, user| {
+            list[next[x.index()] as usize] = user;
+            next[x.index()] += 1;
+        });
+        Users { starts, list }
+    }
+
+    fn of(&self, value: Value) -> &[Value] {
+        &self.list[self.starts[value.index()] as usize..self.starts[value.index() + 1] as usize]
     }
 }
 

@@ -60,6 +60,8 @@ struct Vectoriser<'a> {
     open: Vec<Block>,
     /// What became held inside an open region, to be forgotten behind it.
     log: Vec<(Value, Option<usize>)>,
+    /// How many loops are open.
+    loops: usize,
     /// Lanes that the enclosing regions want.
     active: Option<(usize, Regs)>,
     /// Whether new instructions go to the prologue.
@@ -93,6 +95,7 @@ pub(crate) fn vectorise(stage: &Stage, target: &Target) -> Strip {
         held,
         open: vec![Block::default()],
         log: Vec::new(),
+        loops: 0,
         active: None,
         hoisting: false,
     };
@@ -378,7 +381,7 @@ impl Vectoriser<'_> {
                 self.hold_vector(value, regs);
             }
             Node::When { condition, body, otherwise } => self.when(value, *condition, *body, otherwise),
-            Node::Repeat { initial, body } => self.repeat(value, initial, *body),
+            Node::Repeat { initial, body, .. } => self.repeat(value, initial, *body),
         }
     }
 
@@ -470,9 +473,9 @@ impl Vectoriser<'_> {
         (0..count).map(|k| regs.get(k)).collect()
     }
 
-    fn results(&mut self, parts: &[(Value, Option<usize>)], uniform: bool) -> Vec<Reg> {
+    fn results(&mut self, parts: &[(Value, Option<usize>, bool)]) -> Vec<Reg> {
         let mut all = Vec::new();
-        for &(value, mask_size) in parts {
+        for &(value, mask_size, uniform) in parts {
             let dtype = self.stage.graph.dtype(value);
             let reg_type = mask_size.map_or(RegType::Vector(dtype), RegType::Mask);
             let count = if uniform { 1 } else { self.count(reg_type.size()) };
@@ -487,21 +490,19 @@ impl Vectoriser<'_> {
         all
     }
 
-    /// The condition and what the enclosing regions want, as masks of the condition's size. Of what is the same for all
-    /// elements every lane is wanted: any of them may be read for a lane that the regions want.
-    fn wanted(&mut self, condition: Value, uniform: bool) -> (usize, Regs) {
-        let own = self.common_mask_size(&[condition]);
-        let Some((active_size, active)) = self.active.filter(|_| !uniform) else {
-            return (own, self.mask(condition, own));
-        };
-        let size = if self.measure.varying[condition.index()] { own } else { active_size };
+    /// The varying condition and what the enclosing regions want, as masks of the condition's size.
+    fn wanted(&mut self, condition: Value) -> (usize, Regs) {
+        let size = self.common_mask_size(&[condition]);
         let mask = self.mask(condition, size);
+        let Some((active_size, active)) = self.active else { return (size, mask) };
         let active = self.resize_mask(active, active_size, size);
         (size, self.each(RegType::Mask(size), &[mask, active], |x| Inst::Apply(Op::And, x)))
     }
 
     fn when(&mut self, value: Value, condition: Value, body: BlockId, otherwise: &[Value]) {
         let uniform = !self.measure.varying[value.index()];
+        // A condition that is the same for all elements decides for all: no lane needs to be masked.
+        let branches = !self.measure.varying[condition.index()];
         let stage = self.stage;
         let parts = self.live_parts(value, otherwise.len());
         // A bool leaves as a mask of the size that it has outside.
@@ -510,13 +511,24 @@ impl Vectoriser<'_> {
             parts.iter().map(|&(k, part)| is_bool(part).then(|| self.part_mask_size(otherwise[k], uniform))).collect();
         let outside: Vec<Vec<Reg>> =
             parts.iter().zip(&sizes).map(|(&(k, _), size)| self.spread(otherwise[k], *size, uniform)).collect();
-        let (size, wanted) = self.wanted(condition, uniform);
+        let (size, wanted) = if branches {
+            let size = self.common_mask_size(&[condition]);
+            (size, self.mask(condition, size))
+        } else {
+            self.wanted(condition)
+        };
         let (mut block, results) = self.region(|this| {
-            this.active = Some((size, wanted));
+            if !branches {
+                this.active = Some((size, wanted));
+            }
             this.block(body);
             let mut results = Vec::new();
             for ((&(k, part), mask_size), outside) in parts.iter().zip(&sizes).zip(&outside) {
                 let inside = this.spread(stage.graph.block(body).results[k], *mask_size, uniform);
+                if branches {
+                    results.extend(inside);
+                    continue;
+                }
                 let reg_type = mask_size.map_or(RegType::Vector(stage.graph.dtype(part)), RegType::Mask);
                 let mask = this.resize_mask(wanted, size, reg_type.size());
                 for (j, (inside, outside)) in inside.into_iter().zip(outside).enumerate() {
@@ -526,9 +538,11 @@ impl Vectoriser<'_> {
             results
         });
         block.results = results;
-        let held: Vec<(Value, Option<usize>)> = parts.iter().map(|(_, part)| *part).zip(sizes).collect();
-        let results = self.results(&held, uniform);
-        let inst = Inst::When { masks: wanted.as_slice().to_vec(), body: block, otherwise: outside.concat(), results };
+        let held = parts.iter().zip(sizes).map(|((_, part), size)| (*part, size, uniform));
+        let held: Vec<(Value, Option<usize>, bool)> = held.collect();
+        let results = self.results(&held);
+        let masks = if branches { vec![wanted.get(0)] } else { wanted.as_slice().to_vec() };
+        let inst = Inst::When { masks, body: block, otherwise: outside.concat(), results };
         self.current().insts.push((None, inst));
     }
 
@@ -546,49 +560,65 @@ impl Vectoriser<'_> {
     }
 
     fn repeat(&mut self, value: Value, initial: &[Value], body: BlockId) {
-        let uniform = !self.measure.varying[value.index()];
         let stage = self.stage;
         let graph = &stage.graph;
-        let carried_sizes: Vec<Option<usize>> = initial
-            .iter()
-            .map(|x| (graph.dtype(*x) == DType::Bool).then(|| self.part_mask_size(*x, uniform)))
-            .collect();
-        // Lanes as wide as the widest that is carried, so that the choices need the fewest resizes.
-        let size = initial.iter().map(|x| graph.dtype(*x).size()).max().unwrap_or(1);
-        let active = match self.active {
-            Some((known, regs)) if !uniform => self.resize_mask(regs, known, size),
-            Some(_) | None => Regs::uniform(self.emit(RegType::Mask(size), Inst::Const(1))),
-        };
-        let masks = if uniform { 1 } else { self.count(size) };
-        let mut first: Vec<Reg> = (0..masks).map(|k| active.get(k)).collect();
-        for (x, mask_size) in initial.iter().zip(&carried_sizes) {
-            first.extend(self.spread(*x, *mask_size, uniform));
+        let (again, next) = graph.block(body).results.split_first().expect("a loop says whether to go on");
+        // If all elements take as many turns, no lane needs to be masked.
+        let together = !self.measure.varying[again.index()];
+        if self.loops == 0 {
+            self.hold_leaves(body);
         }
+        self.loops += 1;
         let carried_values = graph.block(body).values.iter().copied();
         let carried_values: Vec<Value> =
             carried_values.take_while(|x| matches!(graph.node(*x), Node::Carried(_))).collect();
         assert_eq!(carried_values.len(), initial.len(), "a loop's block begins with what it carries");
-        let held: Vec<(Value, Option<usize>)> = carried_values.into_iter().zip(carried_sizes.iter().copied()).collect();
+        let held: Vec<(Value, Option<usize>, bool)> = carried_values
+            .into_iter()
+            .zip(initial)
+            .map(|(x, first)| {
+                let uniform = !self.measure.varying[x.index()];
+                (x, (graph.dtype(x) == DType::Bool).then(|| self.part_mask_size(*first, uniform)), uniform)
+            })
+            .collect();
+        // Lanes as wide as the widest that is carried, so that the choices need the fewest resizes; and wide enough to fill
+        // registers, for a lane that is no element's could go on for ever.
+        let widest = initial.iter().map(|x| graph.dtype(*x).size()).max().unwrap_or(1);
+        let size = match together {
+            true => self.common_mask_size(&[*again]),
+            false => widest.max(self.strip.target.vector_bytes / self.strip.group),
+        };
+        let active = match self.active {
+            Some((known, regs)) if !together => self.resize_mask(regs, known, size),
+            Some(_) | None => Regs::uniform(self.emit(RegType::Mask(size), Inst::Const(1))),
+        };
+        let masks = if together { 1 } else { self.count(size) };
+        let mut first: Vec<Reg> = (0..masks).map(|k| active.get(k)).collect();
+        for (x, (_, mask_size, uniform)) in initial.iter().zip(&held) {
+            first.extend(self.spread(*x, *mask_size, *uniform));
+        }
+        let parts = self.live_parts(value, initial.len());
+        let part = |k: usize| parts.iter().find(|(known, _)| *known == k).map(|(_, part)| *part);
 
         let (mut block, (carried, results)) = self.region(|this| {
             let active = Regs::collect((0..masks).map(|_| this.reg(RegType::Mask(size))));
-            let active = Regs { uniform, ..active };
-            this.active = Some((size, active));
+            let active = Regs { uniform: together, ..active };
+            if !together {
+                this.active = Some((size, active));
+            }
             let mut carried = active.as_slice().to_vec();
-            carried.extend(this.results(&held, uniform));
+            carried.extend(this.results(&held));
             this.block(body);
-            let again = this.spread(graph.block(body).results[0], Some(size), uniform);
-            let next: Vec<Reg> = again
-                .iter()
-                .enumerate()
-                .map(|(k, again)| {
-                    this.emit(RegType::Mask(size), Inst::Apply(Op::And, [active.get(k), *again, active.get(k)]))
-                })
-                .collect();
-            let mut results = next;
-            for (&(known, mask_size), x) in held.iter().zip(&graph.block(body).results[1..]) {
-                let old = this.spread(known, mask_size, uniform);
+            let goes = this.spread(*again, Some(size), together);
+            let mut results = if together { goes } else { this.both(active, &goes, size) };
+            for (k, (&(known, mask_size, uniform), x)) in held.iter().zip(next).enumerate() {
                 let new = this.spread(*x, mask_size, uniform);
+                // Where nobody asks at the end, a lane that is off may hold anything.
+                if together || part(k).is_none() {
+                    results.extend(new);
+                    continue;
+                }
+                let old = this.spread(known, mask_size, uniform);
                 let reg_type = mask_size.map_or(RegType::Vector(graph.dtype(known)), RegType::Mask);
                 let mask = this.resize_mask(active, size, reg_type.size());
                 for (k, (new, old)) in new.into_iter().zip(old).enumerate() {
@@ -597,21 +627,78 @@ impl Vectoriser<'_> {
             }
             (carried, results)
         });
+        self.loops -= 1;
         block.results = results;
-        let parts = self.live_parts(value, initial.len());
         let mut results: Vec<Reg> = (0..masks).map(|_| self.reg(RegType::Mask(size))).collect();
-        for (k, x) in initial.iter().enumerate() {
+        for (k, &(x, mask_size, uniform)) in held.iter().enumerate() {
             // A part that nobody needs still has its registers, for the loop gives all that it carries.
-            match parts.iter().find(|(known, _)| *known == k) {
-                Some((_, part)) => results.extend(self.results(&[(*part, carried_sizes[k])], uniform)),
+            match part(k) {
+                Some(part) => results.extend(self.results(&[(part, mask_size, uniform)])),
                 None => {
-                    let reg_type = carried_sizes[k].map_or(RegType::Vector(graph.dtype(*x)), RegType::Mask);
+                    let reg_type = mask_size.map_or(RegType::Vector(graph.dtype(x)), RegType::Mask);
                     let count = if uniform { 1 } else { self.count(reg_type.size()) };
                     results.extend((0..count).map(|_| self.reg(reg_type)));
                 }
             }
         }
         self.current().insts.push((None, Inst::Repeat { initial: first, carried, masks, body: block, results }));
+    }
+
+    /// Where both masks of lanes of `size` bytes hold.
+    fn both(&mut self, x: Regs, y: &[Reg], size: usize) -> Vec<Reg> {
+        let and = |this: &mut Self, k: usize| {
+            this.emit(RegType::Mask(size), Inst::Apply(Op::And, [x.get(k), y[k], x.get(k)]))
+        };
+        (0..y.len()).map(|k| and(self, k)).collect()
+    }
+
+    /// Makes what a loop reads of arrays, scalars and constants before it, as far as there may be registers.
+    fn hold_leaves(&mut self, body: BlockId) {
+        let mut leaves = Vec::new();
+        self.leaves(body, &mut leaves);
+        let mut left = self.strip.target.registers / 2;
+        for value in leaves {
+            let held = &self.held[value.index()];
+            if held.vector.is_some() || self.stage.graph.dtype(value) == DType::Bool {
+                continue;
+            }
+            let registers =
+                if self.measure.varying[value.index()] { self.count(self.stage.graph.dtype(value).size()) } else { 1 };
+            if registers > left {
+                continue;
+            }
+            left -= registers;
+            let (dtype, node) = (self.stage.graph.dtype(value), self.stage.graph.node(value).clone());
+            let regs = self.placed(value, |this| this.leaf(&node, dtype));
+            self.hold_vector(value, regs);
+        }
+    }
+
+    /// The leaves that a block's values are computed from, innermost loops first.
+    fn leaves(&self, block: BlockId, leaves: &mut Vec<Value>) {
+        let graph = &self.stage.graph;
+        let visit = |x: Value, leaves: &mut Vec<Value>| {
+            if is_leaf(graph.node(x)) && !leaves.contains(&x) && leaves.len() < 64 {
+                leaves.push(x);
+            }
+        };
+        for &value in graph.block(block).values.iter().filter(|x| self.measure.live[x.index()]) {
+            let node = graph.node(value);
+            if let Some(body) = node.body() {
+                self.leaves(body, leaves);
+            }
+            // A count of a shift is part of the instruction.
+            let shifts =
+                matches!(node, Node::Apply(Op::Shl | Op::Shr, operands) if graph.constant(operands[1]).is_some());
+            let mut first = true;
+            node.operands(|x| {
+                if first || !shifts {
+                    visit(x, leaves);
+                }
+                first = false;
+            });
+        }
+        graph.block(block).results.iter().for_each(|x| visit(*x, leaves));
     }
 
     /// Stores stand last, behind the loads of what is no more than copied too, so that an output may lie where an input did.

@@ -13,27 +13,94 @@ use crate::source::Span;
 pub(crate) struct Ast {
     pub(crate) source: Arc<str>,
     pub(crate) exprs: Vec<Expr>,
-    /// At least one.
+    /// The statements outside of definitions; none if there are kernels.
     pub(crate) items: Vec<Item>,
+    pub(crate) functions: Vec<Definition>,
+    pub(crate) kernels: Vec<Definition>,
     /// What is legal but likely not meant.
     pub(crate) warnings: Vec<Error>,
 }
 
-/// A statement, or (some day) a function or a kernel.
+/// A statement.
 #[derive(Clone, Debug)]
 pub(crate) struct Item {
     pub(crate) kind: ItemKind,
+    /// Of a statement with a block its head.
     pub(crate) span: Span,
-    /// The nodes of this statement in [`Ast::exprs`], all of them.
+    /// The nodes of this statement in [`Ast::exprs`], all of them but for those of its blocks and of conditions of `if`.
     pub(crate) exprs: Range<usize>,
 }
 
 #[derive(Clone, Debug)]
 pub(crate) enum ItemKind {
-    /// `a, b = x, y`. `x += y` stands here as `x = x + y`. As many targets as values.
-    Assign { targets: Vec<Name>, values: Vec<ExprId> },
-    /// The program's result: only the last item is one.
-    Result { values: Vec<ExprId> },
+    /// `a, b = x, y`. `x += y` stands here as `x = x + y`. As many targets as values, unless the one value is a call.
+    Assign {
+        targets: Vec<Name>,
+        values: Vec<ExprId>,
+    },
+    /// The result of the program or of a function: only the last item is one.
+    Result {
+        values: Vec<ExprId>,
+    },
+    /// The first arm whose condition holds runs.
+    If {
+        arms: Vec<Arm>,
+        otherwise: Option<Vec<Item>>,
+    },
+    While {
+        condition: ExprId,
+        body: Vec<Item>,
+    },
+    /// Runs for each integer from `start` to below `end`.
+    For {
+        variable: Name,
+        start: ExprId,
+        end: ExprId,
+        body: Vec<Item>,
+    },
+    Return {
+        values: Vec<ExprId>,
+    },
+    Break,
+    Continue,
+}
+
+/// One condition of an `if` and what runs where it is the first to hold.
+#[derive(Clone, Debug)]
+pub(crate) struct Arm {
+    pub(crate) condition: ExprId,
+    /// The nodes of the condition.
+    pub(crate) exprs: Range<usize>,
+    pub(crate) body: Vec<Item>,
+}
+
+/// `fn` or `kernel`.
+#[derive(Clone, Debug)]
+pub(crate) struct Definition {
+    pub(crate) name: Name,
+    pub(crate) parameters: Vec<ParameterName>,
+    /// The dtype behind `->` of a function.
+    pub(crate) result: Option<Name>,
+    /// The outputs of a kernel; none if it does not name them.
+    pub(crate) outputs: Vec<Name>,
+    /// The names behind `over`.
+    pub(crate) axes: Vec<Name>,
+    /// That of `fn f(x) = y` is `return y`.
+    pub(crate) body: Vec<Item>,
+    /// Of the head.
+    pub(crate) span: Span,
+}
+
+/// A parameter as it is written.
+#[derive(Clone, Debug)]
+pub(crate) struct ParameterName {
+    pub(crate) name: Name,
+    pub(crate) uniform: bool,
+    pub(crate) dtype: Option<Name>,
+    /// `[2]`.
+    pub(crate) rank: Option<(usize, Span)>,
+    /// The mode, and the value of `constant`.
+    pub(crate) boundary: Option<(Name, Option<ExprId>)>,
 }
 
 /// A place in [`Ast::exprs`].

@@ -9,7 +9,7 @@ use crate::source::Span;
 /// operator was expected.
 pub(super) fn diagnose(source: &Arc<str>, text: &str, at: usize, operand_expected: bool) -> Error {
     let (before, after) = (text[..at].trim_end_matches(' '), &text[at..]);
-    let statement = before.rfind(['\n', ';']).map_or(0, |separator| separator + 1);
+    let statement = before.rfind(['\n', ';', '{', '}']).map_or(0, |separator| separator + 1);
     let first = text.len() - text[statement..].trim_start_matches(' ').len();
     let found = first_token(after);
     let last = last_token(before);
@@ -17,9 +17,16 @@ pub(super) fn diagnose(source: &Arc<str>, text: &str, at: usize, operand_expecte
         Error::new(ErrorKind::Syntax, code, message).at(source, Span::new(at, at + found.len()))
     };
 
-    if let Some((construct, keyword)) = construct(&text[first..]) {
-        return Error::new(ErrorKind::Syntax, "not-supported", format!("{construct} are not supported yet"))
-            .at(source, Span::new(first, first + keyword.len()));
+    let construct = construct(&text[first..]);
+    let begins = before.len() <= first;
+    if let (true, "elif" | "else") = (begins, found) {
+        return error("unexpected-token", format!("`{found}` without an `if` before it"))
+            .with_hint("`if condition { ... } elif condition { ... } else { ... }`");
+    }
+    if let (false, Some((keyword, form)), "" | "\n" | ";" | "}") = (operand_expected, construct, found) {
+        return Error::new(ErrorKind::Syntax, "missing-block", format!("the `{keyword}` is not complete"))
+            .at(source, Span::new(first, before.len().max(first + keyword.len())))
+            .with_hint(format!("`{form}`"));
     }
     if operand_expected && matches!(found, "" | "\n" | ";") {
         let message = format!(
@@ -43,6 +50,12 @@ pub(super) fn diagnose(source: &Arc<str>, text: &str, at: usize, operand_expecte
     let place = if before.is_empty() { String::new() } else { format!(" after `{}`", shorten(last)) };
     let expected = if operand_expected { "a value" } else { "an operator" };
     let error = error("unexpected-token", format!("unexpected {}{place}, expected {expected}", show(found)));
+    if let ("else", "if") = (last, found) {
+        return error.with_hint("a further condition is `elif condition { ... }`");
+    }
+    if let (false, Some((_, form))) = (begins, construct) {
+        return error.with_hint(format!("`{form}`"));
+    }
     if operand_expected && KEYWORDS.contains(&found) {
         return error.with_hint(format!("`{found}` is a keyword; as a name it is written in backticks"));
     }
@@ -61,22 +74,19 @@ const CONTINUATION: &str = "a formula in parentheses can go on on the next line"
 const KEYWORDS: [&str; 12] =
     ["and", "break", "continue", "elif", "else", "for", "if", "in", "not", "or", "return", "while"];
 
-/// What `statement` is called if it is none of an expression or an assignment, and its keyword.
-fn construct(statement: &str) -> Option<(&'static str, &str)> {
+/// The word that `statement` begins with if it is none of an expression or an assignment, and how one is written.
+fn construct(statement: &str) -> Option<(&str, &'static str)> {
     let keyword = first_token(statement);
     let next = statement[keyword.len()..].trim_start_matches(' ');
-    let construct = match keyword {
-        "if" | "elif" | "else" => "`if` statements",
-        "while" => "`while` loops",
-        "for" => "`for` loops",
-        "return" => "`return` statements",
-        "break" => "`break` statements",
-        "continue" => "`continue` statements",
-        "fn" if next.starts_with(is_word) => "`fn` definitions",
-        "kernel" if next.starts_with(is_word) => "`kernel` definitions",
+    let form = match keyword {
+        "if" => "if condition { ... } elif condition { ... } else { ... }",
+        "while" => "while condition { ... }",
+        "for" => "for i in first..end { ... }",
+        "fn" if next.starts_with(is_word) => "fn name(x, y) = value` or `fn name(x, y) { ... return value }",
+        "kernel" if next.starts_with(is_word) => "kernel name(x: f64, n: uniform i32) -> (out) { ... }",
         _ => return None,
     };
-    Some((construct, keyword))
+    Some((keyword, form))
 }
 
 /// What other languages have: what is wrong with `found` after `last`, and a hint.

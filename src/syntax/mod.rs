@@ -10,8 +10,8 @@ mod scan;
 mod tests;
 
 pub(crate) use ast::{
-    Arg, Ast, BinaryOperator, CompareOperator, Expr, ExprId, ExprKind, Item, ItemKind, Name, Number, NumberValue,
-    UnaryOperator,
+    Arg, Arm, Ast, BinaryOperator, CompareOperator, Definition, Expr, ExprId, ExprKind, Item, ItemKind, Name, Number,
+    NumberValue, ParameterName, UnaryOperator,
 };
-pub(crate) use parse::{normalize_name, parse};
+pub(crate) use parse::{normalize_name, parse, target_count};
 pub(crate) use scan::Limits;

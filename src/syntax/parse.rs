@@ -1,6 +1,7 @@
 //! Text to syntax tree. The only file that names pest.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use pest::error::{Error as PestError, ErrorVariant, InputLocation};
@@ -8,7 +9,8 @@ use pest::{Parser, Token};
 use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
 
 use super::ast::{
-    Arg, Ast, BinaryOperator, CompareOperator, Expr, ExprId, ExprKind, Item, ItemKind, Name, Precedence, UnaryOperator,
+    Arg, Arm, Ast, BinaryOperator, CompareOperator, Definition, Expr, ExprId, ExprKind, Item, ItemKind, Name,
+    ParameterName, Precedence, UnaryOperator,
 };
 use super::diagnose::{diagnose, shorten};
 use super::number::number;
@@ -121,7 +123,7 @@ enum Values {
     Tuple(Vec<ExprId>),
 }
 
-/// A statement or bracket whose end has not come.
+/// A statement, definition or bracket whose end has not come.
 struct Frame {
     kind: FrameKind,
     start: usize,
@@ -131,10 +133,36 @@ struct Frame {
 }
 
 enum FrameKind {
-    Statement { first_expr: usize, assignment: Option<Assignment> },
+    Statement {
+        first_expr: usize,
+        assignment: Option<Assignment>,
+    },
     Paren,
-    Call { callee: Name, names: Vec<Option<Name>>, name: Option<Name> },
-    Index { operand: ExprId },
+    Call {
+        callee: Name,
+        names: Vec<Option<Name>>,
+        name: Option<Name>,
+    },
+    Index {
+        operand: ExprId,
+    },
+    /// A statement with blocks, or one that begins with a word; its nodes begin at `first_expr`.
+    /// `heads` are the nodes before each of its blocks.
+    Words {
+        first_expr: usize,
+        variable: Option<Name>,
+        heads: Vec<Range<usize>>,
+        blocks: Vec<Vec<Item>>,
+    },
+    Definition {
+        first_expr: usize,
+        definition: Box<Definition>,
+        has_block: bool,
+    },
+    /// The mode comes before the value.
+    Boundary {
+        mode: Option<Name>,
+    },
 }
 
 enum Assignment {
@@ -150,6 +178,8 @@ struct TreeBuilder {
     operators: Vec<Pending>,
     operands: Vec<Operand>,
     frames: Vec<Frame>,
+    /// The statements of each open block, innermost last; the first are those of the program.
+    blocks: Vec<Vec<Item>>,
     /// How many brackets and nesting operators are open.
     depth: usize,
     /// Where the present word or symbol starts.
@@ -159,22 +189,44 @@ struct TreeBuilder {
 impl TreeBuilder {
     fn new(source: Arc<str>, limits: Limits) -> TreeBuilder {
         TreeBuilder {
-            ast: Ast { source, exprs: Vec::new(), items: Vec::new(), warnings: Vec::new() },
+            ast: Ast {
+                source,
+                exprs: Vec::new(),
+                items: Vec::new(),
+                functions: Vec::new(),
+                kernels: Vec::new(),
+                warnings: Vec::new(),
+            },
             limits,
             names: HashMap::new(),
             operators: Vec::new(),
             operands: Vec::new(),
             frames: Vec::new(),
+            blocks: vec![Vec::new()],
             depth: 0,
             start: 0,
         }
     }
 
-    fn finish(self) -> Result<Ast> {
-        if self.ast.items.is_empty() {
-            return Err(Error::new(ErrorKind::Syntax, "empty-program", "the program is empty, expected a formula"));
+    fn finish(mut self) -> Result<Ast> {
+        self.ast.items = self.blocks.pop().expect("the program is open");
+        let Some(first) = self.ast.items.first() else {
+            return match (self.ast.kernels.is_empty(), self.ast.functions.last()) {
+                (false, _) => Ok(self.ast),
+                (true, None) => {
+                    Err(Error::new(ErrorKind::Syntax, "empty-program", "the program is empty, expected a formula"))
+                }
+                (true, Some(function)) => Err(self
+                    .error("empty-program", "the program defines functions and has no result", function.span)
+                    .with_hint("a formula or a `kernel` makes use of them")),
+            };
+        };
+        if self.ast.kernels.is_empty() {
+            return Ok(self.ast);
         }
-        Ok(self.ast)
+        Err(self
+            .error("statement-beside-kernels", "a statement stands outside of the kernels", first.span)
+            .with_hint("beside kernels only functions are defined"))
     }
 
     fn start(&mut self, rule: Rule, at: usize) -> Result<()> {
@@ -183,6 +235,16 @@ impl TreeBuilder {
                 self.check_result_is_last()?;
                 self.open(FrameKind::Statement { first_expr: self.ast.exprs.len(), assignment: None }, at);
             }
+            Rule::if_statement | Rule::while_loop | Rule::for_loop | Rule::return_ | Rule::break_ | Rule::continue_ => {
+                self.check_result_is_last()?;
+                let first_expr = self.ast.exprs.len();
+                let kind = FrameKind::Words { first_expr, variable: None, heads: Vec::new(), blocks: Vec::new() };
+                self.open(kind, at);
+                self.start = at;
+            }
+            Rule::function | Rule::kernel => self.start_definition(at)?,
+            Rule::boundary => self.open(FrameKind::Boundary { mode: None }, at),
+            Rule::block => self.start_block(at)?,
             Rule::value => {
                 let floor = self.operators.len();
                 self.frame().floor = floor;
@@ -219,6 +281,29 @@ impl TreeBuilder {
             Rule::call => self.end_call(at)?,
             Rule::index => self.end_index(at)?,
             Rule::argument_name => self.end_argument_name(),
+
+            Rule::block => self.end_block()?,
+            Rule::if_statement => self.end_if()?,
+            Rule::while_loop => self.end_while()?,
+            Rule::for_loop => self.end_for()?,
+            Rule::return_ => self.end_return()?,
+            Rule::break_ => self.end_word(ItemKind::Break),
+            Rule::continue_ => self.end_word(ItemKind::Continue),
+            Rule::function | Rule::kernel => self.end_definition(rule)?,
+            Rule::boundary => self.end_boundary()?,
+            Rule::uniform => self.parameter().uniform = true,
+            Rule::dims => {
+                let rank = self.ast.text(span).parse().unwrap_or(usize::MAX);
+                self.parameter().rank = Some((rank, span));
+            }
+            Rule::variable
+            | Rule::defined
+            | Rule::parameter_name
+            | Rule::dtype
+            | Rule::mode
+            | Rule::output
+            | Rule::axis => self.end_defined_name(rule),
+
             Rule::assign => match compound(self.ast.text(span)) {
                 Some(operator) => self.compound(operator)?,
                 None => self.assign()?,
@@ -251,6 +336,14 @@ impl TreeBuilder {
             silent @ (Rule::separator
             | Rule::blank
             | Rule::item
+            | Rule::newlines
+            | Rule::definition
+            | Rule::parameters
+            | Rule::parameter
+            | Rule::rank
+            | Rule::outputs
+            | Rule::axes
+            | Rule::results
             | Rule::values
             | Rule::operand
             | Rule::arithmetic
@@ -499,7 +592,12 @@ impl TreeBuilder {
         // The first argument of a call is no option.
         let is_option = |frame: &Frame| match &frame.kind {
             FrameKind::Call { name, .. } => name.is_some() || !frame.values.is_empty(),
-            FrameKind::Statement { .. } | FrameKind::Paren | FrameKind::Index { .. } => false,
+            FrameKind::Statement { .. }
+            | FrameKind::Paren
+            | FrameKind::Index { .. }
+            | FrameKind::Words { .. }
+            | FrameKind::Definition { .. }
+            | FrameKind::Boundary { .. } => false,
         };
         if is_option(self.frame())
             && let Values::Tuple(values) = operand.values
@@ -570,13 +668,20 @@ impl TreeBuilder {
 
     // -- statements --
 
+    fn items(&mut self) -> &mut Vec<Item> {
+        self.blocks.last_mut().expect("statements stand in blocks")
+    }
+
     fn check_result_is_last(&self) -> Result<()> {
-        match self.ast.items.last() {
-            Some(Item { kind: ItemKind::Result { .. }, span, .. }) => Err(self
-                .error("unused-value", "this value is not used: only the last statement is the result", *span)
-                .with_hint("put a formula of several lines in parentheses, or give the value a name")),
-            Some(Item { kind: ItemKind::Assign { .. }, .. }) | None => Ok(()),
+        match self.blocks.last().and_then(|items| items.last()) {
+            Some(Item { kind: ItemKind::Result { .. }, span, .. }) => Err(self.unused_value(*span)),
+            Some(_) | None => Ok(()),
         }
+    }
+
+    fn unused_value(&self, span: Span) -> Error {
+        self.error("unused-value", "this value is not used: only the last statement is the result", span)
+            .with_hint("put a formula of several lines in parentheses, or give the value a name")
     }
 
     /// The `=` of an assignment: the values before it were targets.
@@ -639,9 +744,10 @@ impl TreeBuilder {
             None => ItemKind::Result { values: self.flatten(frame.values)? },
             Some(Assignment::Plain(targets)) => {
                 let values = self.flatten(frame.values)?;
-                if targets.len() != values.len() {
-                    let message = format!("{} and {}", count(targets.len(), "name"), count(values.len(), "value"));
-                    return Err(self.error("target-count", format!("an assignment of {message}"), span));
+                // How many values a call gives is known later.
+                let is_call = matches!(values[..], [one] if matches!(self.ast.expr(one).kind, ExprKind::Call { .. }));
+                if targets.len() != values.len() && !is_call {
+                    return Err(target_count(targets.len(), values.len()).at(&self.ast.source, span));
                 }
                 ItemKind::Assign { targets, values }
             }
@@ -654,8 +760,214 @@ impl TreeBuilder {
                 ItemKind::Assign { targets: vec![target], values: vec![value] }
             }
         };
+        self.push_item(kind, span, first_expr);
+        Ok(())
+    }
+
+    fn push_item(&mut self, kind: ItemKind, span: Span, first_expr: usize) {
         let exprs = first_expr..self.ast.exprs.len();
-        self.ast.items.push(Item { kind, span, exprs });
+        self.items().push(Item { kind, span, exprs });
+    }
+
+    // -- statements that begin with a word --
+
+    fn start_block(&mut self, at: usize) -> Result<()> {
+        self.deepen(Span::new(at, at + 1))?;
+        self.blocks.push(Vec::new());
+        let exprs = self.ast.exprs.len();
+        let frame = self.frame();
+        let head = Span::new(frame.start, at);
+        match &mut frame.kind {
+            FrameKind::Definition { definition, has_block, .. } => {
+                *has_block = true;
+                definition.span = head;
+            }
+            FrameKind::Words { first_expr, heads, .. } => heads.push(*first_expr..exprs),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn end_block(&mut self) -> Result<()> {
+        self.depth -= 1;
+        let items = self.blocks.pop().expect("what ends has started");
+        let exprs = self.ast.exprs.len();
+        let in_definition = match &mut self.frame().kind {
+            FrameKind::Words { first_expr, .. } => {
+                *first_expr = exprs;
+                false
+            }
+            _ => true,
+        };
+        if let (false, Some(Item { kind: ItemKind::Result { .. }, span, .. })) = (in_definition, items.last()) {
+            return Err(self
+                .error("unused-value", "this value is not used: a block is statements", *span)
+                .with_hint("give the value a name: `x = ...`"));
+        }
+        match &mut self.frame().kind {
+            FrameKind::Words { blocks, .. } => blocks.push(items),
+            FrameKind::Definition { definition, .. } => definition.body = items,
+            _ => unreachable!("blocks stand in statements and definitions"),
+        }
+        Ok(())
+    }
+
+    /// The frame of a statement that begins with a word, and its head.
+    fn close_words(&mut self) -> (Frame, Span) {
+        let frame = self.close();
+        let text = &self.ast.source[frame.start..];
+        let word = text.len() - text.trim_start_matches(char::is_alphabetic).len();
+        let span = Span::new(frame.start, frame.start + word);
+        (frame, span)
+    }
+
+    fn end_if(&mut self) -> Result<()> {
+        let (frame, word) = self.close_words();
+        let FrameKind::Words { heads, mut blocks, .. } = frame.kind else { unreachable!("an `if` is words") };
+        let span = word.to(frame.values[0].span);
+        let otherwise = if blocks.len() > frame.values.len() { blocks.pop() } else { None };
+        let arm = |((condition, exprs), body)| Ok(Arm { condition: self.one(condition)?, exprs, body });
+        let arms = frame.values.into_iter().zip(heads).zip(blocks).map(arm).collect::<Result<_>>()?;
+        let first = self.ast.exprs.len();
+        self.push_item(ItemKind::If { arms, otherwise }, span, first);
+        Ok(())
+    }
+
+    fn end_while(&mut self) -> Result<()> {
+        let (mut frame, word) = self.close_words();
+        let FrameKind::Words { mut heads, mut blocks, .. } = frame.kind else { unreachable!("a loop is words") };
+        let condition = frame.values.remove(0);
+        let span = word.to(condition.span);
+        let kind = ItemKind::While { condition: self.one(condition)?, body: blocks.remove(0) };
+        self.items().push(Item { kind, span, exprs: heads.remove(0) });
+        Ok(())
+    }
+
+    fn end_for(&mut self) -> Result<()> {
+        let (mut frame, word) = self.close_words();
+        let FrameKind::Words { variable, mut heads, mut blocks, .. } = frame.kind else {
+            unreachable!("a loop is words")
+        };
+        let variable = variable.expect("a loop has a variable");
+        let (end, start) = (frame.values.remove(1), frame.values.remove(0));
+        let span = word.to(end.span);
+        let kind = ItemKind::For { variable, start: self.one(start)?, end: self.one(end)?, body: blocks.remove(0) };
+        self.items().push(Item { kind, span, exprs: heads.remove(0) });
+        Ok(())
+    }
+
+    fn end_return(&mut self) -> Result<()> {
+        let (frame, word) = self.close_words();
+        let FrameKind::Words { first_expr, .. } = frame.kind else { unreachable!("a `return` is words") };
+        let span = frame.values.last().map_or(word, |last| word.to(last.span));
+        let values = self.flatten(frame.values)?;
+        self.push_item(ItemKind::Return { values }, span, first_expr);
+        Ok(())
+    }
+
+    fn end_word(&mut self, kind: ItemKind) {
+        let (_, word) = self.close_words();
+        let first = self.ast.exprs.len();
+        self.push_item(kind, word, first);
+    }
+
+    // -- definitions --
+
+    fn start_definition(&mut self, at: usize) -> Result<()> {
+        self.start = at;
+        if self.blocks.len() > 1 {
+            let word = if self.ast.source[at..].starts_with("fn") { "fn" } else { "kernel" };
+            let message = format!("a `{word}` is defined outside of all blocks");
+            return Err(self.error("nested-definition", message, Span::new(at, at + word.len())));
+        }
+        self.check_result_is_last()?;
+        let definition = Box::new(Definition {
+            name: Name { text: "".into(), quoted: false, span: Span::new(at, at) },
+            parameters: Vec::new(),
+            result: None,
+            outputs: Vec::new(),
+            axes: Vec::new(),
+            body: Vec::new(),
+            span: Span::new(at, at),
+        });
+        let first_expr = self.ast.exprs.len();
+        self.open(FrameKind::Definition { first_expr, definition, has_block: false }, at);
+        Ok(())
+    }
+
+    fn definition(&mut self) -> &mut Definition {
+        let FrameKind::Definition { definition, .. } = &mut self.frame().kind else {
+            unreachable!("parameters stand in definitions")
+        };
+        definition
+    }
+
+    fn parameter(&mut self) -> &mut ParameterName {
+        self.definition().parameters.last_mut().expect("a parameter begins with its name")
+    }
+
+    /// A name that says what it is by where it stands.
+    fn end_defined_name(&mut self, rule: Rule) {
+        let operand = self.pop();
+        let name = self.take_name(&operand).expect("the grammar has a name there");
+        match rule {
+            Rule::variable => {
+                let FrameKind::Words { variable, .. } = &mut self.frame().kind else { unreachable!("a loop is words") };
+                *variable = Some(name);
+            }
+            Rule::mode => {
+                let FrameKind::Boundary { mode } = &mut self.frame().kind else {
+                    unreachable!("a mode is a boundary's")
+                };
+                *mode = Some(name);
+            }
+            Rule::defined => self.definition().name = name,
+            Rule::parameter_name => self.definition().parameters.push(ParameterName {
+                name,
+                uniform: false,
+                dtype: None,
+                rank: None,
+                boundary: None,
+            }),
+            Rule::dtype => {
+                let start = self.frame().start;
+                // Behind the parameters it is that of the result.
+                let of_result = self.ast.source[start..name.span.start].trim_end().ends_with("->");
+                match of_result {
+                    true => self.definition().result = Some(name),
+                    false => self.parameter().dtype = Some(name),
+                }
+            }
+            Rule::output => self.definition().outputs.push(name),
+            _ => self.definition().axes.push(name),
+        }
+    }
+
+    fn end_boundary(&mut self) -> Result<()> {
+        let mut frame = self.close();
+        let FrameKind::Boundary { mode } = frame.kind else { unreachable!("a boundary ends where it started") };
+        let value = frame.values.pop().map(|value| self.one(value)).transpose()?;
+        self.parameter().boundary = Some((mode.expect("a boundary has a mode"), value));
+        Ok(())
+    }
+
+    fn end_definition(&mut self, rule: Rule) -> Result<()> {
+        let frame = self.close();
+        let FrameKind::Definition { first_expr, mut definition, has_block } = frame.kind else {
+            unreachable!("a definition ends where it started")
+        };
+        if !has_block {
+            let span = frame.values[0].span.to(frame.values.last().expect("a function has a value").span);
+            definition.span = Span::new(frame.start, frame.values[0].span.start);
+            let kind = ItemKind::Return { values: self.flatten(frame.values)? };
+            definition.body = vec![Item { kind, span, exprs: first_expr..self.ast.exprs.len() }];
+        }
+        let end = self.ast.source[..definition.span.end].trim_end_matches([' ', '=', '\t', '\n', '\r']).len();
+        definition.span = Span::new(frame.start, end);
+        match rule {
+            Rule::function => self.ast.functions.push(*definition),
+            _ => self.ast.kernels.push(*definition),
+        }
         Ok(())
     }
 
@@ -673,6 +985,12 @@ impl TreeBuilder {
     fn error(&self, code: &'static str, message: impl Into<String>, span: Span) -> Error {
         Error::new(ErrorKind::Syntax, code, message).at(&self.ast.source, span)
     }
+}
+
+/// The error of an assignment to as many names of as many values.
+pub(crate) fn target_count(targets: usize, values: usize) -> Error {
+    let message = format!("an assignment of {} and {}", count(targets, "name"), count(values, "value"));
+    Error::new(ErrorKind::Syntax, "target-count", message)
 }
 
 fn count(n: usize, what: &str) -> String {

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-use super::ast::{Ast, BinaryOperator, Expr, ExprId, ExprKind, ItemKind, Name, Number, NumberValue, Precedence};
+use super::ast::{
+    Ast, BinaryOperator, Definition, Expr, ExprId, ExprKind, Item, ItemKind, Name, Number, NumberValue, ParameterName,
+    Precedence,
+};
 use crate::dtype::DType;
 
 impl fmt::Display for Ast {
@@ -12,18 +15,15 @@ impl fmt::Display for Ast {
             let text = printer.expr(expr);
             printer.texts.push(text);
         }
-        for (index, item) in self.items.iter().enumerate() {
-            if index > 0 {
-                f.write_str("\n")?;
-            }
-            match &item.kind {
-                ItemKind::Assign { targets, values } => {
-                    let targets: Vec<String> = targets.iter().map(name).collect();
-                    write!(f, "{} = {}", targets.join(", "), printer.list(values))?;
-                }
-                ItemKind::Result { values } => f.write_str(&printer.list(values))?,
-            }
+        let mut lines = Vec::new();
+        for function in &self.functions {
+            lines.push(printer.definition("fn", function));
         }
+        for kernel in &self.kernels {
+            lines.push(printer.definition("kernel", kernel));
+        }
+        lines.extend(self.items.iter().map(|item| printer.item(item, 0)));
+        f.write_str(&lines.join("\n"))?;
         Ok(())
     }
 }
@@ -83,6 +83,84 @@ impl Printer<'_> {
             ExprKind::Index { operand, indices } => {
                 format!("{}[{}]", self.operand(*operand, Precedence::Atom), self.list(indices))
             }
+        }
+    }
+
+    fn definition(&mut self, word: &str, definition: &Definition) -> String {
+        let names = |names: &[Name]| names.iter().map(name).collect::<Vec<_>>().join(", ");
+        let parameters: Vec<String> = definition.parameters.iter().map(|written| self.parameter(written)).collect();
+        let mut head = format!("{word} {}({})", name(&definition.name), parameters.join(", "));
+        if let Some(result) = &definition.result {
+            head.push_str(&format!(" -> {}", name(result)));
+        }
+        if !definition.outputs.is_empty() {
+            head.push_str(&format!(" -> ({})", names(&definition.outputs)));
+        }
+        if !definition.axes.is_empty() {
+            head.push_str(&format!(" over ({})", names(&definition.axes)));
+        }
+        format!("{head} {}", self.block(&definition.body, 0))
+    }
+
+    fn parameter(&mut self, written: &ParameterName) -> String {
+        let mut text = name(&written.name);
+        if let Some(dtype) = &written.dtype {
+            text.push_str(if written.uniform { ": uniform " } else { ": " });
+            text.push_str(&name(dtype));
+        }
+        if let Some((rank, _)) = written.rank {
+            text.push_str(&format!("[{rank}]"));
+        }
+        match &written.boundary {
+            Some((mode, Some(value))) => {
+                let value = self.operand(*value, Precedence::Conditional);
+                text.push_str(&format!(" boundary({}, {value})", name(mode)));
+            }
+            Some((mode, None)) => text.push_str(&format!(" boundary({})", name(mode))),
+            None => {}
+        }
+        text
+    }
+
+    fn block(&mut self, items: &[Item], depth: usize) -> String {
+        let mut text = "{\n".to_owned();
+        for item in items {
+            text.push_str(&format!("{}{}\n", "    ".repeat(depth + 1), self.item(item, depth + 1)));
+        }
+        text.push_str(&format!("{}}}", "    ".repeat(depth)));
+        text
+    }
+
+    fn item(&mut self, item: &Item, depth: usize) -> String {
+        match &item.kind {
+            ItemKind::Assign { targets, values } => {
+                let targets: Vec<String> = targets.iter().map(name).collect();
+                format!("{} = {}", targets.join(", "), self.list(values))
+            }
+            ItemKind::Result { values } => self.list(values),
+            ItemKind::If { arms, otherwise } => {
+                let mut text = String::new();
+                for (k, arm) in arms.iter().enumerate() {
+                    text.push_str(if k == 0 { "if " } else { " elif " });
+                    text.push_str(&self.operand(arm.condition, Precedence::Conditional));
+                    text.push_str(&format!(" {}", self.block(&arm.body, depth)));
+                }
+                if let Some(otherwise) = otherwise {
+                    text.push_str(&format!(" else {}", self.block(otherwise, depth)));
+                }
+                text
+            }
+            ItemKind::While { condition, body } => {
+                format!("while {} {}", self.operand(*condition, Precedence::Conditional), self.block(body, depth))
+            }
+            ItemKind::For { variable, start, end, body } => {
+                let [start, end] = [*start, *end].map(|end| self.operand(end, Precedence::Conditional));
+                format!("for {} in {start} .. {end} {}", name(variable), self.block(body, depth))
+            }
+            ItemKind::Return { values } if values.is_empty() => "return".to_owned(),
+            ItemKind::Return { values } => format!("return {}", self.list(values)),
+            ItemKind::Break => "break".to_owned(),
+            ItemKind::Continue => "continue".to_owned(),
         }
     }
 

@@ -12,7 +12,7 @@ use crate::source::Span;
 pub(crate) struct Limits {
     /// Bytes of the text.
     pub(crate) source_bytes: usize,
-    /// Brackets, prefix operators, `**` and `else` pending at one place.
+    /// Brackets, blocks, prefix operators, `**` and `else` pending at one place.
     pub(crate) nesting: usize,
 }
 
@@ -64,18 +64,18 @@ pub(super) fn scan(source: &Arc<str>, limits: Limits) -> Result<Cow<'_, str>> {
         let start = at;
         at += 1;
         match bytes[start] {
-            b'(' | b'[' => {
+            b'(' | b'[' | b'{' => {
                 if open.len() == limits.nesting {
                     return Err(limits.too_deep(source, Span::new(start, at)));
                 }
                 open.push((char::from(bytes[start]), start));
             }
-            b')' | b']' => {
+            b')' | b']' | b'}' => {
                 let close = char::from(bytes[start]);
                 let Some((opener, opened)) = open.pop() else {
                     return Err(error("unopened-bracket", format!("`{close}` closes nothing"), start, at));
                 };
-                if (opener == '(') != (close == ')') {
+                if closer(opener) != close {
                     let (line, column) = Span::new(opened, opened).line_column(source);
                     return Err(error("mismatched-bracket", format!("`{close}` cannot close `{opener}`"), start, at)
                         .with_note(format!("`{opener}` opens at line {line}, column {column}")));
@@ -100,8 +100,8 @@ pub(super) fn scan(source: &Arc<str>, limits: Limits) -> Result<Cow<'_, str>> {
                 blank(start..at, b' ');
             }
             // A carriage return by itself is a newline.
-            b'\r' if open.is_empty() && bytes.get(at) != Some(&b'\n') => blank(start..at, b'\n'),
-            b'\n' if open.is_empty() => {}
+            b'\r' if ends_lines(&open) && bytes.get(at) != Some(&b'\n') => blank(start..at, b'\n'),
+            b'\n' if ends_lines(&open) => {}
             b'\t' | b'\r' | b'\n' => blank(start..at, b' '),
             _ => {}
         }
@@ -113,6 +113,19 @@ pub(super) fn scan(source: &Arc<str>, limits: Limits) -> Result<Cow<'_, str>> {
         Some(bytes) => Cow::Owned(String::from_utf8(bytes).expect("whole comments are blanked")),
         None => Cow::Borrowed(source),
     })
+}
+
+fn closer(opener: char) -> char {
+    match opener {
+        '(' => ')',
+        '[' => ']',
+        _ => '}',
+    }
+}
+
+/// Whether a newline separates statements inside these brackets: in braces it does.
+fn ends_lines(open: &[(char, usize)]) -> bool {
+    open.last().is_none_or(|(opener, _)| *opener == '{')
 }
 
 fn is_newline(byte: u8) -> bool {

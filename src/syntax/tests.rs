@@ -66,14 +66,36 @@ fn structure(ast: &Ast) -> Vec<String> {
         done.push(structure);
     }
     let list = |values: &[ExprId]| values.iter().map(|id| done[id.index()].clone()).collect::<Vec<_>>().join(", ");
-    let item = |item: &super::Item| match &item.kind {
+    let defined = ast.functions.iter().chain(&ast.kernels);
+    let defined = defined.map(|definition| {
+        let body: Vec<String> = definition.body.iter().map(|item| shown(item, &list)).collect();
+        format!("(define {} {})", definition.name.text, body.join("; "))
+    });
+    defined.chain(ast.items.iter().map(|item| shown(item, &list))).collect()
+}
+
+fn shown(item: &super::Item, list: &impl Fn(&[ExprId]) -> String) -> String {
+    let block = |items: &[super::Item]| items.iter().map(|item| shown(item, list)).collect::<Vec<_>>().join("; ");
+    match &item.kind {
         ItemKind::Assign { targets, values } => {
             let targets: Vec<String> = targets.iter().map(|name| name.text.to_string()).collect();
             format!("{} = {}", targets.join(", "), list(values))
         }
         ItemKind::Result { values } => list(values),
-    };
-    ast.items.iter().map(item).collect()
+        ItemKind::If { arms, otherwise } => {
+            let arm = |arm: &super::Arm| format!("{} {{{}}}", list(&[arm.condition]), block(&arm.body));
+            let arms: Vec<String> = arms.iter().map(arm).collect();
+            let otherwise = otherwise.as_ref().map_or(String::new(), |items| format!(" else {{{}}}", block(items)));
+            format!("(if {}{otherwise})", arms.join(" "))
+        }
+        ItemKind::While { condition, body } => format!("(while {} {{{}}})", list(&[*condition]), block(body)),
+        ItemKind::For { variable, start, end, body } => {
+            format!("(for {} {} {{{}}})", variable.text, list(&[*start, *end]), block(body))
+        }
+        ItemKind::Return { values } => format!("(return {})", list(values)),
+        ItemKind::Break => "break".to_owned(),
+        ItemKind::Continue => "continue".to_owned(),
+    }
 }
 
 /// Calls `visit` with each operand, in the order of evaluation.
@@ -116,7 +138,9 @@ fn check_order(ast: &Ast) {
                 users[operand.index()] += 1;
             });
         }
-        let (ItemKind::Assign { values, .. } | ItemKind::Result { values }) = &item.kind;
+        let (ItemKind::Assign { values, .. } | ItemKind::Result { values }) = &item.kind else {
+            panic!("{} has no blocks", ast.source)
+        };
         values.iter().for_each(|value| users[value.index()] += 1);
         assert!(users[item.exprs.clone()].iter().all(|users| *users == 1), "{}", ast.source);
     }
@@ -386,14 +410,21 @@ const ERRORS: &[(&str, &str, usize, &str, &str)] = &[
     ("a\0", "unexpected-character", 2, "unexpected character U+0000", ""),
     ("a $ b", "unexpected-character", 3, "unexpected character `$`", ""),
     ("😀", "unexpected-character", 1, "unexpected character `😀`", ""),
-    ("if x { y }", "not-supported", 1, "`if` statements are not supported yet", ""),
-    ("y = 1; while x {\n}", "not-supported", 8, "`while` loops are not supported yet", ""),
-    ("for i in 0..3 { }", "not-supported", 1, "`for` loops are not supported yet", ""),
-    ("return x", "not-supported", 1, "`return` statements are not supported yet", ""),
-    ("break", "not-supported", 1, "`break` statements are not supported yet", ""),
-    ("continue", "not-supported", 1, "`continue` statements are not supported yet", ""),
-    ("fn f(x) = 2", "not-supported", 1, "`fn` definitions are not supported yet", ""),
-    ("kernel k(x) -> (y) { y = x }", "not-supported", 1, "`kernel` definitions are not supported yet", ""),
+    ("if x { y }", "unused-value", 8, "this value is not used: a block is statements", "`x = ...`"),
+    ("y = 1; while x", "missing-block", 8, "the `while` is not complete", "while condition { ... }"),
+    ("if x", "missing-block", 1, "the `if` is not complete", "if condition { ... }"),
+    ("if x { y = 1", "unclosed-bracket", 6, "`{` is never closed", ""),
+    ("if x { y = 1 }}", "unopened-bracket", 15, "`}` closes nothing", ""),
+    ("if x { y = (1 }", "mismatched-bracket", 15, "`}` cannot close `(`", ""),
+    ("if x { y = 1 } else if z { y = 2 }", "unexpected-token", 21, "unexpected `if` after `else`", "`elif condition"),
+    ("else { y = 1 }", "unexpected-token", 1, "`else` without an `if` before it", "elif"),
+    ("if x { y = 1 } z = 2", "unexpected-token", 16, "unexpected `z` after `}`", ""),
+    ("for i in 0..3", "missing-block", 1, "the `for` is not complete", "for i in first..end { ... }"),
+    ("for i in 3 { y = i }", "unexpected-token", 12, "unexpected `{` after `3`", "for i in first..end { ... }"),
+    ("fn f(x)", "missing-block", 1, "the `fn` is not complete", "fn name(x, y) = value"),
+    ("fn f(x) = 2", "empty-program", 1, "the program defines functions and has no result", "`kernel`"),
+    ("if x { fn f(x) = 2 }", "nested-definition", 8, "a `fn` is defined outside of all blocks", ""),
+    ("kernel k(x) { y = x }; z", "statement-beside-kernels", 24, "a statement stands outside of the kernels", ""),
     ("(1, 2) + 3", "misplaced-tuple", 1, "where one value is expected", "a statement's result"),
     ("f((1, 2))", "misplaced-tuple", 3, "where one value is expected", ""),
     ("(1, 2), 3", "misplaced-tuple", 1, "where one value is expected", ""),
