@@ -60,6 +60,8 @@ pub(super) struct Bounds {
     pub(super) deadline: Option<Duration>,
     /// Bytes that one run may allocate.
     pub(super) memory: Option<usize>,
+    /// Whether loops and definitions are refused.
+    pub(super) expressions_only: bool,
 }
 
 impl Default for Bounds {
@@ -72,6 +74,7 @@ impl Default for Bounds {
             chunk: CHUNK_LEN,
             deadline: None,
             memory: None,
+            expressions_only: false,
         }
     }
 }
@@ -159,9 +162,9 @@ impl Builder {
         self.deadline(Duration::from_secs(30)).memory_limit(4 << 30)
     }
 
-    /// Refuses loops and definitions: a formula is expressions and assignments alone.
-    pub fn expressions_only(self) -> Builder {
-        // The language has nothing else so far.
+    /// Refuses loops, `fn` and `kernel`: a formula is expressions, assignments and branches alone.
+    pub fn expressions_only(mut self) -> Builder {
+        self.bounds.expressions_only = true;
         self
     }
 

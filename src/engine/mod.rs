@@ -3,6 +3,7 @@
 mod bound;
 mod builder;
 mod kernel;
+mod module;
 mod reduce;
 mod run;
 mod variant;
@@ -13,17 +14,18 @@ use std::sync::Arc;
 use crate::args::{Backend, Schema};
 use crate::codegen::Isa;
 use crate::codegen::code::CodeMemory;
-use crate::error::Error;
+use crate::error::{Error, ErrorKind};
 use crate::exec::float_env;
 use crate::exec::pool::Pool;
 use crate::functions;
-use crate::resolve::resolve;
-use crate::syntax::parse;
+use crate::resolve::{kernels, resolve};
+use crate::syntax::{Ast, parse};
 use builder::Bounds;
 
 pub use bound::Bound;
 pub use builder::Builder;
 pub use kernel::Kernel;
+pub use module::Module;
 
 /// Compiles formulas into kernels, and has what they run with: threads and memory for code.
 ///
@@ -90,12 +92,49 @@ impl Engine {
         self.kernel(text, Some(&names))
     }
 
+    /// Parses a text of kernels, and of functions that they share.
+    ///
+    /// ```
+    /// use numlift::{Args, Engine};
+    /// let module = Engine::new()?.compile_module(
+    ///     "fn square(x) = x * x
+    ///      kernel area(r: f64) -> (a) { a = pi * square(r) }
+    ///      kernel countdown(n: i64) -> (turns) {
+    ///          turns = 0
+    ///          while n > 0 { n -= 2; turns += 1 }
+    ///      }",
+    /// )?;
+    /// let turns = module.kernel("countdown")?.eval(Args::new().input("n", &[7_i64, 0]))?.take::<i64>("turns")?;
+    /// assert_eq!(turns, [4, 0]);
+    /// assert_eq!(module.names().collect::<Vec<_>>(), ["area", "countdown"]);
+    /// # Ok::<(), numlift::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`compile`](Engine::compile); if the text is a formula, or two kernels have one name.
+    pub fn compile_module(&self, text: &str) -> Result<Module, Error> {
+        float_env::with_default(|| {
+            let programs = kernels(self.parse(text)?)?.into_iter();
+            Ok(Module::new(programs.map(|(name, program)| (name, Kernel::new(self.clone(), program))).collect()))
+        })
+    }
+
     fn kernel(&self, text: &str, declared: Option<&[&str]>) -> Result<Kernel, Error> {
         // Literals are read with float arithmetic too.
         float_env::with_default(|| {
-            let program = resolve(parse(text, self.0.bounds.text)?, declared)?;
+            let program = resolve(self.parse(text)?, declared)?;
             Ok(Kernel::new(self.clone(), program))
         })
+    }
+
+    fn parse(&self, text: &str) -> Result<Ast, Error> {
+        let ast = parse(text, self.0.bounds.text)?;
+        match ast.first_of_programs().filter(|_| self.0.bounds.expressions_only) {
+            Some(span) => Err(Error::new(ErrorKind::Limit, "expressions-only", "this engine takes expressions alone")
+                .at(&ast.source, span)
+                .with_hint("`Builder::expressions_only` refuses loops, functions and kernels")),
+            None => Ok(ast),
+        }
     }
 
     /// Every function of the language, for completion and help.

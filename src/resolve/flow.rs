@@ -289,29 +289,37 @@ impl<'a> Resolver<'a> {
         }
         let body = self.block(&kernel.body)?;
         if !self.scope.unreachable {
-            self.check_outputs()?;
+            self.check_outputs(None)?;
         }
         let slots = kernel.outputs.iter().map(|name| self.slot(name)).collect();
         self.warn_of_unread();
         Ok(self.unfinished(body, Results::Variables(slots), outputs))
     }
 
-    /// Each output has a value where the kernel ends.
-    fn check_outputs(&mut self) -> Result<()> {
+    /// Each output has a value where the kernel ends: at its last line, or at a `return`.
+    fn check_outputs(&mut self, at: Option<Span>) -> Result<()> {
         for name in self.scope.outputs.clone() {
             let slot = self.slot(&name);
             self.scope.unread.remove(&slot);
             let variable = &mut self.scope.variables[slot];
             variable.is_read = true;
             if !variable.is_set {
-                let (message, why) = match variable.unset.clone() {
-                    Some(why) => (format!("the output `{}` may be unset at the end", name.text), Some(why)),
-                    None => (format!("the output `{}` is not assigned", name.text), None),
-                };
-                let error = self.error(ErrorKind::Name, "unset-output", message, name.span);
-                return Err(match why {
-                    Some(why) => error.with_note(why),
-                    None => error.with_hint(format!("`{} = ...`", name.text)),
+                let why = variable.unset.clone();
+                let (text, code) = (&name.text, "unset-output");
+                return Err(match (at, why) {
+                    (Some(at), why) => {
+                        let message = format!("the output `{text}` may be unset where the kernel returns");
+                        let error = self.error(ErrorKind::Name, code, message, at);
+                        why.into_iter().fold(error, Error::with_note)
+                    }
+                    (None, Some(why)) => {
+                        let message = format!("the output `{text}` may be unset at the end");
+                        self.error(ErrorKind::Name, code, message, name.span).with_note(why)
+                    }
+                    (None, None) => {
+                        let message = format!("the output `{text}` is not assigned");
+                        self.error(ErrorKind::Name, code, message, name.span).with_hint(format!("`{text} = ...`"))
+                    }
                 });
             }
         }
@@ -680,7 +688,7 @@ impl<'a> Resolver<'a> {
             }
             Kind::Kernel if values.is_empty() && !self.scope.outputs.is_empty() => {
                 if !self.scope.unreachable {
-                    self.check_outputs()?;
+                    self.check_outputs(Some(span))?;
                 }
             }
             Kind::Kernel => {

@@ -283,6 +283,26 @@ impl Ast {
         &self.exprs[id.index()]
     }
 
+    /// The first loop or definition, by what it begins with.
+    pub(crate) fn first_of_programs(&self) -> Option<Span> {
+        fn in_items(items: &[Item]) -> Option<Span> {
+            items.iter().find_map(|item| match &item.kind {
+                ItemKind::While { .. } | ItemKind::For { .. } => Some(item.span),
+                ItemKind::If { arms, otherwise } => {
+                    let blocks = arms.iter().map(|arm| &arm.body).chain(otherwise);
+                    blocks.into_iter().find_map(|items| in_items(items))
+                }
+                ItemKind::Assign { .. }
+                | ItemKind::Result { .. }
+                | ItemKind::Return { .. }
+                | ItemKind::Break
+                | ItemKind::Continue => None,
+            })
+        }
+        let definitions = self.functions.iter().chain(&self.kernels).map(|definition| definition.span);
+        definitions.chain(in_items(&self.items)).min_by_key(|span| span.start)
+    }
+
     /// What was written there.
     pub(crate) fn text(&self, span: Span) -> &str {
         &self.source[span.start..span.end]
