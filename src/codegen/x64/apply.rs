@@ -62,13 +62,13 @@ fn fma(to: &mut Lowerer<'_>, operands: &[Reg; 3], is_double: bool) -> Source {
         turns_sum = true;
     }
     let of = |order| select::fused(turns_product, turns_sum, order, is_double);
-    if !is_register(a) && is_register(b) {
-        (a, b) = (b, a);
-    } else if b_is_done && !a_is_done && is_register(b) {
+    // What dies, or else what is in a register, comes first.
+    if is_register(b) && (!is_register(a) || b_is_done && !a_is_done) {
         (a, b) = (b, a);
     }
     // What is in memory has to be loaded, and may as well be where the result will.
-    let takes_sum = c_is_done || !(is_register(b) || is_register(c)) && !(a_is_done || b_is_done);
+    let is_kept = is_register(b) || is_register(c) || a_is_done || b_is_done;
+    let takes_sum = c_is_done || !is_kept;
     if takes_sum {
         return to.fused(of(Order::Sum), c, a, b);
     }
