@@ -153,6 +153,9 @@ functions! {
     Tanh = "tanh" [] (x), "the hyperbolic tangent";
     Erf = "erf" [] (x), "the error function: 2/sqrt(pi) times the integral of exp(-t*t) from 0 to x";
     Erfc = "erfc" [] (x), "1 - erf(x), also where that is tiny";
+    Erfinv = "erfinv" [] (x), "the number whose error function is x";
+    Gamma = "gamma" ["tgamma"] (x), "the gamma function: (x - 1)! for positive integers";
+    Lgamma = "lgamma" ["gammaln"] (x), "the logarithm of the magnitude of gamma(x)";
     Deg2rad = "deg2rad" ["radians"] (x), "degrees to radians";
     Rad2deg = "rad2deg" ["degrees"] (x), "radians to degrees";
     Floor = "floor" [] (x), "rounded down";

@@ -83,7 +83,7 @@ fn expression() -> impl Strategy<Value = String> {
         let unary = ["-", "+", "~", "not "];
         let of_one = [
             "abs", "sign", "signbit", "reciprocal", "square", "sqrt", "floor", "ceil", "trunc", "round", "roundaway", "frac",
-            "isnan", "isinf", "isfinite", "isnormal", "logical_not", "popcount", "clz", "ctz", "deg2rad", "exp", "log", "sin", "cos", "erf", "erfc",
+            "isnan", "isinf", "isfinite", "isnormal", "logical_not", "popcount", "clz", "ctz", "deg2rad", "exp", "log", "sin", "cos", "erf", "erfc", "erfinv", "gamma", "lgamma",
             "exp2", "exp10", "expm1", "log2", "log10", "log1p", "tan", "atan", "tanh",
             "f32", "f64", "i8", "i64", "u16", "u32", "bool",
         ];

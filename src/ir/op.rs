@@ -169,6 +169,12 @@ ops! {
     Erf = "erf", 1, Function;
     /// 1 less the error function.
     Erfc = "erfc", 1, Function;
+    /// The inverse of the error function.
+    Erfinv = "erfinv", 1, Function;
+    /// The gamma function.
+    Gamma = "gamma", 1, Function;
+    /// The logarithm of the gamma function's magnitude.
+    Lgamma = "lgamma", 1, Function;
 }
 
 impl Op {

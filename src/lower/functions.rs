@@ -61,6 +61,9 @@ impl Lowerer<'_> {
             Function::Tanh => self.float(Op::Tanh, [v(0)]),
             Function::Erf => self.float(Op::Erf, [v(0)]),
             Function::Erfc => self.float(Op::Erfc, [v(0)]),
+            Function::Erfinv => self.float(Op::Erfinv, [v(0)]),
+            Function::Gamma => self.float(Op::Gamma, [v(0)]),
+            Function::Lgamma => self.float(Op::Lgamma, [v(0)]),
             // As NumPy rounds the factors: in the dtype.
             Function::Deg2rad => self.scaled(v(0), std::f32::consts::PI / 180.0, std::f64::consts::PI / 180.0),
             Function::Rad2deg => self.scaled(v(0), 180.0 / std::f32::consts::PI, 180.0 / std::f64::consts::PI),

@@ -289,7 +289,7 @@ pub(super) fn exp_of_double(b: &mut Builder, x: Double) -> Power {
     Power { exponent: x.high, mantissa, biased, usual: b.mul(mantissa, scale) }
 }
 
-/// e^x of a sum of two floats between -1400 and 700 as a sum times a power of two, which [`scaled`] puts on.
+/// e^x of a sum of two floats between -1400 and 1400 as a sum times a power of two, which [`scaled`] puts on.
 pub(super) fn exp_parts(b: &mut Builder, x: Double) -> (Double, Value) {
     let Reduced { biased, r, rest } = reduce(b, x.high, Some(x.low), TWO_BIASES);
     let one = b.f64(1.0);
@@ -379,6 +379,12 @@ pub(super) fn scaled(b: &mut Builder, x: Value, biased: Value) -> Value {
     let (first, second) = (float(b, first), float(b, second));
     let x = b.mul(x, first);
     b.mul(x, second)
+}
+
+/// The same for -n.
+pub(super) fn negated(b: &mut Builder, biased: Value) -> Value {
+    let twice = b.element((ROUNDER + TWO_BIASES).to_bits().wrapping_mul(2));
+    b.sub(twice, biased)
 }
 
 /// x 2^n for an integer n and an `x` between 2^-513 and 2^513.

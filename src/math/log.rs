@@ -106,7 +106,8 @@ pub(super) fn split(b: &mut Builder, x: Value) -> Split {
     Split { exponent: b.sub(exponent, bias), mantissa: super::double::float(b, mantissa) }
 }
 
-fn log_of_f64(b: &mut Builder, x: Value) -> Value {
+/// The logarithm of a finite `x`.
+pub(super) fn log_of_f64(b: &mut Builder, x: Value) -> Value {
     let Split { exponent, mantissa } = split(b, x);
     let one = b.f64(1.0);
     let f = b.sub(mantissa, one);

@@ -3,7 +3,9 @@
 mod atan;
 mod double;
 mod erf;
+mod erfinv;
 mod exp;
+mod gamma;
 mod hyperbolic;
 mod log;
 mod pow;
@@ -31,6 +33,9 @@ pub(crate) fn expand(b: &mut Builder, op: Op, operands: &[Value]) -> Option<Valu
         Op::Tanh => Some(hyperbolic::tanh(b, operands[0])),
         Op::Erf => Some(erf::erf(b, operands[0])),
         Op::Erfc => Some(erf::erfc(b, operands[0])),
+        Op::Erfinv => Some(erfinv::erfinv(b, operands[0])),
+        Op::Gamma => Some(gamma::gamma(b, operands[0])),
+        Op::Lgamma => Some(gamma::lgamma(b, operands[0])),
         Op::Power => Some(pow::power(b, operands[0], operands[1])),
         _ => panic!("{} has no graph", op.name()),
     }

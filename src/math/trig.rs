@@ -316,18 +316,30 @@ fn power_of_two(exponent: i32) -> f64 {
 }
 
 fn sin_f64(b: &mut Builder, reduced: Reduced) -> Value {
-    let Double { high: r, low } = reduced.r;
+    let rest = sin_rest(b, reduced.r);
+    b.add(reduced.r.high, rest)
+}
+
+/// The sine less the high part of `r`.
+fn sin_rest(b: &mut Builder, r: Double) -> Value {
+    let Double { high: r, low } = r;
     let square = b.mul(r, r);
     let fourth = b.mul(square, square);
     let rest = polynomial(b, square, fourth, &SIN);
     let cube = b.mul(square, r);
-    let rest = b.fma(cube, rest, low);
-    b.add(r, rest)
+    b.fma(cube, rest, low)
 }
 
 fn cos_f64(b: &mut Builder, reduced: Reduced) -> Value {
-    let Double { high: r, low } = reduced.r;
-    let (one, half, minus_half) = (b.f64(1.0), b.f64(0.5), b.f64(-0.5));
+    let less = less_cos(b, reduced.r);
+    let one = b.f64(1.0);
+    b.sub(one, less)
+}
+
+/// 1 less the cosine.
+fn less_cos(b: &mut Builder, r: Double) -> Value {
+    let Double { high: r, low } = r;
+    let (half, minus_half) = (b.f64(0.5), b.f64(-0.5));
     let square = b.mul(r, r);
     let fourth = b.mul(square, square);
     let rest = polynomial(b, square, fourth, &LESS_COS);
@@ -337,8 +349,7 @@ fn cos_f64(b: &mut Builder, reduced: Reduced) -> Value {
     let left = b.fma(half_r, r, minus_half_square);
     let left = b.fma(r, low, left);
     let less = b.fma(fourth, rest, left);
-    let less = b.sub(less, minus_half_square);
-    b.sub(one, less)
+    b.sub(less, minus_half_square)
 }
 
 fn sin_f32(b: &mut Builder, reduced: Reduced) -> Value {
@@ -358,4 +369,20 @@ fn cos_f32(b: &mut Builder, reduced: Reduced) -> Value {
     let (one, minus_half) = (b.f64(1.0), b.f64(-0.5));
     let start = b.fma(square, minus_half, one);
     b.fma(fourth, rest, start)
+}
+
+/// sin(pi x) for an `x` from 0 to 1/2.
+pub(super) fn sin_of_half_turns(b: &mut Builder, x: Value) -> Double {
+    let (quarter, half, one) = (b.f64(0.25), b.f64(0.5), b.f64(1.0));
+    let (is_far, less) = (b.gt(x, quarter), b.sub(half, x));
+    let x = b.select(is_far, less, x);
+    let (pi, pi_low) = (b.f64(2.0 * HALF_PI.0), b.f64(2.0 * HALF_PI.1));
+    let angle = exact_product(b, x, pi);
+    let r = Double { high: angle.high, low: b.fma(x, pi_low, angle.low) };
+    let above = sin_rest(b, r);
+    let sin = ordered_sum(b, r.high, above);
+    let less = less_cos(b, r);
+    let minus_less = b.neg(less);
+    let cos = ordered_sum(b, one, minus_less);
+    Double { high: b.select(is_far, cos.high, sin.high), low: b.select(is_far, cos.low, sin.low) }
 }

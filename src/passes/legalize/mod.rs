@@ -72,6 +72,7 @@ fn is_legal_op(op: Op, dtype: DType, by_constant: impl FnOnce() -> bool) -> bool
         Op::Popcount | Op::Clz | Op::Ctz | Op::Rotl | Op::Rotr => false,
         Op::Exp | Op::Exp2 | Op::Exp10 | Op::Expm1 | Op::Log | Op::Log2 | Op::Log10 | Op::Log1p => false,
         Op::Sin | Op::Cos | Op::Tan | Op::Atan | Op::Tanh | Op::Erf | Op::Erfc => false,
+        Op::Erfinv | Op::Gamma | Op::Lgamma => false,
     }
 }
 
