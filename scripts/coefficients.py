@@ -5,7 +5,7 @@ Needs mpmath. Each polynomial is fitted in 200 bits; then its coefficients are r
 power first, with the rest fitted anew, so that later ones make up for the rounding of earlier ones.
 """
 
-from mpmath import atan, cos, exp, log, lu_solve, matrix, mp, mpf, pi, sqrt, tan
+from mpmath import asin, atan, cos, exp, log, lu_solve, matrix, mp, mpf, pi, sqrt, tan
 
 mp.prec = 200
 
@@ -91,6 +91,22 @@ def atan_rest(z):
     return (atan(x) - x) / (x * z) if z > mpf("1e-3") else series(lambda k: mpf(-1) ** k / (2 * k + 1), 1, z)
 
 
+def asin_rest(z):
+    """(asin(x) - x) / x**3 with z = x*x"""
+    x = sqrt(mpf(z))
+    return (asin(x) - x) / (x * z) if z > mpf("1e-3") else series(lambda k: mp.binomial(2 * k, k) / (mpf(4) ** k * (2 * k + 1)), 1, z)
+
+
+def sinh_rest(z):
+    """(sinh(x) - x) / x**3 with z = x*x"""
+    return series(lambda k: 1 / mp.factorial(2 * k + 1), 1, mpf(z))
+
+
+def cosh_rest(z):
+    """(cosh(x) - 1 - x*x/2) / x**4 with z = x*x"""
+    return series(lambda k: 1 / mp.factorial(2 * k), 2, mpf(z))
+
+
 def main():
     ln2 = log(mpf(2))
     r = ln2 / 2 * mpf("1.0001")
@@ -128,6 +144,32 @@ def main():
 
     rounded("atan f64, (atan q - q)/q^3", atan_rest, atan_weight, tiny, mpf("0.55001") ** 2, range(13))
     rounded("atan f32", atan_rest, atan_weight, tiny, mpf("1.0001"), range(9))
+    rounded("atan f32 near", atan_rest, atan_weight, tiny, mpf("0.55001") ** 2, range(6))
+
+    def asin_weight(z):
+        return z * sqrt(z) / asin(sqrt(z))
+
+    rounded("asin f64, (asin s - s)/s^3", asin_rest, asin_weight, tiny, mpf("0.25001"), range(13))
+    rounded("asin f32", asin_rest, asin_weight, tiny, mpf("0.25001"), range(5))
+    end = (ln2 / 2 * mpf("1.001")) ** 2
+    rounded("sinh f64, (sinh r - r)/r^3", sinh_rest, lambda z: z, tiny, end, range(5))
+    rounded("sinh f32", sinh_rest, lambda z: z, tiny, end, range(3))
+    rounded("cosh f64, (cosh r - 1 - r^2/2)/r^4", cosh_rest, lambda z: z * z, tiny, end, range(4))
+    rounded("cosh f32", cosh_rest, lambda z: z * z, tiny, end, range(2))
+    rounded("log f64, wide", log_rest, log_weight, tiny, mpf("0.215") ** 2, range(8))
+    rounded("log f32, wide", log_rest, log_weight, tiny, mpf("0.215") ** 2, range(4))
+    rounded(
+        "cbrt, m^(-1/3)",
+        lambda x: mpf(x) ** (-mpf(1) / 3),
+        lambda x: mpf(x) ** (mpf(1) / 3),
+        sqrt(mpf(1) / 2) * mpf("0.9999"),
+        sqrt(mpf(2)),
+        range(5),
+    )
+    root = mpf(2) ** (mpf(1) / 3)
+    print("\n// 2^(-j/3) through -1, 0, 1")
+    for coefficient in (1.0, float((1 / root - root) / 2), float((1 / root + root) / 2 - 1)):
+        print(f"    {coefficient!r},")
     split("ln 2", ln2, 53, 53)
     split("ln 2 with room for an exponent", ln2, 42, 53)
     split("1/ln 2", 1 / ln2, 53, 53)

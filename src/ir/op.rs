@@ -161,6 +161,34 @@ ops! {
     Cos = "cos", 1, Function;
     /// Tangent of radians.
     Tan = "tan", 1, Function;
+    /// Arc sine in radians.
+    Asin = "asin", 1, Function;
+    /// Arc cosine in radians.
+    Acos = "acos", 1, Function;
+    /// Angle of the point (second, first) in radians.
+    Atan2 = "atan2", 2, Function;
+    /// Sine of half turns.
+    Sinpi = "sinpi", 1, Function;
+    /// Cosine of half turns.
+    Cospi = "cospi", 1, Function;
+    /// `sinpi(x) / (pi * x)`, 1 at 0.
+    Sinc = "sinc", 1, Function;
+    /// Hyperbolic sine.
+    Sinh = "sinh", 1, Function;
+    /// Hyperbolic cosine.
+    Cosh = "cosh", 1, Function;
+    /// Inverse of the hyperbolic sine.
+    Asinh = "asinh", 1, Function;
+    /// Inverse of the hyperbolic cosine.
+    Acosh = "acosh", 1, Function;
+    /// Inverse of the hyperbolic tangent.
+    Atanh = "atanh", 1, Function;
+    /// Reciprocal of the square root.
+    Rsqrt = "rsqrt", 1, Function;
+    /// Cube root.
+    Cbrt = "cbrt", 1, Function;
+    /// Square root of the sum of squares.
+    Hypot = "hypot", 2, Function;
     /// Arc tangent in radians.
     Atan = "atan", 1, Function;
     /// Hyperbolic tangent.

@@ -15,6 +15,9 @@ pub(super) const ROUNDER: f64 = 6755399441055744.0;
 
 pub(super) const SIGN: u64 = 1 << 63;
 
+/// What the float nearest to pi/2 lacks.
+pub(super) const HALF_PI_LOW: f64 = 6.123233995736766e-17;
+
 /// The sum without error, for `|x| >= |y|` or `x == 0`.
 pub(super) fn ordered_sum(b: &mut Builder, x: Value, y: Value) -> Double {
     let high = b.add(x, y);
@@ -64,6 +67,17 @@ pub(super) fn polynomial(b: &mut Builder, x: Value, square: Value, coefficients:
     };
     let (even, odd) = (chain(0), chain(1));
     b.fma(odd, x, even)
+}
+
+/// The same in one chain, for few coefficients.
+pub(super) fn horner(b: &mut Builder, x: Value, coefficients: &[f64]) -> Value {
+    let (last, rest) = coefficients.split_last().expect("a polynomial has a coefficient");
+    let mut sum = b.f64(*last);
+    for coefficient in rest.iter().rev() {
+        let coefficient = b.f64(*coefficient);
+        sum = b.fma(sum, x, coefficient);
+    }
+    sum
 }
 
 pub(super) fn bits(b: &mut Builder, x: Value) -> Value {

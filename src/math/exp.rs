@@ -249,7 +249,7 @@ struct Parts {
 
 /// The parts times 2^(`bias` - 1023).
 fn parts(b: &mut Builder, x: Value, bias: f64, biased: Value) -> Parts {
-    let Fraction { biased, r, r_low, rounded } = fraction_behind(b, x, None, bias, biased);
+    let Fraction { biased, r, r_low, rounded, .. } = fraction_behind(b, x, None, bias, biased);
     let (half, square) = (b.f64(0.5), b.mul(rounded, rounded));
     let rest = polynomial(b, rounded, square, &EXPM1_REST);
     let (half_r, cube) = (b.mul(half, rounded), b.mul(square, rounded));
@@ -322,15 +322,16 @@ impl Power {
 }
 
 /// x + low = n ln 2 + r + `r_low`, with n + `bias` in the low bits of `biased` (u64).
-struct Fraction {
-    biased: Value,
-    r: Value,
-    r_low: Value,
+pub(super) struct Fraction {
+    pub(super) biased: Value,
+    pub(super) n: Value,
+    pub(super) r: Value,
+    pub(super) r_low: Value,
     /// Both parts as one float.
-    rounded: Value,
+    pub(super) rounded: Value,
 }
 
-fn fraction(b: &mut Builder, x: Value, low: Option<Value>, bias: f64) -> Fraction {
+pub(super) fn fraction(b: &mut Builder, x: Value, low: Option<Value>, bias: f64) -> Fraction {
     let biased = biased_exponent(b, x, bias);
     fraction_behind(b, x, low, bias, biased)
 }
@@ -352,7 +353,7 @@ fn fraction_behind(b: &mut Builder, x: Value, low: Option<Value>, bias: f64, bia
         Some(low) => b.fma(n, minus_ln2_low, low),
         None => b.mul(n, minus_ln2_low),
     };
-    Fraction { biased: bits(b, biased), r, r_low, rounded: b.add(r, r_low) }
+    Fraction { biased: bits(b, biased), n, r, r_low, rounded: b.add(r, r_low) }
 }
 
 /// e^(x + low) = 2^n (1 + r + rest), with n + `bias` in the low bits of `biased` (u64).
@@ -363,7 +364,7 @@ struct Reduced {
 }
 
 fn reduce(b: &mut Builder, x: Value, low: Option<Value>, bias: f64) -> Reduced {
-    let Fraction { biased, r, r_low, rounded } = fraction(b, x, low, bias);
+    let Fraction { biased, r, r_low, rounded, .. } = fraction(b, x, low, bias);
     let square = b.mul(rounded, rounded);
     let rest = polynomial(b, rounded, square, &REST);
     Reduced { biased, r, rest: b.fma(square, rest, r_low) }

@@ -29,7 +29,22 @@ const REST: [f64; 7] = [
 const REST_F32: [f64; 5] =
     [0.6666666667603587, 0.3999999555929768, 0.28572114739974047, 0.22175984007131974, 0.19586806801691975];
 
-/// The same without the first, which is 2/3 as [`TWO_THIRDS`], to 2^-66.1.
+/// [`REST`] for |s| up to 0.215, to 2^-60.7.
+const REST_WIDE: [f64; 8] = [
+    0.6666666666666643,
+    0.4000000000016241,
+    0.28571428533070403,
+    0.2222222661462062,
+    0.1818153993078152,
+    0.15394862186797115,
+    0.1311586638391977,
+    0.14202260692716248,
+];
+
+/// The same, to 2^-34.2.
+const REST_WIDE_F32: [f64; 4] = [0.6666666007336887, 0.40001360524368323, 0.28484068864696266, 0.24414758314217222];
+
+/// [`REST`] without the first, which is 2/3 as [`TWO_THIRDS`], to 2^-66.1.
 const REST_DOUBLE: [f64; 7] = [
     0.4000000000000238,
     0.2857142857005005,
@@ -68,7 +83,7 @@ pub(super) fn log(b: &mut Builder, x: Value) -> Value {
 }
 
 /// `x` itself if it is infinity or NaN.
-fn infinite_or(b: &mut Builder, x: Value, result: Value) -> Value {
+pub(super) fn infinite_or(b: &mut Builder, x: Value, result: Value) -> Value {
     let infinity = b.f64(f64::INFINITY);
     let is_finite = b.lt(x, infinity);
     b.select(is_finite, result, x)
@@ -91,7 +106,16 @@ pub(super) fn split(b: &mut Builder, x: Value) -> Split {
         let bias = b.select(is_zero, infinity, bias);
         vec![b.mul(x, up), b.select(is_negative, nan, bias)]
     });
-    let (x, bias) = (usual[0], usual[1]);
+    split_biased(b, usual[0], usual[1])
+}
+
+/// Of a normal number.
+pub(super) fn split_normal(b: &mut Builder, x: Value) -> Split {
+    let bias = b.f64(INTEGER_OFFSET + BIAS);
+    split_biased(b, x, bias)
+}
+
+fn split_biased(b: &mut Builder, x: Value, bias: Value) -> Split {
     let bits = super::double::bits(b, x);
     let up = b.element((1023 << 52) - SQRT_HALF_BITS);
     let bits = b.add(bits, up);
@@ -116,6 +140,40 @@ pub(super) fn log_of_f64(b: &mut Builder, x: Value) -> Value {
     let less = b.fma(exponent, minus_ln2_low, less);
     let log = b.sub(f, less);
     b.fma(exponent, ln2, log)
+}
+
+/// The logarithm of ((1 + s) / (1 - s)) 2^exponent with s = above / below, |s| up to 0.21, as a sum of two floats.
+pub(super) fn log_of_quotient(b: &mut Builder, exponent: Value, above: Double, below: Double) -> Double {
+    let s = b.div(above.high, below.high);
+    let minus_s = b.neg(s);
+    let left = b.fma(minus_s, below.high, above.high);
+    let left = b.add(left, above.low);
+    let left = b.fma(minus_s, below.low, left);
+    let share = rough_reciprocal(b, below.high);
+    let (left, twice) = (b.add(left, left), b.add(s, s));
+    let s_low = b.mul(left, share);
+    let square = b.mul(s, s);
+    let fourth = b.mul(square, square);
+    let rest = polynomial(b, square, fourth, &REST_WIDE);
+    let cube = b.mul(s, square);
+    let low = b.fma(cube, rest, s_low);
+    let (ln2, ln2_low) = (b.f64(LN_2.0), b.f64(LN_2.1));
+    let low = b.fma(exponent, ln2_low, low);
+    let of_exponent = b.mul(exponent, ln2);
+    let sum = ordered_sum(b, of_exponent, twice);
+    Double { high: sum.high, low: b.add(sum.low, low) }
+}
+
+/// The same in f64, right for f32.
+pub(super) fn log_of_quotient_f32(b: &mut Builder, exponent: Value, above: Value, below: Value) -> Value {
+    let s = b.div(above, below);
+    let square = b.mul(s, s);
+    let fourth = b.mul(square, square);
+    let rest = polynomial(b, square, fourth, &REST_WIDE_F32);
+    let (two, ln2) = (b.f64(2.0), b.f64(consts::LN_2));
+    let factor = b.fma(square, rest, two);
+    let of_exponent = b.mul(exponent, ln2);
+    b.fma(s, factor, of_exponent)
 }
 
 /// f - log(1 + f).

@@ -1,5 +1,7 @@
 //! The math library: each function as a graph of primitive ops, one file a family.
 
+mod area;
+mod asin;
 mod atan;
 mod double;
 mod erf;
@@ -9,6 +11,7 @@ mod gamma;
 mod hyperbolic;
 mod log;
 mod pow;
+mod root;
 mod trig;
 
 use crate::ir::{Builder, Graph, Node, Op, Value, rewrite};
@@ -29,6 +32,20 @@ pub(crate) fn expand(b: &mut Builder, op: Op, operands: &[Value]) -> Option<Valu
         Op::Sin => Some(trig::sin(b, operands[0])),
         Op::Cos => Some(trig::cos(b, operands[0])),
         Op::Tan => Some(trig::tan(b, operands[0])),
+        Op::Asin => Some(asin::asin(b, operands[0])),
+        Op::Acos => Some(asin::acos(b, operands[0])),
+        Op::Atan2 => Some(atan::atan2(b, operands[0], operands[1])),
+        Op::Sinpi => Some(trig::sinpi(b, operands[0])),
+        Op::Cospi => Some(trig::cospi(b, operands[0])),
+        Op::Sinc => Some(trig::sinc(b, operands[0])),
+        Op::Sinh => Some(hyperbolic::sinh(b, operands[0])),
+        Op::Cosh => Some(hyperbolic::cosh(b, operands[0])),
+        Op::Asinh => Some(area::asinh(b, operands[0])),
+        Op::Acosh => Some(area::acosh(b, operands[0])),
+        Op::Atanh => Some(area::atanh(b, operands[0])),
+        Op::Rsqrt => Some(root::rsqrt(b, operands[0])),
+        Op::Cbrt => Some(root::cbrt(b, operands[0])),
+        Op::Hypot => Some(root::hypot(b, operands[0], operands[1])),
         Op::Atan => Some(atan::atan(b, operands[0])),
         Op::Tanh => Some(hyperbolic::tanh(b, operands[0])),
         Op::Erf => Some(erf::erf(b, operands[0])),
