@@ -106,9 +106,50 @@ fn expression() -> impl Strategy<Value = String> {
     })
 }
 
+/// Statements over the variables `a` and `b`, with loops of a few turns.
+fn block(depth: usize, in_loop: bool) -> BoxedStrategy<String> {
+    let assign = prop_oneof![
+        2 => expression().prop_map(|x| format!("a = {x}")),
+        1 => expression().prop_map(|x| format!("b = {x}")),
+        1 => Just("a, b = b, a".to_owned()),
+        1 => expression().prop_map(|x| format!("b = f({x}, a)")),
+        1 => prop::sample::select(vec!["+", "-", "*"]).prop_map(|operator| format!("a {operator}= b")),
+    ];
+    let exit = prop::sample::select(if in_loop { vec!["break", "continue", "b = x"] } else { vec!["b = y", "a = b"] });
+    let leave = (expression(), exit).prop_map(|(x, exit)| format!("if {x} {{ {exit} }}"));
+    if depth == 0 {
+        return prop_oneof![3 => assign, 1 => leave].boxed();
+    }
+    let several = move |in_loop| {
+        prop::collection::vec(block(depth - 1, in_loop), 1..4).prop_map(|statements| statements.join("\n")).boxed()
+    };
+    let counter = format!("k{depth}");
+    let of_while = counter.clone();
+    prop_oneof![
+        2 => several(in_loop),
+        1 => (expression(), several(in_loop)).prop_map(|(x, then)| format!("if {x} {{\n{then}\n}}")),
+        2 => (expression(), several(in_loop), expression(), several(in_loop), several(in_loop))
+            .prop_map(|(x, a, y, b, c)| format!("if {x} {{\n{a}\n}} elif {y} {{\n{b}\n}} else {{\n{c}\n}}")),
+        1 => (0..4, several(true)).prop_map(move |(n, body)| format!("for {counter} in 0..{n} {{\n{body}\n}}")),
+        2 => (expression(), several(true)).prop_map(move |(x, body)| {
+            format!("{of_while} = 0\nwhile {of_while} < 4 and {x} {{\n{of_while} += 1\n{body}\n}}")
+        }),
+    ]
+    .boxed()
+}
+
+/// A function of two parameters that returns here and there.
+fn function() -> impl Strategy<Value = String> {
+    (expression(), expression(), expression()).prop_map(|(x, y, z)| {
+        format!("fn f(x, y) {{\nz, w = y, x\nfor i in 0..3 {{ if {x} {{ return {y} }}\nz = x }}\nreturn {z}\n}}")
+    })
+}
+
 fn program() -> impl Strategy<Value = String> {
     prop_oneof![
         3 => expression(),
+        3 => (function(), expression(), block(2, false))
+            .prop_map(|(f, x, body)| format!("{f}\na, b = x, {x}\n{body}\na, b")),
         1 => (expression(), expression()).prop_map(|(a, b)| format!("{a}, {b}")),
         1 => (expression(), expression()).prop_map(|(a, b)| format!("x = {a}; r = x\nr, {b}")),
     ]

@@ -17,9 +17,16 @@ pub(crate) struct Call {
     pub(crate) groups: u64,
     /// The first byte of each array, outputs among them, in the order of the strip.
     pub(crate) arrays: *const *mut u8,
-    /// The scalars in the order of the strip, eight bytes each; a narrower one is in the low bytes.
+    /// The scalars in the order of the strip, eight bytes each; a narrower one is in the low bytes. Before them stand, for code
+    /// that counts turns, the words at [`STOP`] and [`LEFT`].
     pub(crate) scalars: *const u64,
 }
+
+/// Where, from the scalars, the address of a byte is that is not 0 when the run is to stop.
+pub(crate) const STOP: i32 = -16;
+
+/// Where, from the scalars, the number of turns is that loops may begin yet; below 0 they wanted more.
+pub(crate) const LEFT: i32 = -8;
 
 /// Eight bytes of a blob that hold an absolute address, known once the blob has its place.
 pub(crate) struct Relocation {

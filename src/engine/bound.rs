@@ -93,7 +93,7 @@ impl Bound {
         if !all_alike {
             run.check_output_shapes(outputs)?;
         }
-        let stop = formula.stop(None, None);
+        let stop = formula.stop(&variant.lowered, None, None);
         if all_alike && variant.stages.len() == 1 {
             return run.execute(variant, outputs, &stop).map(drop);
         }

@@ -56,6 +56,8 @@ pub(super) struct Bounds {
     pub(super) variants: usize,
     /// Elements a chunk.
     pub(super) chunk: usize,
+    /// Turns of loops an element.
+    pub(super) turns: Option<u64>,
     /// Of every run.
     pub(super) deadline: Option<Duration>,
     /// Bytes that one run may allocate.
@@ -72,6 +74,7 @@ impl Default for Bounds {
             code: 64 << 20,
             variants: 64,
             chunk: CHUNK_LEN,
+            turns: None,
             deadline: None,
             memory: None,
             expressions_only: false,
@@ -155,11 +158,28 @@ impl Builder {
         self
     }
 
-    /// For formulas from strangers: a deadline of 30 s a run and a memory limit of 4 GiB.
+    /// How many turns the loops of one element may take, all its loops together. None unless told. An element that wants more
+    /// ends the run with [`ErrorKind::Limit`](crate::ErrorKind::Limit), whatever the others do.
+    ///
+    /// ```
+    /// use numlift::{Args, Engine, ErrorKind};
+    /// let kernel = Engine::builder().loop_budget(1000).build()?.compile("while x > 0 { x -= step }")?;
+    /// let x = kernel.eval(Args::new().input("x", &[10, 20]).input("step", &1))?.take::<i32>("x")?;
+    /// assert_eq!(x, [0, 0]);
+    /// let error = kernel.eval(Args::new().input("x", &[10, 20]).input("step", &0)).unwrap_err();
+    /// assert_eq!((error.kind(), error.line_column()), (ErrorKind::Limit, Some((1, 1))));
+    /// # Ok::<(), numlift::Error>(())
+    /// ```
+    pub fn loop_budget(mut self, turns: u64) -> Builder {
+        self.bounds.turns = Some(turns);
+        self
+    }
+
+    /// For formulas from strangers: 10^6 turns of loops an element, a deadline of 30 s a run and a memory limit of 4 GiB.
     ///
     /// The other bounds hold for every engine. A bound set after this one takes its place.
     pub fn untrusted(self) -> Builder {
-        self.deadline(Duration::from_secs(30)).memory_limit(4 << 30)
+        self.loop_budget(1_000_000).deadline(Duration::from_secs(30)).memory_limit(4 << 30)
     }
 
     /// Refuses loops, `fn` and `kernel`: a formula is expressions, assignments and branches alone.
@@ -189,7 +209,7 @@ impl Builder {
             Backend::Auto => best_isa().and_then(|isa| compiler(isa, self.bounds.code)).ok(),
         };
         let cache = stream::last_level_cache_bytes();
-        Ok(Engine(Arc::new(Shared { pool, compiler, cache, bounds: self.bounds })))
+        Ok(Engine(Arc::new(Shared { pool, compiler, cache, bounds: self.bounds, watchdog: Arc::default() })))
     }
 }
 

@@ -209,6 +209,11 @@ impl Kernel {
         }
         let params: SmallVec<[ParamType; 8]> = A::DTYPES.iter().map(|dtype| ParamType::Scalar(*dtype)).collect();
         let variant = formula.prepared(&params)?;
+        if formula.engine.0.bounds.turns.is_some() && !variant.lowered.loops.is_empty() {
+            let message = "a bound function gives no error, and the loops of this one have a budget";
+            return Err(Error::new(ErrorKind::Limit, "loop-budget", message)
+                .with_hint("`bind` bounds it; `Builder::loop_budget` sets the budget"));
+        }
         formula.check_output_dtype(&variant.lowered, 0, R::DTYPE)?;
         Ok(Bound::new(self.clone(), variant))
     }
@@ -373,7 +378,7 @@ impl Formula {
             None => self.variant(run.params, &typed.lowered, groups)?,
         };
         let compile_time = typed.compile_time + compile_time;
-        let report = run.execute(&variant, outputs, &self.stop(matched.cancel, matched.deadline))?;
+        let report = run.execute(&variant, outputs, &self.stop(run.lowered, matched.cancel, matched.deadline))?;
         let bytes = |output: &ViewMut<'_>| output.len() as u64 * output.dtype().size() as u64;
         Ok(Stats {
             compile_time,
@@ -388,9 +393,11 @@ impl Formula {
     }
 
     /// Ends a run by `cancel`, or by the lesser of `deadline` and the engine's.
-    pub(super) fn stop(&self, cancel: Option<&Cancel>, deadline: Option<Duration>) -> Stop {
-        let limits = [deadline, self.engine.0.bounds.deadline];
-        Stop::new(cancel, limits.into_iter().flatten().min())
+    pub(super) fn stop(&self, lowered: &Lowered, cancel: Option<&Cancel>, deadline: Option<Duration>) -> Stop {
+        let engine = &self.engine.0;
+        let limits = [deadline, engine.bounds.deadline];
+        let watchdog = (!lowered.loops.is_empty()).then_some(&engine.watchdog);
+        Stop::new(cancel, limits.into_iter().flatten().min(), watchdog)
     }
 
     /// The types of what was given, and the same as a job takes it.

@@ -17,6 +17,7 @@ use crate::codegen::code::CodeMemory;
 use crate::error::{Error, ErrorKind};
 use crate::exec::float_env;
 use crate::exec::pool::Pool;
+use crate::exec::stop::Watchdog;
 use crate::functions;
 use crate::resolve::{kernels, resolve};
 use crate::syntax::{Ast, parse};
@@ -50,6 +51,7 @@ struct Shared {
     /// Bytes of the last-level cache.
     cache: usize,
     bounds: Bounds,
+    watchdog: Arc<Watchdog>,
 }
 
 /// What makes machine code, and where it goes.

@@ -9,7 +9,7 @@ use crate::dtype::{DType, Element};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::plan::{self, Extents};
 use crate::exec::stop::Stop;
-use crate::exec::{self, Input, Job, Report, Resources};
+use crate::exec::{self, Budget, Input, Job, Report, Resources};
 use crate::ir::{Axes, Leaf, Size};
 use crate::lower::{Lowered, ParamType};
 use crate::strip::Source;
@@ -227,7 +227,9 @@ impl Run<'_> {
         }
         let sizes = self.sizes(&shapes)?;
         let (engine, formula) = (&self.formula.engine.0, self.formula);
-        let resources = Resources { pool: &engine.pool, chunk: engine.bounds.chunk, cache: engine.cache, stop };
+        let loops = Some((&formula.program.ast.source, &*self.lowered.loops));
+        let budget = Budget { turns: engine.bounds.turns, loops };
+        let resources = Resources { pool: &engine.pool, chunk: engine.bounds.chunk, cache: engine.cache, stop, budget };
         if !variant.totals.is_empty() {
             return reduce::execute(self, variant, outputs, &shapes, &sizes, &resources);
         }

@@ -141,13 +141,16 @@ fn native(engine: &Shared, compiler: &Compiler, stage: &Stage) -> Result<Program
     let strip = vectorise(stage, &compiler.isa.target());
     check_live(&strip, engine.bounds.nodes)?;
     let code = codegen::compile(&strip, &compiler.isa, &compiler.memory)?;
-    Ok(Program { layout: Layout::of_strip(&strip), engine: Machine::Native(code) })
+    // Only where turns are limited does anyone ask how many one element takes.
+    let judged = strip.counts_turns && engine.bounds.turns.is_some();
+    let exact = judged.then(|| Interp::new(&passes::drop_dead(stage.graph.clone(), &Target::VECTOR_128)));
+    Ok(Program { layout: Layout::of_strip(&strip), engine: Machine::Native(code), exact })
 }
 
 /// A parameter that a stage has no use for may be of a shape that does not go with it.
 fn interpreted(stage: &Stage) -> Program {
     let graph = passes::drop_dead(stage.graph.clone(), &Target::VECTOR_128);
-    Program { layout: Layout::of_graph(&graph), engine: Machine::Interpreter(Interp::new(&graph)) }
+    Program { layout: Layout::of_graph(&graph), engine: Machine::Interpreter(Interp::new(&graph)), exact: None }
 }
 
 /// Of the nodes that a program may have, one in so many may be kept at a time: the register allocator takes time in the

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::pool::Pool;
 use super::stop::Stop;
-use super::{Input, Job, Layout, Machine, Program, Resources, run};
+use super::{Budget, Input, Job, Layout, Machine, Program, Resources, run};
 use crate::codegen;
 use crate::codegen::code::CodeMemory;
 use crate::codegen::{Isa, cranelift, x64};
@@ -241,9 +241,10 @@ impl Case {
             .collect();
         let sizes = vec![self.len as i64; self.graph.sizes.len()];
         let job = Job { inputs: &inputs, outputs: &mut outputs, sizes: &sizes };
-        let stop = Stop::new(None, None);
+        let stop = Stop::new(None, None, None);
         // So small a cache that the longer arrays are streamed.
-        run(program, job, &Resources { pool, chunk, cache: 256, stop: &stop }).expect("a run that nobody stops");
+        run(program, job, &Resources { pool, chunk, cache: 256, stop: &stop, budget: Budget::NONE })
+            .expect("a run that nobody stops");
         let found: Vec<Vec<u8>> =
             found.iter().zip(&dtypes).map(|(bytes, dtype)| bytes[before(*dtype)..].to_vec()).collect();
         self.check(&found, who);
@@ -283,10 +284,11 @@ impl Executors {
                 let strip = strip_for(&isa.target());
                 groups.push(strip.group);
                 let native = codegen::compile(&strip, isa, &self.memory).expect("room for code");
-                (*name, Program { layout: Layout::of_strip(&strip), engine: Machine::Native(native) })
+                (*name, Program { layout: Layout::of_strip(&strip), engine: Machine::Native(native), exact: None })
             })
             .collect();
-        let interpreter = Program { layout: Layout::of_graph(graph), engine: Machine::Interpreter(Interp::new(graph)) };
+        let interpreter =
+            Program { layout: Layout::of_graph(graph), engine: Machine::Interpreter(Interp::new(graph)), exact: None };
         groups.sort_unstable();
         groups.dedup();
         let around = |g: &usize| if all { vec![g - 1, *g, g + 1] } else { vec![3 * g + 1] };

@@ -17,5 +17,5 @@ mod tests;
 
 pub(crate) use program::{Layout, Machine, Program};
 pub(crate) use reduce::{Reducing, Target};
-pub(crate) use run::{Input, Job, Report, Resources, run, scalar};
+pub(crate) use run::{Budget, Input, Job, Report, Resources, run, scalar};
 pub use stop::Cancel;

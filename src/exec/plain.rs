@@ -5,7 +5,7 @@ use std::mem::MaybeUninit;
 
 use super::float_env::FloatEnv;
 use super::program::{Layout, Program};
-use super::run::{self, Input};
+use super::run::{self, Input, Resources};
 use crate::strip::Source;
 use crate::view::ViewMut;
 
@@ -28,6 +28,7 @@ pub(super) fn run(
     written: &[*mut u8],
     scalars: &[u64],
     len: usize,
+    resources: &Resources<'_>,
 ) -> bool {
     let (layout, group) = (&program.layout, program.layout.group);
     let count = layout.inputs.len() + layout.outputs.len();
@@ -39,7 +40,11 @@ pub(super) fn run(
     let _float_env = FloatEnv::enter();
     if whole > 0 {
         // SAFETY: every array is of the outputs' shape without gaps, so it has `len` elements.
-        unsafe { run::compute(program, &starts[..count], scalars, whole) };
+        let done = unsafe { run::compute(program, &starts[..count], scalars, whole, resources.turns()) };
+        if let Err(halt) = done {
+            resources.interrupt(halt);
+            return true;
+        }
     }
     if whole == len {
         return true;
@@ -59,7 +64,11 @@ pub(super) fn run(
         }
     }
     // SAFETY: there is a place for a group of every array, those of inputs are filled.
-    unsafe { run::compute(program, &places[..count], scalars, group) };
+    let done = unsafe { run::compute(program, &places[..count], scalars, group, resources.turns()) };
+    if let Err(halt) = done {
+        resources.interrupt(halt);
+        return true;
+    }
     let of_outputs = layout.inputs.len()..count;
     for ((dtype, to), from) in layout.outputs.iter().zip(&starts[of_outputs.clone()]).zip(&places[of_outputs]) {
         let size = dtype.size();

@@ -10,6 +10,8 @@ use crate::strip::{Source, Strip};
 pub(crate) struct Program {
     pub(crate) layout: Layout,
     pub(crate) engine: Machine,
+    /// What says of one element how many turns its loops take, where that is bounded and code only knows it of a group.
+    pub(crate) exact: Option<Interp>,
 }
 
 /// Who computes.
@@ -30,6 +32,8 @@ pub(crate) struct Layout {
     pub(crate) thread_len: usize,
     /// Bytes of an element of the widest output.
     pub(crate) widest: usize,
+    /// Whether there are loops whose turns count.
+    pub(crate) counts_turns: bool,
 }
 
 /// Nanoseconds an instruction of a strip takes, roughly: two a cycle at 3 GHz.
@@ -44,6 +48,9 @@ const NANOSECONDS_A_THREAD: f64 = 40_000.0;
 /// Nanoseconds that the interpreter takes for a value, roughly.
 const NANOSECONDS_A_VALUE: f64 = 10.0;
 
+/// Turns that a loop takes, for all that is known.
+const TURNS: f64 = 64.0;
+
 impl Layout {
     /// Of compiled code.
     pub(crate) fn of_strip(strip: &Strip) -> Layout {
@@ -54,6 +61,7 @@ impl Layout {
             scalars: strip.scalars.clone(),
             thread_len: 0,
             widest: 0,
+            counts_turns: strip.counts_turns,
         };
         layout.measured(strip.cost as f64 * NANOSECONDS_AN_INSTRUCTION / strip.group as f64)
     }
@@ -67,6 +75,7 @@ impl Layout {
             scalars: Vec::new(),
             thread_len: 0,
             widest: 0,
+            counts_turns: false,
         };
         let nodes = || (0..graph.len()).map(|k| graph.node(Value::from_index(k)));
         let mut is_read = vec![false; graph.params.len()];
@@ -87,7 +96,9 @@ impl Layout {
             layout.inputs.extend((0..=last).map(|axis| (Source::Index(axis), DType::I64)));
         }
         layout.scalars.extend((0..graph.sizes.len()).map(|k| (Source::Size(k as u32), DType::I64)));
-        layout.measured(graph.len() as f64 * NANOSECONDS_A_VALUE)
+        layout.counts_turns = nodes().any(|node| matches!(node, Node::Repeat { turns: Some(_), .. }));
+        let turns = if layout.counts_turns { TURNS } else { 1.0 };
+        layout.measured(graph.len() as f64 * turns * NANOSECONDS_A_VALUE)
     }
 
     /// With what follows from the arrays, and from the nanoseconds that computing an element takes.

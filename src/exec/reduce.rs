@@ -89,7 +89,7 @@ pub(crate) fn run(program: &Program, job: Reducing<'_, '_>, resources: &Resource
         .map(|k| plan.len.saturating_mul(layout.outputs[k].size()) > resources.cache && !in_place(k))
         .collect();
     let reducer = Reducer {
-        runner: Runner::new(program, &plan, &scalars, streamed),
+        runner: Runner::new(program, &plan, &scalars, streamed, resources, resources.repeats(layout, job.inputs)),
         program,
         kept: &kept,
         folds: folds.collect(),
@@ -244,6 +244,7 @@ impl Reducer<'_> {
         if stopped.load(Ordering::Relaxed) {
             resources.stop.check()?;
         }
+        resources.stop.check_whole()?;
         Ok(Report { threads, chunks })
     }
 

@@ -3,7 +3,8 @@
 
 use std::mem::MaybeUninit;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use smallvec::SmallVec;
 
@@ -17,8 +18,9 @@ use super::stop::Stop;
 use super::stream;
 use crate::codegen::code::Call;
 use crate::dtype::DType;
-use crate::error::Result;
-use crate::interp::{self, Interp};
+use crate::error::{Error, ErrorKind, Result};
+use crate::interp::{self, Halt, Interp, Turns};
+use crate::source::Span;
 use crate::strip::Source;
 use crate::view::{MAX_RANK, View, ViewMut};
 
@@ -49,6 +51,51 @@ pub(crate) struct Resources<'a> {
     /// Bytes of the last-level cache: an output beyond it is written past it.
     pub(crate) cache: usize,
     pub(crate) stop: &'a Stop,
+    pub(crate) budget: Budget<'a>,
+}
+
+/// How many turns the loops of one element may take together.
+#[derive(Clone, Copy)]
+pub(crate) struct Budget<'a> {
+    pub(crate) turns: Option<u64>,
+    /// The program, and where in it each loop is that counts.
+    pub(crate) loops: Option<(&'a Arc<str>, &'a [Span])>,
+}
+
+impl Budget<'_> {
+    #[cfg(test)]
+    pub(crate) const NONE: Budget<'static> = Budget { turns: None, loops: None };
+
+    fn spent(&self, on: u32) -> Error {
+        let limit = self.turns.unwrap_or(u64::MAX);
+        let asked = limit.saturating_add(1);
+        let message = format!("an element takes at least {asked} turns of loops, the loop budget is {limit}");
+        let (source, loops) = self.loops.expect("turns are limited of loops that are known");
+        Error::new(ErrorKind::Limit, "loop-budget", message)
+            .at(source, loops[on as usize])
+            .with_note("its outputs hold unspecified but initialised values")
+            .with_hint("`Builder::loop_budget` sets the budget")
+    }
+}
+
+impl Resources<'_> {
+    pub(super) fn turns(&self) -> Turns<'_> {
+        Turns { limit: self.budget.turns.unwrap_or(u64::MAX), stop: Some(self.stop.byte()) }
+    }
+
+    /// Ends the run: some of it was left undone.
+    pub(super) fn interrupt(&self, halt: Halt) {
+        match halt {
+            Halt::Stopped => self.stop.interrupt(None),
+            Halt::Spent(on) => self.stop.interrupt(Some(self.budget.spent(on))),
+        }
+    }
+
+    /// Whether groups may be computed twice, so that outputs must not lie where inputs do.
+    pub(super) fn repeats(&self, layout: &Layout, inputs: &[Input<'_>]) -> bool {
+        let is_in_place = |input: &Input<'_>| matches!(input, Input::InPlace(_));
+        layout.counts_turns && self.budget.turns.is_some() && inputs.iter().any(is_in_place)
+    }
 }
 
 /// What a run did.
@@ -89,11 +136,13 @@ pub(crate) fn run(program: &Program, job: Job<'_, '_>, resources: &Resources<'_>
     let outputs_of = &*job.outputs;
     let domain = outputs_of[0].extents();
     let len = domain.iter().product();
-    if is_one_piece(layout, len, resources) {
+    let repeats = resources.repeats(layout, job.inputs);
+    if !repeats && is_one_piece(layout, len, resources) {
         if resources.stop.poll().is_break() {
             resources.stop.check()?;
         }
-        if plain::run(program, job.inputs, outputs_of, &outputs, &scalars, len) {
+        if plain::run(program, job.inputs, outputs_of, &outputs, &scalars, len, resources) {
+            resources.stop.check_whole()?;
             return Ok(Report { threads: 1, chunks: 1 });
         }
     }
@@ -108,8 +157,7 @@ pub(crate) fn run(program: &Program, job: Job<'_, '_>, resources: &Resources<'_>
     let streamed = (0..layout.outputs.len())
         .map(|k| plan.len.saturating_mul(layout.outputs[k].size()) > resources.cache && !in_place(k))
         .collect();
-    let runner = Runner::new(program, &plan, &scalars, streamed);
-    runner.run(resources)
+    Runner::new(program, &plan, &scalars, streamed, resources, repeats).run()
 }
 
 /// Where the arrays of a job lie.
@@ -187,6 +235,7 @@ pub(super) struct Runner<'a> {
     by_rows: bool,
     /// If code itself writes past the caches: how many elements of a chunk go before, until every output is aligned.
     streams_from: Option<usize>,
+    resources: &'a Resources<'a>,
 }
 
 /// How one array is reached.
@@ -210,12 +259,15 @@ struct Slot {
 unsafe impl Sync for Runner<'_> {}
 
 impl<'a> Runner<'a> {
-    /// What is written to arrays are the first outputs, one for each of `streamed`; the others are kept.
+    /// What is written to arrays are the first outputs, one for each of `streamed`; the others are kept. With `repeats` they are
+    /// written when all of a span is known.
     pub(super) fn new(
         program: &'a Program,
         plan: &'a Plan,
         scalars: &'a [u64],
         streamed: SmallVec<[bool; 8]>,
+        resources: &'a Resources<'a>,
+        repeats: bool,
     ) -> Runner<'a> {
         let layout = &program.layout;
         let inner = plan.inner();
@@ -229,12 +281,13 @@ impl<'a> Runner<'a> {
             let size = if is_output { layout.outputs[k - inputs] } else { layout.inputs[k].1 }.size();
             let kept = is_output && k - inputs >= streamed.len();
             let streamed = is_output && !kept && streamed[k - inputs] && walk.dense && streams_from.is_none();
+            let waits = repeats && is_output;
             let lies_right = walk.dense || (by_rows && plan.step(walk) == walk.unit);
             slots.push(Slot {
                 size,
                 is_output,
                 is_index,
-                direct: lies_right && !is_index && !streamed && !kept,
+                direct: lies_right && !waits && !is_index && !streamed && !kept,
                 streamed,
                 kept,
                 buffer: 0,
@@ -253,11 +306,11 @@ impl<'a> Runner<'a> {
             let elements = elements + if slot.kept { group } else { 0 };
             buffers += (elements * slot.size).next_multiple_of(64);
         }
-        Runner { program, plan, scalars, slots, strip, buffers, by_rows, streams_from }
+        Runner { program, plan, scalars, slots, strip, buffers, by_rows, streams_from, resources }
     }
 
-    fn run(&self, resources: &Resources<'_>) -> Result<Report> {
-        let layout = &self.program.layout;
+    fn run(&self) -> Result<Report> {
+        let (layout, resources) = (&self.program.layout, self.resources);
         let chunk = resources.chunk.min(layout.thread_len.saturating_mul(LONGEST_CHUNK)).next_multiple_of(layout.group);
         let chunks = self.plan.len.div_ceil(chunk);
         let helpers = self.plan.len / layout.thread_len;
@@ -274,6 +327,7 @@ impl<'a> Runner<'a> {
         if stopped.load(Ordering::Relaxed) {
             resources.stop.check()?;
         }
+        resources.stop.check_whole()?;
         Ok(Report { threads, chunks })
     }
 
@@ -361,15 +415,20 @@ impl<'a> Runner<'a> {
                 unsafe { self.fill(slot, walk, at, count, computed, buffer) };
             }
         }
-        if self.streams_from.is_some() && count == computed {
+        let is_whole = count == computed;
+        if self.streams_from.is_some() && is_whole {
             // SAFETY: as below; every output is reached directly, and aligned behind the elements that went before.
             unsafe { compute_streaming(self.program, &arrays, self.scalars, computed) };
             return;
         }
         // SAFETY: arrays and buffers have `computed` elements from their addresses on.
-        unsafe { compute(self.program, &arrays, self.scalars, computed) };
+        let computed = unsafe { compute(self.program, &arrays, self.scalars, computed, self.resources.turns()) };
+        if let Err(halt) = computed {
+            self.resources.interrupt(halt);
+            return;
+        }
         for (slot, walk) in self.slots.iter().zip(&self.plan.walks) {
-            if slot.is_output && !slot.kept && !(slot.direct && count == computed) {
+            if slot.is_output && !slot.kept && !(slot.direct && is_whole) {
                 let buffer = buffers.wrapping_add(slot.buffer);
                 // SAFETY: the code has written `computed` elements to the buffer.
                 unsafe { self.flush(slot, walk, at, count, buffer) };
@@ -455,43 +514,107 @@ unsafe fn compute_streaming(program: &Program, arrays: &[*mut u8], scalars: &[u6
 /// # Safety
 /// The arrays are those of the layout, inputs first: each has `computed` elements of its dtype, which may be read, of an
 /// output written. The scalars are those of the layout.
-pub(super) unsafe fn compute(program: &Program, arrays: &[*mut u8], scalars: &[u64], computed: usize) {
+pub(super) unsafe fn compute(
+    program: &Program,
+    arrays: &[*mut u8],
+    scalars: &[u64],
+    computed: usize,
+    turns: Turns<'_>,
+) -> Result<(), Halt> {
     match &program.engine {
+        // SAFETY: the caller's promise.
+        Machine::Native(_) if program.layout.counts_turns => unsafe {
+            counted(program, arrays, scalars, computed, turns)
+        },
         Machine::Native(native) => {
             let groups = (computed / program.layout.group) as u64;
             let call = Call { groups, arrays: arrays.as_ptr(), scalars: scalars.as_ptr() };
             // SAFETY: the caller's promise.
             unsafe { native.call(&call) };
+            Ok(())
         }
         // SAFETY: the caller's promise.
-        Machine::Interpreter(interp) => unsafe { interpret(interp, &program.layout, arrays, scalars, computed) },
+        Machine::Interpreter(interp) => unsafe { interpret(interp, &program.layout, arrays, scalars, computed, turns) },
     }
+}
+
+/// For runs that no one stops.
+static NEVER: AtomicU8 = AtomicU8::new(0);
+
+/// As [`compute`], for code that counts turns. It knows how many a group takes, which is no fewer than any of its elements
+/// takes. Where these are too many, groups are computed one by one, and of a group that still takes too many each element.
+///
+/// # Safety
+/// As [`compute`]; no output lies where an input does if turns are limited.
+unsafe fn counted(
+    program: &Program,
+    arrays: &[*mut u8],
+    scalars: &[u64],
+    computed: usize,
+    turns: Turns<'_>,
+) -> Result<(), Halt> {
+    let Machine::Native(native) = &program.engine else { unreachable!("code counts turns") };
+    let layout = &program.layout;
+    let stop = turns.stop.unwrap_or(&NEVER);
+    let limit = turns.limit.min(i64::MAX as u64);
+    let mut words: SmallVec<[u64; 16]> = SmallVec::new();
+    words.extend([stop.as_ptr().expose_provenance() as u64, limit]);
+    words.extend_from_slice(scalars);
+    let mut is_within = |arrays: &[*mut u8], groups: usize| {
+        words[1] = limit;
+        let words = words.as_mut_ptr();
+        let call = Call { groups: groups as u64, arrays: arrays.as_ptr(), scalars: words.wrapping_add(2).cast_const() };
+        // SAFETY: the caller's promise; the words that the code counts by stand before the scalars.
+        let left = unsafe {
+            native.call(&call);
+            words.add(1).read() as i64
+        };
+        if stop.load(Ordering::Relaxed) == 0 { Ok(left >= 0) } else { Err(Halt::Stopped) }
+    };
+    let groups = computed / layout.group;
+    if is_within(arrays, groups)? {
+        return Ok(());
+    }
+    for group in 0..groups {
+        let inputs = layout.inputs.iter().map(|(_, dtype)| *dtype);
+        let dtypes = inputs.chain(layout.outputs.iter().copied());
+        let at = |(array, dtype): (&*mut u8, DType)| array.wrapping_add(group * layout.group * dtype.size());
+        let one: SmallVec<[*mut u8; 16]> = arrays.iter().zip(dtypes).map(at).collect();
+        if groups > 1 && is_within(&one, 1)? {
+            continue;
+        }
+        let interp = program.exact.as_ref().expect("turns are limited where there is a judge");
+        // SAFETY: the caller's promise, of one group.
+        unsafe { interpret(interp, layout, &one, scalars, layout.group, turns) }?;
+    }
+    Ok(())
 }
 
 /// The interpreter in the place of code.
 ///
 /// # Safety
 /// As [`compute`].
-unsafe fn interpret(interp: &Interp, layout: &Layout, arrays: &[*mut u8], scalars: &[u64], computed: usize) {
-    let last_param = |slots: &[(Source, DType)]| {
-        slots
-            .iter()
-            .filter_map(|(source, _)| if let Source::Param(k) = source { Some(*k as usize + 1) } else { None })
-            .max()
-    };
-    let count = last_param(&layout.inputs).max(last_param(&layout.scalars)).unwrap_or(0);
-    let (mut params, mut index, mut sizes) = (vec![0; count], Vec::new(), Vec::new());
+unsafe fn interpret(
+    interp: &Interp,
+    layout: &Layout,
+    arrays: &[*mut u8],
+    scalars: &[u64],
+    computed: usize,
+    turns: Turns<'_>,
+) -> Result<(), Halt> {
+    // What the layout has no slot for does not matter.
+    let (mut params, mut sizes) = (vec![0; interp.params()], vec![0; interp.sizes()]);
+    let mut index = [0; MAX_RANK];
     for ((source, _), bits) in layout.scalars.iter().zip(scalars) {
         match source {
             Source::Param(k) => params[*k as usize] = *bits,
-            Source::Size(_) => sizes.push(*bits as i64),
+            Source::Size(k) => sizes[*k as usize] = *bits as i64,
             Source::Index(_) => unreachable!("an index is an array"),
         }
     }
     let mut scratch = interp.scratch();
     let mut results = vec![0; layout.outputs.len()];
     for k in 0..computed {
-        index.clear();
         for ((source, dtype), array) in layout.inputs.iter().zip(arrays) {
             // SAFETY: the array has `computed` elements.
             let bits = unsafe { read(array.add(k * dtype.size()), dtype.size()) };
@@ -499,16 +622,18 @@ unsafe fn interpret(interp: &Interp, layout: &Layout, arrays: &[*mut u8], scalar
                 // A bool in memory is a byte; any but 0 is true.
                 Source::Param(param) if *dtype == DType::Bool => params[*param as usize] = u64::from(bits != 0),
                 Source::Param(param) => params[*param as usize] = bits,
-                Source::Index(_) => index.push(bits as i64),
+                Source::Index(axis) => index[usize::from(*axis)] = bits as i64,
                 Source::Size(_) => unreachable!("a size is a scalar"),
             }
         }
-        interp.element(&interp::Element { params: &params, index: &index, sizes: &sizes }, &mut scratch, &mut results);
+        let element = interp::Element { params: &params, index: &index, sizes: &sizes };
+        interp.bounded(&element, turns, &mut scratch, &mut results)?;
         for ((dtype, array), bits) in layout.outputs.iter().zip(&arrays[layout.inputs.len()..]).zip(&results) {
             // SAFETY: as above.
             unsafe { write(array.add(k * dtype.size()), dtype.size(), *bits) };
         }
     }
+    Ok(())
 }
 
 /// The one element of a program that reads no array and has one output; as bits, like the `params`, which are all scalars.
@@ -531,7 +656,7 @@ pub(crate) fn scalar(program: &Program, params: &[u64]) -> u64 {
     let _float_env = FloatEnv::enter();
     // SAFETY: the stack has room for a group of the only array, and the code writes all of it.
     unsafe {
-        compute(program, &[lanes], &scalars, layout.group);
+        compute(program, &[lanes], &scalars, layout.group, Turns::ALL).expect("no one stops this");
         read(lanes, dtype.size())
     }
 }

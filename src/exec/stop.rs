@@ -1,8 +1,9 @@
 //! A cancel token and a deadline to one byte that says whether a run goes on.
 
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use crate::error::{Error, ErrorKind, Result};
@@ -64,6 +65,8 @@ impl std::fmt::Debug for Cancel {
 const GO: u8 = 0;
 const CANCELLED: u8 = 1;
 const LATE: u8 = 2;
+/// One of the run's own threads cannot go on, and says itself why.
+const FAILED: u8 = 3;
 
 fn set(byte: &AtomicU8, reason: u8) {
     // A lost race is no failure: the run stops for the reason that came first.
@@ -73,31 +76,62 @@ fn set(byte: &AtomicU8, reason: u8) {
 /// Whether one run goes on. Costs nothing to make where there is neither token nor deadline.
 pub(crate) struct Stop {
     own: AtomicU8,
-    /// Takes the place of `own` in a run that has a token.
-    shared: Option<(Cancel, Arc<AtomicU8>)>,
+    /// Takes the place of `own` in a run that others may stop.
+    shared: Option<Arc<AtomicU8>>,
+    cancel: Option<Cancel>,
     deadline: Option<(Instant, Duration)>,
+    /// Looks at the clock for a run that may not for long.
+    watchdog: Option<Arc<Watchdog>>,
+    interrupted: AtomicBool,
+    failure: OnceLock<Error>,
 }
 
 impl Stop {
-    /// `limit` counts from now.
+    /// `limit` counts from now. A run that may be in a loop when its time is over needs the watchdog.
     #[inline]
-    pub(crate) fn new(cancel: Option<&Cancel>, limit: Option<Duration>) -> Stop {
-        let shared = cancel.map(|cancel| {
-            let byte = Arc::new(AtomicU8::new(GO));
-            cancel.runs().push(Arc::clone(&byte));
-            // After the push: a `cancel` in between has seen the byte, one before is seen here.
-            if cancel.is_cancelled() {
-                set(&byte, CANCELLED);
-            }
-            (cancel.clone(), byte)
-        });
+    pub(crate) fn new(cancel: Option<&Cancel>, limit: Option<Duration>, watchdog: Option<&Arc<Watchdog>>) -> Stop {
         // A limit too long for the clock is none.
         let deadline = limit.and_then(|limit| Some((Instant::now().checked_add(limit)?, limit)));
-        Stop { own: AtomicU8::new(GO), shared, deadline }
+        let watchdog = watchdog.filter(|_| deadline.is_some()).cloned();
+        let shared = (cancel.is_some() || watchdog.is_some()).then(|| Arc::new(AtomicU8::new(GO)));
+        if let (Some(cancel), Some(byte)) = (cancel, &shared) {
+            cancel.runs().push(Arc::clone(byte));
+            // After the push: a `cancel` in between has seen the byte, one before is seen here.
+            if cancel.is_cancelled() {
+                set(byte, CANCELLED);
+            }
+        }
+        if let (Some(watchdog), Some(byte), Some((at, _))) = (&watchdog, &shared, deadline) {
+            watchdog.watch(at, byte);
+        }
+        Stop {
+            own: AtomicU8::new(GO),
+            shared,
+            cancel: cancel.cloned(),
+            deadline,
+            watchdog,
+            interrupted: AtomicBool::new(false),
+            failure: OnceLock::new(),
+        }
     }
 
-    fn byte(&self) -> &AtomicU8 {
-        self.shared.as_ref().map_or(&self.own, |(_, byte)| byte)
+    /// Is 0 as long as the run goes on.
+    pub(crate) fn byte(&self) -> &AtomicU8 {
+        self.shared.as_deref().unwrap_or(&self.own)
+    }
+
+    /// Notes that a part was left undone, because of `failure` or of what set the byte, and lets other threads end.
+    pub(crate) fn interrupt(&self, failure: Option<Error>) {
+        if let Some(failure) = failure {
+            let _ = self.failure.set(failure);
+            set(self.byte(), FAILED);
+        }
+        self.interrupted.store(true, Ordering::Relaxed);
+    }
+
+    /// The error of a run of which a part was begun and left undone.
+    pub(crate) fn check_whole(&self) -> Result<()> {
+        if self.interrupted.load(Ordering::Relaxed) { self.check() } else { Ok(()) }
     }
 
     /// To be asked between chunks, by every thread: reads the clock if there is a deadline.
@@ -116,6 +150,10 @@ impl Stop {
 
     /// The error that the run ends with if it was stopped; to be asked only where chunks were left undone.
     pub(crate) fn check(&self) -> Result<()> {
+        // If someone else stopped the run first, that is why.
+        if let (FAILED, Some(failure)) = (self.byte().load(Ordering::Relaxed), self.failure.get()) {
+            return Err(failure.clone());
+        }
         let (code, message) = match (self.byte().load(Ordering::Relaxed), self.deadline) {
             (GO, _) => return Ok(()),
             (LATE, Some((_, limit))) => ("deadline", format!("the run did not end within its deadline of {limit:?}")),
@@ -129,9 +167,65 @@ impl Stop {
 impl Drop for Stop {
     #[inline]
     fn drop(&mut self) {
-        if let Some((cancel, byte)) = &self.shared {
+        let Some(byte) = &self.shared else { return };
+        if let Some(cancel) = &self.cancel {
             cancel.runs().retain(|run| !Arc::ptr_eq(run, byte));
         }
+        if let Some(watchdog) = &self.watchdog {
+            watchdog.forget(byte);
+        }
+    }
+}
+
+/// Stops runs when their time is over; of one engine. It has a thread only while such a run is under way.
+#[derive(Default)]
+pub(crate) struct Watchdog {
+    runs: Mutex<Watched>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct Watched {
+    /// When each run is late, and its stop byte.
+    bytes: Vec<(Instant, Arc<AtomicU8>)>,
+    has_thread: bool,
+}
+
+impl Watchdog {
+    fn runs(&self) -> MutexGuard<'_, Watched> {
+        self.runs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn watch(self: &Arc<Self>, at: Instant, byte: &Arc<AtomicU8>) {
+        let mut runs = self.runs();
+        runs.bytes.push((at, Arc::clone(byte)));
+        if runs.has_thread {
+            drop(runs);
+            self.changed.notify_one();
+            return;
+        }
+        let dog = Arc::clone(self);
+        // Without a thread the run is still stopped between chunks.
+        runs.has_thread = thread::Builder::new().name("numlift deadline".into()).spawn(move || dog.keep()).is_ok();
+    }
+
+    fn forget(&self, byte: &Arc<AtomicU8>) {
+        self.runs().bytes.retain(|(_, known)| !Arc::ptr_eq(known, byte));
+        self.changed.notify_one();
+    }
+
+    /// What the thread does.
+    fn keep(&self) {
+        let mut runs = self.runs();
+        loop {
+            let now = Instant::now();
+            runs.bytes.iter().filter(|(at, _)| *at <= now).for_each(|(_, byte)| set(byte, LATE));
+            runs.bytes.retain(|(at, _)| *at > now);
+            let Some(next) = runs.bytes.iter().map(|(at, _)| *at).min() else { break };
+            let waited = self.changed.wait_timeout(runs, next - now);
+            runs = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        runs.has_thread = false;
     }
 }
 
@@ -140,7 +234,7 @@ mod tests {
     use std::thread;
     use std::time::{Duration, Instant};
 
-    use super::{Cancel, Stop};
+    use super::{Arc, Cancel, GO, Ordering, Stop, Watchdog};
     use crate::error::ErrorKind;
 
     fn code(stop: &Stop) -> &'static str {
@@ -149,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_run_without_token_or_deadline_goes_on() {
-        let stop = Stop::new(None, None);
+        let stop = Stop::new(None, None, None);
         assert!(stop.poll().is_continue());
         assert!(stop.check().is_ok());
     }
@@ -157,19 +251,20 @@ mod tests {
     #[test]
     fn a_token_stops_the_runs_that_have_it_and_no_other() {
         let (cancel, other) = (Cancel::new(), Cancel::new());
-        let stops = [Stop::new(Some(&cancel), None), Stop::new(Some(&cancel), Some(Duration::from_secs(3600)))];
-        let untouched = Stop::new(Some(&other), None);
+        let stops =
+            [Stop::new(Some(&cancel), None, None), Stop::new(Some(&cancel), Some(Duration::from_secs(3600)), None)];
+        let untouched = Stop::new(Some(&other), None, None);
         assert!(stops.iter().all(|stop| stop.poll().is_continue()));
         cancel.clone().cancel();
         assert!(stops.iter().all(|stop| stop.poll().is_break() && code(stop) == "cancelled"));
         assert!(untouched.poll().is_continue() && !other.is_cancelled());
-        assert_eq!(code(&Stop::new(Some(&cancel), None)), "cancelled");
+        assert_eq!(code(&Stop::new(Some(&cancel), None, None)), "cancelled");
     }
 
     #[test]
     fn a_deadline_stops_once_it_is_past_and_the_first_reason_stays() {
         let cancel = Cancel::new();
-        let stop = Stop::new(Some(&cancel), Some(Duration::from_millis(20)));
+        let stop = Stop::new(Some(&cancel), Some(Duration::from_millis(20)), None);
         assert!(stop.poll().is_continue());
         thread::sleep(Duration::from_millis(25));
         assert!(stop.poll().is_break());
@@ -177,15 +272,31 @@ mod tests {
         let error = stop.check().unwrap_err();
         assert_eq!((error.kind(), error.code()), (ErrorKind::Cancelled, "deadline"));
         assert_eq!(error.message(), "the run did not end within its deadline of 20ms");
-        assert!(Stop::new(None, Some(Duration::MAX)).poll().is_continue());
-        assert!(Stop::new(None, Some(Duration::ZERO)).poll().is_break());
+        assert!(Stop::new(None, Some(Duration::MAX), None).poll().is_continue());
+        assert!(Stop::new(None, Some(Duration::ZERO), None).poll().is_break());
+    }
+
+    #[test]
+    fn a_watchdog_stops_a_run_that_does_not_look_at_the_clock() {
+        let dog = Arc::new(Watchdog::default());
+        let late = Stop::new(None, Some(Duration::from_millis(20)), Some(&dog));
+        let soon = Stop::new(None, Some(Duration::from_secs(3600)), Some(&dog));
+        while late.byte().load(Ordering::Relaxed) == GO {
+            thread::yield_now();
+        }
+        assert_eq!((code(&late), code(&soon)), ("deadline", ""));
+        drop((late, soon));
+        // Without runs its thread ends.
+        while dog.runs().has_thread {
+            thread::yield_now();
+        }
     }
 
     #[test]
     fn a_token_forgets_runs_that_ended() {
         let cancel = Cancel::new();
         for _ in 0..1000 {
-            let _ended = Stop::new(Some(&cancel), None);
+            let _ended = Stop::new(Some(&cancel), None, None);
         }
         assert!(cancel.runs().is_empty());
     }
@@ -198,7 +309,7 @@ mod tests {
                 scope.spawn(|| cancel.cancel());
                 for _ in 0..2 {
                     scope.spawn(|| {
-                        let stop = Stop::new(Some(&cancel), None);
+                        let stop = Stop::new(Some(&cancel), None, None);
                         let start = Instant::now();
                         while stop.poll().is_continue() {
                             assert!(start.elapsed() < Duration::from_secs(10), "the cancel was missed");

@@ -2,7 +2,7 @@
 
 use super::pool::Pool;
 use super::stop::{Cancel, Stop};
-use super::{Input, Job, Layout, Machine, Program, Resources, plan, run};
+use super::{Budget, Input, Job, Layout, Machine, Program, Resources, plan, run};
 use crate::dtype::DType;
 use crate::error::ErrorKind;
 use crate::interp::Interp;
@@ -23,16 +23,16 @@ fn program(index: Option<u8>) -> Program {
         value = b.add(value, position);
     }
     let graph = b.finish(vec![Output { name: "0".into(), value }]);
-    Program { layout: Layout::of_graph(&graph), engine: Machine::Interpreter(Interp::new(&graph)) }
+    Program { layout: Layout::of_graph(&graph), engine: Machine::Interpreter(Interp::new(&graph)), exact: None }
 }
 
 fn check(index: Option<u8>, a: &View<'_>, b: &View<'_>, mut out: ViewMut<'_>, pool: &Pool, chunk: usize) {
     let domain = out.extents().to_vec();
-    let stop = Stop::new(None, None);
+    let stop = Stop::new(None, None, None);
     let inputs = [Input::Array(a), Input::Array(b)];
     let outputs = &mut [out.reborrow()];
     let job = Job { inputs: &inputs, outputs, sizes: &[] };
-    run(&program(index), job, &Resources { pool, chunk, cache: usize::MAX, stop: &stop })
+    run(&program(index), job, &Resources { pool, chunk, cache: usize::MAX, stop: &stop, budget: Budget::NONE })
         .expect("a run that nobody stops");
     let element = |view: &View<'_>, position: &[usize]| {
         let own = &position[position.len() - view.rank()..];
@@ -95,10 +95,11 @@ fn long_rows_and_streams() {
     let mut memory = vec![0_i32; 4 * 320];
     check(Some(1), &a, &b, ViewMut::new(&mut memory).strided([4, 300], [320 * 4, 4]), &pool, 64);
     let mut dense = vec![0_i32; 4 * 300];
-    let (stop, inputs) = (Stop::new(None, None), [Input::Array(&a), Input::Array(&b)]);
+    let (stop, inputs) = (Stop::new(None, None, None), [Input::Array(&a), Input::Array(&b)]);
     let outputs = &mut [ViewMut::new(&mut dense).shape([4, 300])];
     let job = Job { inputs: &inputs, outputs, sizes: &[] };
-    run(&program(None), job, &Resources { pool: &pool, chunk: 64, cache: 16, stop: &stop }).expect("a run");
+    run(&program(None), job, &Resources { pool: &pool, chunk: 64, cache: 16, stop: &stop, budget: Budget::NONE })
+        .expect("a run");
     assert!(dense.iter().enumerate().all(|(k, x)| *x == k as i32 * 100 + (k % 300) as i32));
 }
 
@@ -107,12 +108,17 @@ fn in_place() {
     let pool = Pool::own(2).expect("threads");
     let b: Vec<i32> = (0..50).collect();
     let mut a: Vec<i32> = (0..50).rev().collect();
-    let stop = Stop::new(None, None);
+    let stop = Stop::new(None, None, None);
     let b_view = View::new(&b);
     let inputs = [Input::InPlace(0), Input::Array(&b_view)];
     let outputs = &mut [ViewMut::new(&mut a)];
     let job = Job { inputs: &inputs, outputs, sizes: &[] };
-    run(&program(None), job, &Resources { pool: &pool, chunk: 7, cache: usize::MAX, stop: &stop }).expect("a run");
+    run(
+        &program(None),
+        job,
+        &Resources { pool: &pool, chunk: 7, cache: usize::MAX, stop: &stop, budget: Budget::NONE },
+    )
+    .expect("a run");
     assert!(a.iter().enumerate().all(|(k, x)| *x == (49 - k as i32) * 100 + k as i32));
 }
 
@@ -133,10 +139,11 @@ fn nothing_to_do_and_nothing_allowed() {
     let cancel = Cancel::new();
     cancel.cancel();
     let (x, mut out) = ([1; 9], [0; 9]);
-    let (view, stop) = (View::new(&x), Stop::new(Some(&cancel), None));
+    let (view, stop) = (View::new(&x), Stop::new(Some(&cancel), None, None));
     let inputs = [Input::Array(&view), Input::Array(&view)];
     let job = Job { inputs: &inputs, outputs: &mut [ViewMut::new(&mut out)], sizes: &[] };
-    let refused = run(&program(None), job, &Resources { pool: &pool, chunk: 7, cache: 1, stop: &stop });
+    let refused =
+        run(&program(None), job, &Resources { pool: &pool, chunk: 7, cache: 1, stop: &stop, budget: Budget::NONE });
     assert_eq!(refused.expect_err("a cancelled run").kind(), ErrorKind::Cancelled);
 }
 

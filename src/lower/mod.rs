@@ -81,6 +81,8 @@ pub(crate) struct Lowered {
     pub(crate) outputs: Vec<OutputInfo>,
     /// Where each kind of reduction of the graph is first written.
     pub(crate) reductions: Vec<Span>,
+    /// Where each loop is written that counts its turns.
+    pub(crate) loops: Vec<Span>,
     /// What is legal but likely not meant, in the light of the dtypes.
     pub(crate) warnings: Vec<Error>,
 }
@@ -531,7 +533,7 @@ impl<'a> Lowerer<'a> {
             node_limit,
         };
         let (graph, outputs, reductions) = shapes.finish(graph)?;
-        let ranges = self.ranges.into_iter().collect();
-        Ok(Lowered { graph, ranges, outputs, reductions, warnings: self.warnings })
+        let (ranges, loops) = (self.ranges.into_iter().collect(), self.loops);
+        Ok(Lowered { graph, ranges, outputs, reductions, loops, warnings: self.warnings })
     }
 }

@@ -65,7 +65,7 @@ impl Machine<'_> {
                     };
                     self.copy(from, results);
                 }
-                Inst::Repeat { initial, carried, masks, body, results } => {
+                Inst::Repeat { initial, carried, masks, body, results, counted: _ } => {
                     self.copy(initial, carried);
                     loop {
                         self.block(body, call);

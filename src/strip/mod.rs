@@ -81,8 +81,9 @@ pub(crate) enum Inst {
     /// Runs `body` if any lane of any mask is on; the results are those of `body`, else `otherwise`.
     When { masks: Vec<Reg>, body: Block, otherwise: Vec<Reg>, results: Vec<Reg> },
     /// Carries registers, first `initial`, through `body`, whose first `masks` results say whether to go on: while any lane is on.
-    /// `carried` name them inside, `results` behind.
-    Repeat { initial: Vec<Reg>, carried: Vec<Reg>, masks: usize, body: Block, results: Vec<Reg> },
+    /// `carried` name them inside, `results` behind. If `counted`, each turn is one less of those that are left in the call, and
+    /// where none are, or the run is to stop, the loop ends whatever the masks say.
+    Repeat { initial: Vec<Reg>, carried: Vec<Reg>, masks: usize, body: Block, results: Vec<Reg>, counted: bool },
 }
 
 impl Inst {
@@ -147,6 +148,8 @@ pub(crate) struct Strip {
     pub(crate) types: Vec<RegType>,
     /// A rough count of machine instructions a group.
     pub(crate) cost: usize,
+    /// Whether a loop counts its turns, so that the words before the scalars are needed.
+    pub(crate) counts_turns: bool,
 }
 
 impl Strip {

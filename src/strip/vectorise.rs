@@ -84,6 +84,7 @@ pub(crate) fn vectorise(stage: &Stage, target: &Target) -> Strip {
         body: Block::default(),
         types: Vec::new(),
         cost: 0,
+        counts_turns: false,
     };
     let hoists_constants = measure.hoists_constants(group, target);
     let held = vec![Held::default(); graph.len()];
@@ -108,8 +109,29 @@ pub(crate) fn vectorise(stage: &Stage, target: &Target) -> Strip {
     if is_short {
         strip.body = order::by_store(strip.body, &strip.types);
     }
-    strip.cost = strip.body.insts.len();
+    strip.cost = cost(&strip.body);
     strip
+}
+
+/// Turns that a loop of the program takes, for all that is known.
+const TURNS: usize = 64;
+
+/// A rough count of instructions, those of rare paths left out.
+fn cost(block: &Block) -> usize {
+    let of = |inst: &Inst| match inst {
+        Inst::Repeat { body, counted: true, .. } => TURNS.saturating_mul(cost(body)),
+        Inst::When { body, .. } if has_counted(body) => cost(body),
+        _ => 1,
+    };
+    block.insts.iter().fold(0, |sum: usize, (_, inst)| sum.saturating_add(of(inst)))
+}
+
+fn has_counted(block: &Block) -> bool {
+    block.insts.iter().any(|(_, inst)| match inst {
+        Inst::Repeat { counted, .. } => *counted,
+        Inst::When { body, .. } => has_counted(body),
+        _ => false,
+    })
 }
 
 impl Vectoriser<'_> {
@@ -381,7 +403,7 @@ impl Vectoriser<'_> {
                 self.hold_vector(value, regs);
             }
             Node::When { condition, body, otherwise } => self.when(value, *condition, *body, otherwise),
-            Node::Repeat { initial, body, .. } => self.repeat(value, initial, *body),
+            Node::Repeat { initial, body, turns } => self.repeat(value, initial, *body, turns.is_some()),
         }
     }
 
@@ -559,7 +581,7 @@ impl Vectoriser<'_> {
         }
     }
 
-    fn repeat(&mut self, value: Value, initial: &[Value], body: BlockId) {
+    fn repeat(&mut self, value: Value, initial: &[Value], body: BlockId, counted: bool) {
         let stage = self.stage;
         let graph = &stage.graph;
         let (again, next) = graph.block(body).results.split_first().expect("a loop says whether to go on");
@@ -641,7 +663,9 @@ impl Vectoriser<'_> {
                 }
             }
         }
-        self.current().insts.push((None, Inst::Repeat { initial: first, carried, masks, body: block, results }));
+        self.strip.counts_turns |= counted;
+        let inst = Inst::Repeat { initial: first, carried, masks, body: block, results, counted };
+        self.current().insts.push((None, inst));
     }
 
     /// Where both masks of lanes of `size` bytes hold.

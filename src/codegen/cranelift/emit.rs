@@ -98,7 +98,7 @@ fn constant(body: &mut Body<'_>, ty: Type, bits: u64) -> Value {
 }
 
 /// Arrays come from safe slices or bytes: aligned for nothing.
-fn memory() -> MemFlags {
+pub(super) fn memory() -> MemFlags {
     MemFlags::new().with_notrap()
 }
 

@@ -6,9 +6,9 @@ use cranelift_codegen::ir::{
 };
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
-use super::emit;
+use super::emit::{self, memory};
 use super::isa::Isa;
-use crate::codegen::code::Call;
+use crate::codegen::code::{self, Call};
 use crate::strip::{self, Inst, Reg, Strip};
 
 /// Arrays whose addresses are held through the loop. Of more, each access loads its own: that many values alive at once would
@@ -150,8 +150,11 @@ impl Body<'_> {
         for (reg, inst) in &block.insts {
             match inst {
                 Inst::When { masks, body, otherwise, results } => self.when(masks, body, otherwise, results),
-                Inst::Repeat { initial, carried, masks, body, results } => {
-                    self.repeat(initial, carried, *masks, body, results);
+                Inst::Repeat { initial, carried, masks, body, results, counted } => {
+                    if *counted {
+                        self.begin_turn();
+                    }
+                    self.repeat((initial, carried), *masks, body, results, *counted);
                 }
                 inst => {
                     if let (Some(reg), Some(value)) = (*reg, emit::inst(self, *reg, inst)) {
@@ -181,7 +184,35 @@ impl Body<'_> {
         self.builder.switch_to_block(join);
     }
 
-    fn repeat(&mut self, initial: &[Reg], carried: &[Reg], masks: usize, body: &strip::Block, results: &[Reg]) {
+    /// One turn fewer is left; gives how many.
+    fn begin_turn(&mut self) -> Value {
+        let scalars = self.scalars.expect("scalars are known from the entry");
+        let left = self.builder.ins().load(types::I64, MemFlags::trusted(), scalars, code::LEFT);
+        let left = self.builder.ins().iadd_imm_s(left, -1);
+        self.builder.ins().store(MemFlags::trusted(), left, scalars, code::LEFT);
+        left
+    }
+
+    /// Whether there is another turn, and no one wants the run to stop.
+    fn may_go_on(&mut self) -> Value {
+        let left = self.begin_turn();
+        let scalars = self.scalars.expect("scalars are known from the entry");
+        let stop = self.builder.ins().load(self.pointer, MemFlags::trusted(), scalars, code::STOP);
+        // Another thread writes it.
+        let stop = self.builder.ins().load(types::I8, memory(), stop, 0);
+        let goes = self.builder.ins().icmp_imm_u(IntCC::Equal, stop, 0);
+        let any = self.builder.ins().icmp_imm_s(IntCC::SignedGreaterThanOrEqual, left, 0);
+        self.builder.ins().band(goes, any)
+    }
+
+    fn repeat(
+        &mut self,
+        (initial, carried): (&[Reg], &[Reg]),
+        masks: usize,
+        body: &strip::Block,
+        results: &[Reg],
+        counted: bool,
+    ) {
         let initial = self.args(initial);
         let turn = self.new_block(carried);
         let exit = self.new_block(results);
@@ -190,7 +221,15 @@ impl Body<'_> {
         self.block(body);
         let any = self.any(&body.results[..masks]);
         let next = self.args(&body.results);
-        self.builder.ins().brif(any, turn, &next, exit, &next);
+        if counted {
+            let wanted = self.builder.create_block();
+            self.builder.ins().brif(any, wanted, &[], exit, &next);
+            self.builder.switch_to_block(wanted);
+            let goes = self.may_go_on();
+            self.builder.ins().brif(goes, turn, &next, exit, &next);
+        } else {
+            self.builder.ins().brif(any, turn, &next, exit, &next);
+        }
         self.builder.switch_to_block(exit);
     }
 }

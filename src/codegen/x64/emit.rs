@@ -6,7 +6,7 @@ use super::abi::{ARRAYS, Convention, END, INDEX, SCALARS, SCRATCH};
 use super::encode::{Assembler, Condition, Gpr, Label, Place};
 use super::function::{Address, Function, Kind, MachineInst, VECTOR_BYTES};
 use super::opcode::{Opcode, Shape};
-use crate::codegen::code::Call;
+use crate::codegen::code::{self, Call};
 use crate::strip::{self, Strip};
 
 /// A page of the stack: no more is taken at once, lest the page behind the stack be stepped over.
@@ -53,7 +53,7 @@ fn is_streamable(strip: &Strip) -> bool {
         strip::Inst::Store { bytes, .. } => *bytes as usize == VECTOR_BYTES,
         _ => true,
     };
-    strip.cost <= FEW_INSTS && strip.body.insts.iter().all(|(_, inst)| is_whole(inst))
+    strip.cost <= FEW_INSTS && !strip.counts_turns && strip.body.insts.iter().all(|(_, inst)| is_whole(inst))
 }
 
 /// The function with `data` behind it.
@@ -271,6 +271,18 @@ impl Emitter<'_> {
                 self.to.vector(Opcode::Test, any, 0, Place::Vector(any), None);
                 self.branch(Condition::NotZero, Condition::Zero, yes, no, block);
             }
+            Kind::IfTurn(yes, no) => {
+                let any = register(self.output.inst_allocs(inst)[0]);
+                let out = self.label(self.target(no).index());
+                self.to.vector(Opcode::Test, any, 0, Place::Vector(any), None);
+                self.to.jump_if(Condition::Zero, out);
+                self.to.decrement(SCALARS, code::LEFT);
+                self.to.jump_if(Condition::Negative, out);
+                self.to.load_general(SCRATCH, SCALARS, code::STOP);
+                self.to.is_zero_byte(SCRATCH);
+                self.branch(Condition::Zero, Condition::NotZero, yes, no, block);
+            }
+            Kind::CountTurn => self.to.decrement(SCALARS, code::LEFT),
             Kind::NextGroup(yes, no) => {
                 self.to.add(INDEX, self.strip.group as i32);
                 self.to.compare(INDEX, END);

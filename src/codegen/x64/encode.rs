@@ -61,6 +61,7 @@ pub(super) enum Condition {
     NotBelow = 3,
     Zero = 4,
     NotZero = 5,
+    Negative = 8,
 }
 
 impl Condition {
@@ -70,6 +71,7 @@ impl Condition {
             Condition::NotBelow => "jae",
             Condition::Zero => "jz",
             Condition::NotZero => "jnz",
+            Condition::Negative => "js",
         }
     }
 }
@@ -236,6 +238,20 @@ impl Assembler {
     pub(super) fn test(&mut self, x: Gpr) {
         self.general(0x85, x.0, Place::Vector(x.0));
         self.list(|| format!("test {0}, {0}", x.name()));
+    }
+
+    /// `[base + offset] -= 1`, of eight bytes.
+    pub(super) fn decrement(&mut self, base: Gpr, offset: i32) {
+        self.general(0x83, 5, Place::at(base, offset));
+        self.bytes.push(1);
+        self.list(|| format!("sub qword [{}{offset:+}], 1", base.name()));
+    }
+
+    /// Whether the byte at an address is 0.
+    pub(super) fn is_zero_byte(&mut self, base: Gpr) {
+        assert!(base.0 < 8 && base != Gpr::RSP && base != Gpr::RBP, "an address of one byte");
+        self.bytes.extend_from_slice(&[0x80, 0x38 | base.0, 0]);
+        self.list(|| format!("cmp byte [{}], 0", base.name()));
     }
 
     /// Touches the memory at an address without a change.

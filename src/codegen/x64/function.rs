@@ -32,6 +32,10 @@ pub(super) enum Kind {
     Goto(Block),
     /// To the first block if a bit of the operand is on, else to the second.
     IfAny(Block, Block),
+    /// The same for another turn of a loop that counts them: to the second block also where none is left or the run is to stop.
+    IfTurn(Block, Block),
+    /// One turn fewer is left.
+    CountTurn,
     /// To the first block with the next group if there is one, else to the second.
     NextGroup(Block, Block),
     Return,
@@ -105,9 +109,13 @@ impl Function {
         block.args = args;
         match kind {
             Kind::Goto(to) => block.successors.push(to),
-            Kind::IfAny(yes, no) | Kind::NextGroup(yes, no) => block.successors.extend([yes, no]),
+            Kind::IfAny(yes, no) | Kind::IfTurn(yes, no) | Kind::NextGroup(yes, no) => {
+                block.successors.extend([yes, no])
+            }
             Kind::Return => {}
-            Kind::Vector(..) | Kind::OfItself(_) | Kind::Gather(..) => panic!("{kind:?} ends no block"),
+            Kind::Vector(..) | Kind::OfItself(_) | Kind::Gather(..) | Kind::CountTurn => {
+                panic!("{kind:?} ends no block")
+            }
         }
     }
 
@@ -117,8 +125,10 @@ impl Function {
         self.insts[block.end as usize - 1].kind = kind;
         block.successors = match kind {
             Kind::Goto(to) => SmallVec::from_slice(&[to]),
-            Kind::IfAny(yes, no) | Kind::NextGroup(yes, no) => SmallVec::from_slice(&[yes, no]),
-            Kind::Vector(..) | Kind::OfItself(_) | Kind::Gather(..) | Kind::Return => panic!("{kind:?} goes nowhere"),
+            Kind::IfAny(yes, no) | Kind::IfTurn(yes, no) | Kind::NextGroup(yes, no) => SmallVec::from_slice(&[yes, no]),
+            Kind::Vector(..) | Kind::OfItself(_) | Kind::Gather(..) | Kind::CountTurn | Kind::Return => {
+                panic!("{kind:?} goes nowhere")
+            }
         };
     }
 
@@ -182,7 +192,10 @@ impl regalloc2::Function for Function {
     }
 
     fn is_branch(&self, inst: Inst) -> bool {
-        matches!(self.insts[inst.index()].kind, Kind::Goto(_) | Kind::IfAny(..) | Kind::NextGroup(..))
+        matches!(
+            self.insts[inst.index()].kind,
+            Kind::Goto(_) | Kind::IfAny(..) | Kind::IfTurn(..) | Kind::NextGroup(..)
+        )
     }
 
     fn branch_blockparams(&self, block: Block, _inst: Inst, _successor: usize) -> &[VReg] {

@@ -87,8 +87,11 @@ impl Lowerer<'_> {
             });
             match inst {
                 Inst::When { masks, body, otherwise, results } => self.when(masks, body, otherwise, results),
-                Inst::Repeat { initial, carried, masks, body, results } => {
-                    self.repeat(initial, carried, *masks, body, results);
+                Inst::Repeat { initial, carried, masks, body, results, counted } => {
+                    if *counted {
+                        self.function.push(Kind::CountTurn, Address::None, &[]);
+                    }
+                    self.repeat((initial, carried), *masks, body, results, *counted);
                 }
                 Inst::Store { array, offset, bytes, value } => self.store(*array, *offset, *bytes, *value),
                 // A copy is read under the name of what it is a copy of.
@@ -424,7 +427,14 @@ impl Lowerer<'_> {
         self.function.open(params);
     }
 
-    fn repeat(&mut self, initial: &[Reg], carried: &[Reg], masks: usize, body: &strip::Block, results: &[Reg]) {
+    fn repeat(
+        &mut self,
+        (initial, carried): (&[Reg], &[Reg]),
+        masks: usize,
+        body: &strip::Block,
+        results: &[Reg],
+        counted: bool,
+    ) {
         let initial = self.values(initial);
         let head = self.next_block(0);
         self.function.end(Kind::Goto(head), &[], initial);
@@ -434,7 +444,8 @@ impl Lowerer<'_> {
         let next = self.values(&body.results);
         let any = self.any(&body.results[..masks]);
         let (again, out) = (self.next_block(0), self.next_block(1));
-        self.function.end(Kind::IfAny(again, out), &[Operand::reg_use(any)], Vec::new());
+        let kind = if counted { Kind::IfTurn(again, out) } else { Kind::IfAny(again, out) };
+        self.function.end(kind, &[Operand::reg_use(any)], Vec::new());
         self.function.open(Vec::new());
         self.function.end(Kind::Goto(head), &[], next.clone());
         self.function.open(Vec::new());
