@@ -3,6 +3,7 @@
 mod array;
 mod call;
 mod compile;
+mod functions;
 mod machine;
 mod peers;
 mod record;
@@ -25,6 +26,7 @@ const SECTIONS: &[(&str, Section)] = &[
     ("compile", compile::measure),
     ("call", call::measure),
     ("throughput", throughput::measure),
+    ("functions", functions::measure),
     #[cfg(all(unix, target_arch = "x86_64"))]
     ("suite", suite::measure),
 ];

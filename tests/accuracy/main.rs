@@ -8,6 +8,7 @@ mod agreement;
 mod cases;
 mod exhaustive;
 mod record;
+mod special;
 #[path = "../support/mod.rs"]
 mod support;
 mod table;

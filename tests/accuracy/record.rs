@@ -82,7 +82,7 @@ fn document() -> String {
                 panic!("a line has seven fields: {line:?}");
             };
             let share = 100.0 * correct.parse::<f64>().expect("a share is a number");
-            let place = place.replace(';', ", ");
+            let place = place.replace("; ", ", ");
             document +=
                 &format!("| `{function}` | {dtype} | {max_ulp} | {place} | {share:.2} % | {inputs} | {method} |\n");
         }
