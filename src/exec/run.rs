@@ -731,6 +731,11 @@ unsafe fn gather(from: *const u8, stride: isize, to: *mut u8, size: usize, count
     unsafe {
         match size {
             _ if stride == size as isize => std::ptr::copy_nonoverlapping(from, to, count * size),
+            // One element for a whole row: stores alone, in vectors.
+            _ if stride == 0 && count > 0 => {
+                std::ptr::copy_nonoverlapping(from, to, size);
+                repeat_last(to, size, 1, count);
+            }
             1 => strided::<u8>(from, stride, to, 1, count),
             2 => strided::<u16>(from, stride, to, 2, count),
             4 => strided::<u32>(from, stride, to, 4, count),
