@@ -172,11 +172,15 @@ fn lgamma_of_f64(b: &mut Builder, x: Value) -> Value {
     let log = log_double(b, magnitude);
     let (start, tiny, huge) = (b.f64(SERIES_START), b.f64(TINY), b.f64(HUGE));
     let far = series(b, Double { high: magnitude, low: zero }, log);
-    let near = near_zeros(b, magnitude);
-    let (is_near, is_below_one) = (b.lt(magnitude, start), b.lt(magnitude, one));
-    let taken = choose(b, is_below_one, log, Double { high: zero, low: zero });
-    let near = difference(b, near, taken);
-    let usual = choose(b, is_near, near, far);
+    let is_near = b.lt(magnitude, start);
+    let usual = b.when(is_near, &[far.high, far.low], |b| {
+        let near = near_zeros(b, magnitude);
+        let is_below_one = b.lt(magnitude, one);
+        let taken = choose(b, is_below_one, log, Double { high: zero, low: zero });
+        let near = difference(b, near, taken);
+        vec![near.high, near.low]
+    });
+    let usual = Double { high: usual[0], low: usual[1] };
     let sum = b.add(usual.high, usual.low);
 
     let is_negative = b.lt(x, zero);
@@ -210,13 +214,15 @@ fn lgamma_of_f32(b: &mut Builder, x: Value) -> Value {
     let log = log_of_f64(b, magnitude);
     let start = b.f64(SERIES_START);
     let far = series_f32(b, magnitude, log);
-    let near = near_zeros_f32(b, magnitude);
-    let (is_near, is_below_one) = (b.lt(magnitude, start), b.lt(magnitude, one));
-    let taken = b.select(is_below_one, log, zero);
-    let near = b.sub(near, taken);
-    // -0 at 1 becomes 0.
-    let near = b.add(near, zero);
-    let usual = b.select(is_near, near, far);
+    let is_near = b.lt(magnitude, start);
+    let usual = b.when(is_near, &[far], |b| {
+        let near = near_zeros_f32(b, magnitude);
+        let is_below_one = b.lt(magnitude, one);
+        let taken = b.select(is_below_one, log, zero);
+        let near = b.sub(near, taken);
+        // -0 at 1 becomes 0.
+        vec![b.add(near, zero)]
+    })[0];
 
     let is_negative = b.lt(x, zero);
     let result = b.when(is_negative, &[usual], |b| {
