@@ -6,6 +6,7 @@ use std::mem::MaybeUninit;
 use super::float_env::FloatEnv;
 use super::program::{Layout, Program};
 use super::run::{self, Input, Resources};
+use crate::interp::{Halt, Turns};
 use crate::strip::Source;
 use crate::view::ViewMut;
 
@@ -36,7 +37,8 @@ pub(super) fn run(
     if count > ARRAYS || group * size_of::<u64>() > PLACE || !find(layout, inputs, outputs, written, len, &mut starts) {
         return false;
     }
-    let whole = len / group * group;
+    let left = len & (group - 1);
+    let whole = len - left;
     let _float_env = FloatEnv::enter();
     if whole > 0 {
         // SAFETY: every array is of the outputs' shape without gaps, so it has `len` elements.
@@ -46,36 +48,51 @@ pub(super) fn run(
             return true;
         }
     }
-    if whole == len {
-        return true;
+    if left > 0 {
+        // SAFETY: every array has `left` elements behind `whole`.
+        let done = unsafe { rest(program, &starts[..count], scalars, whole, left, resources.turns()) };
+        if let Err(halt) = done {
+            resources.interrupt(halt);
+        }
     }
-    let left = len - whole;
+    true
+}
+
+/// Computes the `left` elements behind `whole`, which are fewer than a group.
+///
+/// # Safety
+/// The arrays are those of the layout, at most [`ARRAYS`], and have these elements; a group of any has room in [`PLACE`].
+unsafe fn rest(
+    program: &Program,
+    starts: &[*mut u8],
+    scalars: &[u64],
+    whole: usize,
+    left: usize,
+    turns: Turns<'_>,
+) -> Result<(), Halt> {
+    let (layout, group) = (&program.layout, program.layout.group);
     let mut tail = Tail([[MaybeUninit::uninit(); PLACE]; ARRAYS]);
     let mut places = [std::ptr::null_mut(); ARRAYS];
     for (to, tail) in places.iter_mut().zip(&mut tail.0) {
         *to = tail.as_mut_ptr().cast::<u8>();
     }
-    for (((_, dtype), from), to) in layout.inputs.iter().zip(starts).zip(places) {
+    let places = &places[..starts.len()];
+    for (k, (_, dtype)) in layout.inputs.iter().enumerate() {
         let size = dtype.size();
         // SAFETY: the array has `left` elements behind `whole`, and its place has room for a group.
         unsafe {
-            copy(from.add(whole * size), to, size, left);
-            run::repeat_last(to, size, left, group);
+            copy(starts[k].add(whole * size), places[k], size, left);
+            run::repeat_last(places[k], size, left, group);
         }
     }
     // SAFETY: there is a place for a group of every array, those of inputs are filled.
-    let done = unsafe { run::compute(program, &places[..count], scalars, group, resources.turns()) };
-    if let Err(halt) = done {
-        resources.interrupt(halt);
-        return true;
-    }
-    let of_outputs = layout.inputs.len()..count;
-    for ((dtype, to), from) in layout.outputs.iter().zip(&starts[of_outputs.clone()]).zip(&places[of_outputs]) {
-        let size = dtype.size();
+    unsafe { run::compute(program, places, scalars, group, turns)? };
+    for (k, dtype) in layout.outputs.iter().enumerate() {
+        let (k, size) = (layout.inputs.len() + k, dtype.size());
         // SAFETY: the code has written a group, and the array has `left` elements behind `whole`.
-        unsafe { copy(*from, to.add(whole * size), size, left) };
+        unsafe { copy(places[k], starts[k].add(whole * size), size, left) };
     }
-    true
+    Ok(())
 }
 
 /// Finds where the arrays start, in order of their slots, if each of them is of the outputs' shape without gaps.

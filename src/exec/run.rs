@@ -527,7 +527,7 @@ pub(super) unsafe fn compute(
             counted(program, arrays, scalars, computed, turns)
         },
         Machine::Native(native) => {
-            let groups = (computed / program.layout.group) as u64;
+            let groups = (computed >> program.layout.group.trailing_zeros()) as u64;
             let call = Call { groups, arrays: arrays.as_ptr(), scalars: scalars.as_ptr() };
             // SAFETY: the caller's promise.
             unsafe { native.call(&call) };
