@@ -112,6 +112,12 @@ impl Lowerer<'_> {
         self.held[root.index()].expect("a register is written before it is read")
     }
 
+    /// Whether the register is read in the block of its definition alone.
+    pub(super) fn is_local(&self, reg: Reg) -> bool {
+        let root = self.facts[reg.index()].root;
+        self.facts[root.index()].is_local
+    }
+
     /// Whether nothing reads the register any more, so that its place may be taken.
     pub(super) fn is_done(&self, reg: Reg) -> bool {
         let root = self.facts[reg.index()].root;
