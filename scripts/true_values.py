@@ -311,7 +311,7 @@ def angles(rng, count, form):
         yield float.fromhex("0x1.4c96c11134d36p+578")
         # Where the ways of reducing meet.
         yield from (26353589.0 + rng.uniform(-20, 20) for _ in range(20))
-        yield from hard_multiples(max(3, 9000 // count))
+        yield from hard_multiples(max(1, 9000 // count))
     else:
         yield from (274877906944.0 * (1 + rng.uniform(-1e-6, 1e-6)) for _ in range(20))
 
