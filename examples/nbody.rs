@@ -104,7 +104,7 @@ impl Cluster {
     }
 
     fn pulls(&self, kernels: &Kernels) -> Result<Coordinates, Error> {
-        let [x, y, z] = self.place.each_ref().map(|x| View::new(x));
+        let [x, y, z] = self.place.each_ref().map(View::new);
         let args = Args::new()
             .input("x", x.clone().shape([BODIES, 1]))
             .input("y", y.clone().shape([BODIES, 1]))
@@ -120,7 +120,7 @@ impl Cluster {
 
     /// Kinetic and potential, of all pairs.
     fn energy(&self, kernels: &Kernels) -> Result<f64, Error> {
-        let [x, y, z] = self.place.each_ref().map(|x| View::new(x));
+        let [x, y, z] = self.place.each_ref().map(View::new);
         let args = Args::new()
             .input("x", x.clone().shape([BODIES, 1]))
             .input("y", y.clone().shape([BODIES, 1]))

@@ -4,11 +4,12 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::definitions::{Definition, Sort};
 use crate::failure::Result;
 use crate::formula::{Stage, Variable, name_of};
 use crate::make::MAKERS;
 use crate::plot::Chart;
-use crate::scan::{formulas, written};
+use crate::scan::{formulas, statements, written};
 use crate::session::{LAST, Session, Timing};
 use crate::{npy, picture, plot, table};
 
@@ -20,13 +21,20 @@ pub(crate) struct Command {
     run: fn(&mut Session, &str, &mut dyn Write) -> Result<()>,
 }
 
-pub(crate) const COMMANDS: [Command; 15] = [
+pub(crate) const COMMANDS: [Command; 17] = [
     Command { name: "help", arguments: "[name]", doc: "this page, or what a function does", run: help },
-    Command { name: "load", arguments: "FILE", doc: "a .npy file, or each column of a .csv file", run: load },
+    Command {
+        name: "load",
+        arguments: "FILE",
+        doc: "a .npy file, each column of a .csv file, or definitions from a .nl file",
+        run: load,
+    },
     Command { name: "save", arguments: "[y] FILE.npy", doc: "keep the last result, or y, in a file", run: save },
     Command { name: "plot", arguments: "[x] y [FILE.png]", doc: "a chart here, or a picture", run: plot },
     Command { name: "vars", arguments: "", doc: "the variables, their dtypes and shapes", run: vars },
-    Command { name: "del", arguments: "x ...", doc: "forget variables", run: del },
+    Command { name: "del", arguments: "x ...", doc: "forget variables, functions, kernels", run: del },
+    Command { name: "kernels", arguments: "", doc: "the functions and kernels that were defined", run: kernels },
+    Command { name: "run", arguments: "KERNEL", doc: "run it on the variables that its parameters name", run: run },
     Command { name: "type", arguments: "FORMULA", doc: "the dtype and rank of its result", run: types },
     Command { name: "time", arguments: "FORMULA", doc: "how long it compiles and runs", run: time },
     Command { name: "threads", arguments: "[n]", doc: "how many threads run a formula", run: threads },
@@ -65,6 +73,7 @@ Type a formula to see its value, or NAME = FORMULA to keep it. A formula is appl
   x = linspace(0, 10, 1e6)        arange(5)  rand(3, 4)  [1, 2, 3]  [[1, 2], [3, 4]] make arrays
   y = exp(-x / 3) * sin(2 * x)    + - * / // % **  & | ^ ~ << >>  < <= == != >= >  and or not
   where(0.1 < y < 0.5, y, nan)    y if x > 1 else 0  is the same as  where(x > 1, y, 0)
+  fn f(x) = x**2 + 1              defines a function;  kernel k(x) -> (y) { y = f(x) }  a kernel, which :run k runs
   `unit price` * 1.19             backticks for names that are not plain;  _  is the last result
 
 ";
@@ -140,8 +149,11 @@ fn load(session: &mut Session, rest: &str, out: &mut dyn Write) -> Result<()> {
         session.set(&name, Variable::Array(array));
         return Ok(());
     }
+    if has_extension(&path, "nl") {
+        return load_definitions(session, &path, out);
+    }
     if !has_extension(&path, "csv") {
-        return Err(format!("`{rest}` is neither a .npy nor a .csv file\n  hint: :load data.csv").into());
+        return Err(format!("`{rest}` is neither a .npy, a .csv nor a .nl file\n  hint: :load data.csv").into());
     }
     let table = table::load(&path)?;
     let rows = table.columns.first().map_or(0, |(_, column)| column.len());
@@ -154,6 +166,37 @@ fn load(session: &mut Session, rest: &str, out: &mut dyn Write) -> Result<()> {
     }
     if !table.text.is_empty() {
         writeln!(out, "text, left out: {}", table.text.join(", "))?;
+    }
+    Ok(())
+}
+
+/// Text that defines functions and kernels and does nothing else.
+fn load_definitions(session: &mut Session, path: &Path, out: &mut dyn Write) -> Result<()> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("`{}`: {error}", path.display()))?;
+    for statement in statements(&text) {
+        let Some(definition) = Definition::of(statement.text) else {
+            return Err(format!("line {}: a .nl file has nothing but `fn` and `kernel`", statement.line).into());
+        };
+        let head = definition.head().to_owned();
+        session.formulas.define(definition, statement.line)?;
+        writeln!(out, "  {head}")?;
+    }
+    Ok(())
+}
+
+fn kernels(session: &mut Session, _rest: &str, out: &mut dyn Write) -> Result<()> {
+    for sort in [Sort::Function, Sort::Kernel] {
+        for definition in session.formulas.definitions.of_sort(sort) {
+            writeln!(out, "{}", definition.head())?;
+        }
+    }
+    Ok(())
+}
+
+fn run(session: &mut Session, rest: &str, out: &mut dyn Write) -> Result<()> {
+    for (name, array) in session.run_kernel(rest)? {
+        writeln!(out, "{name}:")?;
+        session.print(&array, out)?;
     }
     Ok(())
 }
@@ -209,8 +252,9 @@ fn vars(session: &mut Session, _rest: &str, out: &mut dyn Write) -> Result<()> {
 
 fn del(session: &mut Session, rest: &str, _out: &mut dyn Write) -> Result<()> {
     for name in formulas(rest) {
-        if session.variables.remove(name.trim_matches('`')).is_none() {
-            return Err(format!("there is no variable `{name}`").into());
+        let name = name.trim_matches('`');
+        if session.variables.remove(name).is_none() && !session.formulas.definitions.remove(name) {
+            return Err(format!("there is no variable, function or kernel `{name}`").into());
         }
     }
     Ok(())

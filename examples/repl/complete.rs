@@ -8,6 +8,7 @@ use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{Context, Helper};
 
 use crate::commands::COMMANDS;
+use crate::definitions::Sort;
 use crate::make::MAKERS;
 use crate::scan::is_open;
 use crate::session::Session;
@@ -30,8 +31,9 @@ impl Assistant {
         let functions = session.formulas.functions();
         let names = functions.iter().flat_map(|function| std::iter::once(&function.name).chain(function.aliases));
         let makers = MAKERS.iter().map(|maker| &maker.name);
+        let own = session.formulas.definitions.of_sort(Sort::Function).map(|function| format!("{}(", function.name));
         let calls = names.chain(makers).map(|name| format!("{name}("));
-        self.words = variables.chain(calls).collect();
+        self.words = variables.chain(calls).chain(own).collect();
         self.words.sort();
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use numlift::{Args, Backend, Cancel, DType, Engine, Error, Kernel, Schema, Stats, View};
 
 use crate::array::{Array, Data, Number, with_type, with_values};
+use crate::definitions::{Definition, Definitions, Sort};
 use crate::failure::Result;
 
 /// What a name stands for.
@@ -50,6 +51,8 @@ pub(crate) struct Formulas {
     /// `None` is as many as there are cores.
     threads: Option<usize>,
     backend: Backend,
+    /// What formulas may call, and kernels.
+    pub(crate) definitions: Definitions,
 }
 
 const BACKENDS: [(&str, Backend); 4] = [
@@ -70,7 +73,8 @@ fn engine(threads: Option<usize>, backend: Backend) -> Result<Engine> {
 
 impl Formulas {
     pub(crate) fn new() -> Result<Formulas> {
-        Ok(Formulas { engine: engine(None, Backend::Auto)?, threads: None, backend: Backend::Auto })
+        let engine = engine(None, Backend::Auto)?;
+        Ok(Formulas { engine, threads: None, backend: Backend::Auto, definitions: Definitions::default() })
     }
 
     /// How many threads may work.
@@ -111,14 +115,36 @@ impl Formulas {
 
     /// A formula that can be run many times.
     pub(crate) fn prepare(&self, text: &str, variables: &Variables) -> Result<Prepared> {
-        let kernel = self.engine.compile_with(text, &schema(variables))?;
+        let kernel = self.engine.compile_with(&self.definitions.with_functions(text), &schema(variables))?;
         Ok(Prepared { kernel })
+    }
+
+    /// Remembers a function or kernel, whose text begins in line `line` of a script.
+    pub(crate) fn define(&mut self, definition: Definition, line: usize) -> Result<()> {
+        let mut definitions = self.definitions.clone();
+        definitions.remove(&definition.name);
+        let text = definitions.with_functions(&definition.text);
+        // A function alone has no result.
+        let result = if definition.sort == Sort::Function { "\n0" } else { "" };
+        self.engine.compile(&("\n".repeat(line - 1) + &text + result))?;
+        self.definitions.set(definition);
+        Ok(())
+    }
+
+    /// A kernel that was defined, ready to run on the variables that its parameters name.
+    pub(crate) fn prepare_kernel(&self, name: &str, variables: &Variables) -> Result<Prepared> {
+        let Some(definition) = self.definitions.kernel(name) else {
+            return Err(format!("there is no kernel `{name}`\n  hint: :kernels lists them").into());
+        };
+        let text = self.definitions.with_functions(&definition.text);
+        Ok(Prepared { kernel: self.engine.compile_with(&text, &schema(variables))? })
     }
 
     /// Name, dtype and rank of each output, without running anything.
     pub(crate) fn types(&self, text: &str, variables: &Variables) -> Result<Vec<(String, DType, usize)>> {
         let schema = schema(variables);
-        let outputs = self.engine.compile_with(text, &schema)?.prepare(&schema)?;
+        let text = self.definitions.with_functions(text);
+        let outputs = self.engine.compile_with(&text, &schema)?.prepare(&schema)?;
         let described = outputs.iter().map(|output| {
             let (dtype, rank) = output.dtype().zip(output.rank()).expect("a prepared kernel knows its outputs");
             (output.name().to_owned(), dtype, rank)
@@ -129,7 +155,7 @@ impl Formulas {
     /// The formula as text of that stage.
     pub(crate) fn stage(&self, text: &str, variables: &Variables, stage: Stage) -> Result<String> {
         let schema = schema(variables);
-        let kernel = self.engine.compile_with(text, &schema)?;
+        let kernel = self.engine.compile_with(&self.definitions.with_functions(text), &schema)?;
         Ok(match stage {
             Stage::Graph => kernel.graph(&schema)?,
             Stage::Strip => kernel.strip(&schema)?,

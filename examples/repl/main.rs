@@ -7,6 +7,7 @@
 mod array;
 mod commands;
 mod complete;
+mod definitions;
 mod failure;
 mod font;
 mod formula;

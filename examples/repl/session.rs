@@ -9,6 +9,7 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::array::Array;
 use crate::commands;
+use crate::definitions::Definition;
 use crate::failure::Result;
 use crate::formula::{Evaluated, Formulas, Variable, Variables};
 use crate::make::{self, Context, Expanded, Random};
@@ -94,6 +95,9 @@ impl Session {
         if let Some(command) = statement.text.strip_prefix(':') {
             return commands::execute(self, command, out);
         }
+        if let Some(definition) = Definition::of(statement.text) {
+            return self.formulas.define(definition, statement.line);
+        }
         if scan::is_assignment(statement.text) {
             return self.assign(statement);
         }
@@ -178,10 +182,19 @@ impl Session {
             let prepared = session.formulas.prepare(&in_line(text, line), &session.variables)?;
             running.during(|cancel| prepared.evaluate(&session.variables, cancel))
         })?;
-        for warning in &evaluated.warnings {
-            eprintln!("warning: {}", warning.render());
-        }
+        warn(&evaluated);
         Ok(evaluated)
+    }
+
+    /// Runs a kernel on the variables that its parameters name, and keeps what it gives under the names of its outputs.
+    pub(crate) fn run_kernel(&mut self, name: &str) -> Result<Vec<(String, Array)>> {
+        let prepared = self.formulas.prepare_kernel(name, &self.variables)?;
+        let evaluated = self.running.during(|cancel| prepared.evaluate(&self.variables, cancel))?;
+        warn(&evaluated);
+        for (name, array) in &evaluated.outputs {
+            self.set(name, Variable::Array(array.clone()));
+        }
+        Ok(evaluated.outputs)
     }
 
     /// How long a formula compiles and runs: the statistics of a first run, then the best of later ones for about `time`.
@@ -248,6 +261,12 @@ impl Context for Session {
 
     fn random(&mut self) -> &mut Random {
         &mut self.random
+    }
+}
+
+fn warn(evaluated: &Evaluated) {
+    for warning in &evaluated.warnings {
+        eprintln!("warning: {}", warning.render());
     }
 }
 

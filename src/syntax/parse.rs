@@ -880,7 +880,6 @@ impl TreeBuilder {
             let message = format!("a `{word}` is defined outside of all blocks");
             return Err(self.error("nested-definition", message, Span::new(at, at + word.len())));
         }
-        self.check_result_is_last()?;
         let definition = Box::new(Definition {
             name: Name { text: "".into(), quoted: false, span: Span::new(at, at) },
             parameters: Vec::new(),
