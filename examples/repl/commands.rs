@@ -34,7 +34,12 @@ pub(crate) const COMMANDS: [Command; 17] = [
     Command { name: "vars", arguments: "", doc: "the variables, their dtypes and shapes", run: vars },
     Command { name: "del", arguments: "x ...", doc: "forget variables, functions, kernels", run: del },
     Command { name: "kernels", arguments: "", doc: "the functions and kernels that were defined", run: kernels },
-    Command { name: "run", arguments: "KERNEL", doc: "run it on the variables that its parameters name", run: run },
+    Command {
+        name: "run",
+        arguments: "KERNEL",
+        doc: "run it on the variables that its parameters name",
+        run: run_kernel,
+    },
     Command { name: "type", arguments: "FORMULA", doc: "the dtype and rank of its result", run: types },
     Command { name: "time", arguments: "FORMULA", doc: "how long it compiles and runs", run: time },
     Command { name: "threads", arguments: "[n]", doc: "how many threads run a formula", run: threads },
@@ -193,7 +198,7 @@ fn kernels(session: &mut Session, _rest: &str, out: &mut dyn Write) -> Result<()
     Ok(())
 }
 
-fn run(session: &mut Session, rest: &str, out: &mut dyn Write) -> Result<()> {
+fn run_kernel(session: &mut Session, rest: &str, out: &mut dyn Write) -> Result<()> {
     for (name, array) in session.run_kernel(rest)? {
         writeln!(out, "{name}:")?;
         session.print(&array, out)?;

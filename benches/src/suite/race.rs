@@ -20,6 +20,10 @@ use crate::turns::Samples;
 
 const TURNS: usize = 9;
 
+/// Turns of an engine whose runs take longer than [`LONG`].
+const LONG_TURNS: usize = 3;
+const LONG: u64 = 1_000_000_000;
+
 /// Nanoseconds of a turn.
 const TURN: u64 = 40_000_000;
 
@@ -37,6 +41,7 @@ pub(crate) struct Row {
     pub(crate) cold_us: Option<f64>,
     /// Nanoseconds an element: the median of the turns.
     pub(crate) ns: f64,
+    turns: usize,
     pub(crate) best_ns: f64,
     /// numlift's time over this engine's, the median over the turns.
     pub(crate) numlift_over_this: f64,
@@ -199,21 +204,22 @@ fn checksum(definition: &Definition, found: &[Array]) -> Result<(), Box<dyn Erro
 
 /// Nanoseconds an element, turn by turn, of every worker.
 fn turns(workers: &mut [Worker], n: usize) -> Result<Vec<Samples>, Box<dyn Error>> {
-    let mut repeats = Vec::new();
+    let (mut repeats, mut counts) = (Vec::new(), Vec::new());
     for worker in workers.iter_mut() {
         let mut times = 1;
         loop {
             let ns: u64 = worker.ask(&format!("run {times}"))?.parse()?;
             if ns >= TURN / 8 {
                 repeats.push((times * TURN / ns).max(1));
+                counts.push(if ns > LONG { LONG_TURNS } else { TURNS });
                 break;
             }
             times *= if ns < TURN / 1000 { 64 } else { 4 };
         }
     }
     let mut samples = vec![Samples(Vec::new()); workers.len()];
-    for _ in 0..TURNS {
-        for (k, worker) in workers.iter_mut().enumerate() {
+    for turn in 0..TURNS {
+        for (k, worker) in workers.iter_mut().enumerate().filter(|(k, _)| turn < counts[*k]) {
             let ns: f64 = worker.ask(&format!("run {}", repeats[k]))?.parse()?;
             samples[k].0.push(ns / repeats[k] as f64 / n as f64);
         }
@@ -243,6 +249,7 @@ fn report(
             engine: worker.engine,
             cold_us: colds[k],
             ns: samples[k].median(),
+            turns: samples[k].0.len(),
             best_ns: samples[k].best(),
             numlift_over_this: numlift.over(&samples[k]),
             distance: distances[k],
@@ -279,7 +286,7 @@ impl Row {
             self.n.to_string(),
             self.threads.to_string(),
             self.engine.to_owned(),
-            TURNS.to_string(),
+            self.turns.to_string(),
             self.cold_us.map_or(String::new(), digits),
             format!("{:.4}", self.ns),
             format!("{:.4}", self.best_ns),
