@@ -25,8 +25,12 @@ pub(crate) struct Call {
 /// Where, from the scalars, the address of a byte is that is not 0 when the run is to stop.
 pub(crate) const STOP: i32 = -16;
 
-/// Where, from the scalars, the number of turns is that loops may begin yet; below 0 they wanted more.
+/// Where, from the scalars, the number of turns is that loops may begin yet; below 0 they wanted more. Each group begins with as
+/// many as there were before the first one.
 pub(crate) const LEFT: i32 = -8;
+
+/// Where, from the scalars, there is room for that number.
+pub(crate) const GROUP_TURNS: i32 = -24;
 
 /// Eight bytes of a blob that hold an absolute address, known once the blob has its place.
 pub(crate) struct Relocation {

@@ -115,7 +115,7 @@ impl Variant {
             };
             Ok(Part { program, outputs: stage.outputs, totals: stage.totals })
         };
-        let stages = staged.stages.into_iter().map(part).collect::<Result<Vec<Part>>>()?;
+        let stages = pruned(staged.stages).map(part).collect::<Result<Vec<Part>>>()?;
         for part in &stages {
             check_reads(part, &staged.totals, lowered);
         }
@@ -181,8 +181,17 @@ pub(super) fn strips(
     node_limit: usize,
 ) -> Result<Vec<(Strip, Stage)>> {
     let (graph, cut) = cut(Some(target), lowered, groups, node_limit)?;
-    let stages = cut.finish(graph).stages.into_iter();
+    let stages = pruned(cut.finish(graph).stages);
     Ok(stages.map(|stage| (vectorise(&stage, target), stage)).collect())
+}
+
+/// The stages without what other stages compute: a branch or loop that several need computes in each but what is needed there.
+fn pruned(stages: Vec<Stage>) -> impl Iterator<Item = Stage> {
+    let are_several = stages.len() > 1;
+    stages.into_iter().map(move |stage| match are_several {
+        true => Stage { graph: passes::drop_dead(stage.graph, &Target::VECTOR_128), ..stage },
+        false => stage,
+    })
 }
 
 /// Panics if a stage reads an array that its outputs do not depend on: its shape need not go with theirs.

@@ -558,16 +558,16 @@ unsafe fn counted(
     let stop = turns.stop.unwrap_or(&NEVER);
     let limit = turns.limit.min(i64::MAX as u64);
     let mut words: SmallVec<[u64; 16]> = SmallVec::new();
-    words.extend([stop.as_ptr().expose_provenance() as u64, limit]);
+    words.extend([0, stop.as_ptr().expose_provenance() as u64, limit]);
     words.extend_from_slice(scalars);
     let mut is_within = |arrays: &[*mut u8], groups: usize| {
-        words[1] = limit;
+        words[2] = limit;
         let words = words.as_mut_ptr();
-        let call = Call { groups: groups as u64, arrays: arrays.as_ptr(), scalars: words.wrapping_add(2).cast_const() };
+        let call = Call { groups: groups as u64, arrays: arrays.as_ptr(), scalars: words.wrapping_add(3).cast_const() };
         // SAFETY: the caller's promise; the words that the code counts by stand before the scalars.
         let left = unsafe {
             native.call(&call);
-            words.add(1).read() as i64
+            words.add(2).read() as i64
         };
         if stop.load(Ordering::Relaxed) == 0 { Ok(left >= 0) } else { Err(Halt::Stopped) }
     };

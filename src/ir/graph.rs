@@ -336,6 +336,11 @@ impl Graph {
         self.nodes.len()
     }
 
+    /// Lets a result of a block be another value of it.
+    pub(crate) fn set_result(&mut self, block: BlockId, k: usize, value: Value) {
+        self.blocks[block.index()].results[k] = value;
+    }
+
     /// The region that each carried value is of.
     pub(crate) fn carriers(&self) -> Vec<Option<Value>> {
         let mut carriers = Vec::new();
@@ -372,8 +377,10 @@ impl Graph {
                 let results = &self.block(*body).results;
                 visit(initial[k]);
                 visit(results[k + 1]);
-                // Another element may have another number of turns.
-                visit(results[0]);
+                // Another element may have another number of turns; inside, it is on its way as long as this one is.
+                if matches!(self.node(value), Node::Part(..)) {
+                    visit(results[0]);
+                }
             }
             node => panic!("{node:?} has no parts"),
         }

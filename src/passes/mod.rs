@@ -1,5 +1,6 @@
 //! Graph to graph: what the user wrote to what the strip vectoriser takes. Each pass is a function; [`PIPELINE`] is the whole order.
 
+mod carry;
 mod fold;
 mod simplify;
 mod share;
@@ -30,6 +31,8 @@ pub(crate) const PIPELINE: &[(&str, Pass)] = &[
     ("simplify", simplify::run),
     ("invariant", invariant::run),
     ("share", share::run),
+    ("dead", dead::run),
+    ("carry", carry::run),
     ("dead", dead::run),
 ];
 

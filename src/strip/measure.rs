@@ -91,7 +91,7 @@ impl Measure {
             _ => false,
         };
         let carriers = graph.carriers();
-        let (users, mut changed) = (Users::new(graph, &carriers), Vec::new());
+        let (users, mut changed) = (Users::new(graph, &carriers, &self.live), Vec::new());
         for value in (0..graph.len()).map(Value::from_index).filter(|x| is_varying_leaf(graph.node(*x))) {
             self.varying[value.index()] = true;
             changed.push(value);
@@ -256,13 +256,20 @@ struct Users {
 }
 
 impl Users {
-    fn new(graph: &Graph, carriers: &[Option<Value>]) -> Users {
+    fn new(graph: &Graph, carriers: &[Option<Value>], live: &[bool]) -> Users {
         let each = |visit: &mut dyn FnMut(Value, Value)| {
             for value in (0..graph.len()).map(Value::from_index) {
                 graph.sources(value, carriers, |x| visit(x, value));
-                if let Node::Part(region, _) = graph.node(value) {
+                if let Node::Part(region, k) = graph.node(value) {
                     visit(value, *region);
                     visit(*region, value);
+                    // What someone asks for at the end stays as it is where an element ends early.
+                    if let Node::Repeat { body, .. } = graph.node(*region)
+                        && live[value.index()]
+                    {
+                        let body = graph.block(*body);
+                        visit(body.results[0], body.values[*k as usize]);
+                    }
                 }
             }
         };

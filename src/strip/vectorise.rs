@@ -605,7 +605,8 @@ impl Vectoriser<'_> {
             .collect();
         // Lanes as wide as the widest that is carried, so that the choices need the fewest resizes; and wide enough to fill
         // registers, for a lane that is no element's could go on for ever.
-        let widest = initial.iter().map(|x| graph.dtype(*x).size()).max().unwrap_or(1);
+        let sizes = held.iter().filter(|(_, _, uniform)| !uniform).map(|(x, ..)| graph.dtype(*x).size());
+        let widest = sizes.max().unwrap_or(1);
         let size = match together {
             true => self.common_mask_size(&[*again]),
             false => widest.max(self.strip.target.vector_bytes / self.strip.group),

@@ -124,6 +124,9 @@ impl Body<'_> {
         let arrays: Vec<Value> = few.clone().map(|slot| self.load_address(slot)).collect();
         let strip = self.strip;
         self.block(&strip.prologue);
+        if strip.counts_turns {
+            self.keep_turns();
+        }
 
         let (turn, exit) = (self.builder.create_block(), self.builder.create_block());
         let at = self.builder.append_block_param(turn, self.pointer);
@@ -135,6 +138,9 @@ impl Body<'_> {
         self.builder.switch_to_block(turn);
         self.at = Some(at);
         self.places = few.zip(arrays).map(|(slot, array)| self.place_in(array, slot)).collect();
+        if strip.counts_turns {
+            self.restore_turns();
+        }
         self.block(&strip.body);
         let next = self.builder.ins().iadd_imm_s(at, strip.group as i64);
         let more = self.builder.ins().icmp(IntCC::UnsignedLessThan, next, end);
@@ -182,6 +188,23 @@ impl Body<'_> {
         let inside = self.args(&body.results);
         self.builder.ins().jump(join, &inside);
         self.builder.switch_to_block(join);
+    }
+
+    /// What is left is what each group may take.
+    fn keep_turns(&mut self) {
+        let scalars = self.scalars.expect("scalars are known from the entry");
+        let left = self.builder.ins().load(types::I64, MemFlags::trusted(), scalars, code::LEFT);
+        self.builder.ins().store(MemFlags::trusted(), left, scalars, code::GROUP_TURNS);
+    }
+
+    /// The next group has turns again, unless one wanted too many.
+    fn restore_turns(&mut self) {
+        let scalars = self.scalars.expect("scalars are known from the entry");
+        let left = self.builder.ins().load(types::I64, MemFlags::trusted(), scalars, code::LEFT);
+        let all = self.builder.ins().load(types::I64, MemFlags::trusted(), scalars, code::GROUP_TURNS);
+        let spent = self.builder.ins().icmp_imm_s(IntCC::SignedLessThan, left, 0);
+        let left = self.builder.ins().select(spent, left, all);
+        self.builder.ins().store(MemFlags::trusted(), left, scalars, code::LEFT);
     }
 
     /// One turn fewer is left; gives how many.

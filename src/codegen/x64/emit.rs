@@ -283,6 +283,16 @@ impl Emitter<'_> {
                 self.branch(Condition::Zero, Condition::NotZero, yes, no, block);
             }
             Kind::CountTurn => self.to.decrement(SCALARS, code::LEFT),
+            Kind::KeepTurns => {
+                self.to.load_general(SCRATCH, SCALARS, code::LEFT);
+                self.to.store_general(SCRATCH, SCALARS, code::GROUP_TURNS);
+            }
+            Kind::RestoreTurns => {
+                self.to.load_general(SCRATCH, SCALARS, code::LEFT);
+                self.to.test(SCRATCH);
+                self.to.move_unless_negative(SCRATCH, SCALARS, code::GROUP_TURNS);
+                self.to.store_general(SCRATCH, SCALARS, code::LEFT);
+            }
             Kind::NextGroup(yes, no) => {
                 self.to.add(INDEX, self.strip.group as i32);
                 self.to.compare(INDEX, END);

@@ -172,6 +172,19 @@ impl Assembler {
         self.list(|| format!("mov {}, [{}{offset:+}]", to.name(), base.name()));
     }
 
+    pub(super) fn store_general(&mut self, from: Gpr, base: Gpr, offset: i32) {
+        self.general(0x89, from.0, Place::at(base, offset));
+        self.list(|| format!("mov [{}{offset:+}], {}", base.name(), from.name()));
+    }
+
+    /// `to = [base + offset]` unless the last test found a negative number.
+    pub(super) fn move_unless_negative(&mut self, to: Gpr, base: Gpr, offset: i32) {
+        assert!(to.0 < 8 && base.0 >= 8 && base.0 & 7 != 4, "registers of one form");
+        let offset = i8::try_from(offset).expect("an offset of one byte");
+        self.bytes.extend_from_slice(&[0x49, 0x0f, 0x49, 0x40 | to.0 << 3 | base.0 & 7, offset as u8]);
+        self.list(|| format!("cmovns {}, [{}{offset:+}]", to.name(), base.name()));
+    }
+
     pub(super) fn move_general(&mut self, to: Gpr, from: Gpr) {
         self.general(0x8b, to.0, Place::Vector(from.0));
         self.list(|| format!("mov {}, {}", to.name(), from.name()));

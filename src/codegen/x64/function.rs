@@ -36,6 +36,10 @@ pub(super) enum Kind {
     IfTurn(Block, Block),
     /// One turn fewer is left.
     CountTurn,
+    /// What is left is what each group may take.
+    KeepTurns,
+    /// The next group has turns again, unless one wanted too many.
+    RestoreTurns,
     /// To the first block with the next group if there is one, else to the second.
     NextGroup(Block, Block),
     Return,
@@ -113,7 +117,12 @@ impl Function {
                 block.successors.extend([yes, no])
             }
             Kind::Return => {}
-            Kind::Vector(..) | Kind::OfItself(_) | Kind::Gather(..) | Kind::CountTurn => {
+            Kind::Vector(..)
+            | Kind::OfItself(_)
+            | Kind::Gather(..)
+            | Kind::CountTurn
+            | Kind::KeepTurns
+            | Kind::RestoreTurns => {
                 panic!("{kind:?} ends no block")
             }
         }
@@ -126,7 +135,13 @@ impl Function {
         block.successors = match kind {
             Kind::Goto(to) => SmallVec::from_slice(&[to]),
             Kind::IfAny(yes, no) | Kind::IfTurn(yes, no) | Kind::NextGroup(yes, no) => SmallVec::from_slice(&[yes, no]),
-            Kind::Vector(..) | Kind::OfItself(_) | Kind::Gather(..) | Kind::CountTurn | Kind::Return => {
+            Kind::Vector(..)
+            | Kind::OfItself(_)
+            | Kind::Gather(..)
+            | Kind::CountTurn
+            | Kind::KeepTurns
+            | Kind::RestoreTurns
+            | Kind::Return => {
                 panic!("{kind:?} goes nowhere")
             }
         };

@@ -59,9 +59,15 @@ impl Lowerer<'_> {
         let strip = self.strip;
         self.function.open(Vec::new());
         self.block(&strip.prologue);
+        if strip.counts_turns {
+            self.function.push(Kind::KeepTurns, Address::None, &[]);
+        }
         let head = self.next_block(0);
         self.function.end(Kind::Goto(head), &[], Vec::new());
         self.function.open(Vec::new());
+        if strip.counts_turns {
+            self.function.push(Kind::RestoreTurns, Address::None, &[]);
+        }
         self.block(&strip.body);
         let (again, out) = (self.next_block(0), self.next_block(1));
         self.function.end(Kind::NextGroup(again, out), &[], Vec::new());
