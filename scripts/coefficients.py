@@ -158,6 +158,9 @@ def main():
     rounded("cosh f32", cosh_rest, lambda z: z * z, tiny, end, range(2))
     rounded("log f64, wide", log_rest, log_weight, tiny, mpf("0.215") ** 2, range(8))
     rounded("log f32, wide", log_rest, log_weight, tiny, mpf("0.215") ** 2, range(4))
+    third = mpf("0.33334") ** 2
+    rounded("log(1 + e) f64, s up to 1/3", log_rest, log_weight, tiny, third, range(10))
+    rounded("log(1 + e) f32", log_rest, log_weight, tiny, third, range(5))
     rounded(
         "cbrt, m^(-1/3)",
         lambda x: mpf(x) ** (-mpf(1) / 3),

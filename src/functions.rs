@@ -133,6 +133,7 @@ functions! {
     Remainder = "remainder" ["mod"] (x, y), "x % y: what x // y leaves, with the sign of y; integers by 0 give 0";
     Fmod = "fmod" [] (x, y), "what the division rounded to zero leaves, with the sign of x";
     Pow = "pow" ["power"] (x, y), "x ** y";
+    IeeeRemainder = "ieee_remainder" [] (x, y), "x less the multiple of y nearest to it, an even one of two: C's remainder";
     Minimum = "minimum" [] (x, y), "the lesser of two; NaN if one is, and -0.0 is less than 0.0";
     Maximum = "maximum" [] (x, y), "the greater of two; NaN if one is, and 0.0 is greater than -0.0";
     Fmin = "fmin" [] (x, y), "the lesser of two, a number before NaN";
@@ -149,6 +150,12 @@ functions! {
     Log2 = "log2" [] (x), "the logarithm to base 2";
     Log10 = "log10" [] (x), "the logarithm to base 10";
     Log1p = "log1p" [] (x), "log(1 + x), exact also where x is small";
+    Logaddexp = "logaddexp" [] (x, y), "log(exp(x) + exp(y)) without overflow on the way";
+    Xlogy = "xlogy" [] (x, y), "x * log(y), 0 where x is 0";
+    Sigmoid = "sigmoid" ["expit"] (x), "1 / (1 + exp(-x))";
+    Logit = "logit" [] (x), "log(x / (1 - x)), the inverse of sigmoid";
+    Softplus = "softplus" [] (x), "log(1 + exp(x))";
+    Relu = "relu" [] (x), "maximum(x, 0)";
     Sin = "sin" [] (x), "the sine of radians";
     Cos = "cos" [] (x), "the cosine of radians";
     Tan = "tan" [] (x), "the tangent of radians";
@@ -182,6 +189,10 @@ functions! {
     Isinf = "isinf" [] (x), "whether x is infinite";
     Isfinite = "isfinite" [] (x), "whether x is neither infinite nor NaN";
     Isnormal = "isnormal" [] (x), "whether x is finite, not 0 and not subnormal";
+    Isclose = "isclose" [] (x, y), "whether x and y differ by at most 1e-8 + 1e-5 * abs(y); equal infinities do";
+    Nextafter = "nextafter" [] (x, y), "the next float after x towards y";
+    Ldexp = "ldexp" [] (x, n), "x * 2**n for a whole n, rounded once";
+    NanToNum = "nan_to_num" [] (x), "0 for NaN, the greatest and the least number for infinities, else x";
     Where = "where" ["select"] (condition, a, b), "a where the condition holds, else b";
     LogicalAnd = "logical_and" [] (x, y), "x and y";
     LogicalOr = "logical_or" [] (x, y), "x or y";

@@ -85,12 +85,12 @@ fn expression() -> impl Strategy<Value = String> {
             "abs", "sign", "signbit", "reciprocal", "square", "sqrt", "floor", "ceil", "trunc", "round", "roundaway", "frac",
             "isnan", "isinf", "isfinite", "isnormal", "logical_not", "popcount", "clz", "ctz", "deg2rad", "exp", "log", "sin", "cos", "erf", "erfc", "erfinv", "gamma", "lgamma",
             "exp2", "exp10", "expm1", "log2", "log10", "log1p", "tan", "atan", "tanh",
-            "asin", "acos", "sinpi", "cospi", "sinc", "sinh", "cosh", "asinh", "acosh", "atanh", "rsqrt", "cbrt",
+            "asin", "acos", "sinpi", "cospi", "sinc", "sinh", "cosh", "asinh", "acosh", "atanh", "rsqrt", "cbrt", "sigmoid", "logit", "softplus", "relu", "nan_to_num",
             "f32", "f64", "i8", "i64", "u16", "u32", "bool",
         ];
         let of_two = [
             "copysign", "fdim", "minimum", "maximum", "fmin", "fmax", "floor_divide", "remainder", "fmod", "logical_xor", "rotl",
-            "rotr", "step", "power", "atan2", "hypot",
+            "rotr", "step", "power", "atan2", "hypot", "logaddexp", "xlogy", "ieee_remainder", "nextafter", "isclose", "ldexp",
         ];
         let of_three = ["fma", "clip", "where", "lerp", "smoothstep"];
         prop_oneof![

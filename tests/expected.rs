@@ -208,7 +208,7 @@ macro_rules! files {
     ($($name:ident)+) => { $( #[test] fn $name() { check_file(stringify!($name)); } )+ };
 }
 
-files! { arithmetic bits casts chains constants division extremes logic powers rounding }
+files! { arithmetic bits casts chains constants division extremes floats logic powers rounding }
 
 /// The name of the class, as the data has it.
 fn kind_name(kind: ErrorKind) -> String {

@@ -155,6 +155,16 @@ ops! {
     Log10 = "log10", 1, Function;
     /// `log(1 + x)`.
     Log1p = "log1p", 1, Function;
+    /// `log(exp(x) + exp(y))`.
+    Logaddexp = "logaddexp", 2, Function;
+    /// `x * log(y)`, 0 where x is.
+    Xlogy = "xlogy", 2, Function;
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid = "sigmoid", 1, Function;
+    /// `log(x / (1 - x))`.
+    Logit = "logit", 1, Function;
+    /// `log(1 + exp(x))`.
+    Softplus = "softplus", 1, Function;
     /// Sine of radians.
     Sin = "sin", 1, Function;
     /// Cosine of radians.

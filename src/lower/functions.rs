@@ -71,6 +71,17 @@ impl Lowerer<'_> {
             Function::Cbrt => self.float(Op::Cbrt, [v(0)]),
             Function::Atan2 => self.float(Op::Atan2, [v(0), v(1)]),
             Function::Hypot => self.float(Op::Hypot, [v(0), v(1)]),
+            Function::Sigmoid => self.float(Op::Sigmoid, [v(0)]),
+            Function::Logit => self.float(Op::Logit, [v(0)]),
+            Function::Softplus => self.float(Op::Softplus, [v(0)]),
+            Function::Logaddexp => self.float(Op::Logaddexp, [v(0), v(1)]),
+            Function::Xlogy => self.float(Op::Xlogy, [v(0), v(1)]),
+            Function::Relu => self.relu(v(0)),
+            Function::IeeeRemainder => self.ieee_remainder(v(0), v(1)),
+            Function::Isclose => self.isclose(v(0), v(1)),
+            Function::Nextafter => self.nextafter(v(0), v(1)),
+            Function::Ldexp => self.ldexp(v(0), v(1)),
+            Function::NanToNum => self.nan_to_num(v(0)),
             Function::Atan => self.float(Op::Atan, [v(0)]),
             Function::Tanh => self.float(Op::Tanh, [v(0)]),
             Function::Erf => self.float(Op::Erf, [v(0)]),
@@ -255,7 +266,7 @@ impl Lowerer<'_> {
     }
 
     /// The operands in the dtype that a float function of them computes in.
-    fn floats<const N: usize>(&mut self, operands: [Operand; N]) -> Result<(Join, [Value; N])> {
+    pub(super) fn floats<const N: usize>(&mut self, operands: [Operand; N]) -> Result<(Join, [Value; N])> {
         let join = self.join(&operands).float();
         Ok((join, self.convert_all(operands, join.dtype)?))
     }

@@ -1,5 +1,6 @@
 //! Program and signature to graph: dtypes promoted, casts explicit, literals folded; the last step that a user's mistake can fail.
 
+mod floats;
 mod flow;
 mod functions;
 mod operators;

@@ -88,9 +88,9 @@ const EXP2_F32: [f64; 7] = [
 
 const LN_10_LOW: f64 = -2.1707562233822494e-16;
 
-const BIAS: u64 = 1023;
+pub(super) const BIAS: u64 = 1023;
 /// n + this is twice the bias plus n: its halves are the biased exponents of two factors of 2^n.
-const TWO_BIASES: f64 = 2.0 * BIAS as f64;
+pub(super) const TWO_BIASES: f64 = 2.0 * BIAS as f64;
 
 pub(super) fn exp(b: &mut Builder, x: Value) -> Value {
     match b.dtype(x) {
@@ -100,7 +100,7 @@ pub(super) fn exp(b: &mut Builder, x: Value) -> Value {
 }
 
 /// `x` between bounds behind which nothing but 0 and infinity lie; NaN stays.
-fn bounded(b: &mut Builder, x: Value, least: f64, greatest: f64) -> Value {
+pub(super) fn bounded(b: &mut Builder, x: Value, least: f64, greatest: f64) -> Value {
     let (least, greatest) = (b.f64(least), b.f64(greatest));
     let x = b.lesser(greatest, x);
     b.greater(least, x)
@@ -297,6 +297,20 @@ pub(super) fn exp_parts(b: &mut Builder, x: Double) -> (Double, Value) {
     (Double { high: sum.high, low: b.add(sum.low, rest) }, biased)
 }
 
+/// e^(x + low), for |x| up to 1400, as a sum of two floats times 2^n; last n and twice the bias.
+pub(super) fn exp_double(b: &mut Builder, x: Value, low: Option<Value>) -> (Double, Value, Value) {
+    let Fraction { biased, n, r, r_low, rounded } = fraction(b, x, low, TWO_BIASES);
+    let (half, one, square) = (b.f64(0.5), b.f64(1.0), b.mul(rounded, rounded));
+    let rest = polynomial(b, rounded, square, &EXPM1_REST);
+    let (half_r, cube) = (b.mul(half, rounded), b.mul(square, rounded));
+    let half_square = b.mul(half_r, rounded);
+    let rest = b.fma(cube, rest, r_low);
+    let rest = b.add(half_square, rest);
+    let sum = ordered_sum(b, one, r);
+    let low = b.add(sum.low, rest);
+    (ordered_sum(b, sum.high, low), n, biased)
+}
+
 impl Power {
     /// Whether the result may overflow or be subnormal, or is no number.
     pub(super) fn is_extreme(&self, b: &mut Builder) -> Value {
@@ -372,14 +386,19 @@ fn reduce(b: &mut Builder, x: Value, low: Option<Value>, bias: f64) -> Reduced {
 
 /// `x` times 2^n, given n + [`TWO_BIASES`], in two steps: the second rounds where the result is subnormal, the first never.
 pub(super) fn scaled(b: &mut Builder, x: Value, biased: Value) -> Value {
+    let [first, second] = scale_factors(b, biased);
+    let x = b.mul(x, first);
+    b.mul(x, second)
+}
+
+/// Two factors of 2^n, given n + [`TWO_BIASES`].
+pub(super) fn scale_factors(b: &mut Builder, biased: Value) -> [Value; 2] {
     let one = b.element(1_u64);
     let half = b.shr(biased, one);
     let first = shift_left(b, half, 52);
     let both = shift_left(b, biased, 52);
     let second = b.sub(both, first);
-    let (first, second) = (float(b, first), float(b, second));
-    let x = b.mul(x, first);
-    b.mul(x, second)
+    [float(b, first), float(b, second)]
 }
 
 /// The same for -n.

@@ -10,6 +10,7 @@ mod exp;
 mod gamma;
 mod hyperbolic;
 mod log;
+mod logistic;
 mod pow;
 mod root;
 mod trig;
@@ -29,6 +30,11 @@ pub(crate) fn expand(b: &mut Builder, op: Op, operands: &[Value]) -> Option<Valu
         Op::Log2 => Some(log::log2(b, operands[0])),
         Op::Log10 => Some(log::log10(b, operands[0])),
         Op::Log1p => Some(log::log1p(b, operands[0])),
+        Op::Sigmoid => Some(logistic::sigmoid(b, operands[0])),
+        Op::Logit => Some(logistic::logit(b, operands[0])),
+        Op::Softplus => Some(logistic::softplus(b, operands[0])),
+        Op::Logaddexp => Some(logistic::logaddexp(b, operands[0], operands[1])),
+        Op::Xlogy => Some(logistic::xlogy(b, operands[0], operands[1])),
         Op::Sin => Some(trig::sin(b, operands[0])),
         Op::Cos => Some(trig::cos(b, operands[0])),
         Op::Tan => Some(trig::tan(b, operands[0])),

@@ -44,7 +44,7 @@ pub(crate) const MATH: &[Row] = &[
     one("log2", "log2(x)", f64::log2),
     one("log10", "log10(x)", f64::log10),
     one("log1p", "log1p(x)", f64::ln_1p),
-    two("logaddexp", "logaddexp(x, y)"),
+    Row { near_zero: 1.0 / 32.0, ..two("logaddexp", "logaddexp(x, y)") },
     two("xlogy", "xlogy(x, y)"),
     one("sigmoid", "sigmoid(x)", |x| 1.0 / (1.0 + (-x).exp())),
     one("logit", "logit(x)", |x| if x < 0.25 { (x / (1.0 - x)).ln() } else { 2.0 * libm::atanh(2.0 * x - 1.0) }),

@@ -71,6 +71,7 @@ fn is_legal_op(op: Op, dtype: DType, by_constant: impl FnOnce() -> bool) -> bool
         Op::FloorDivide | Op::Remainder | Op::Fmod | Op::Power | Op::Signbit => false,
         Op::Popcount | Op::Clz | Op::Ctz | Op::Rotl | Op::Rotr => false,
         Op::Exp | Op::Exp2 | Op::Exp10 | Op::Expm1 | Op::Log | Op::Log2 | Op::Log10 | Op::Log1p => false,
+        Op::Logaddexp | Op::Xlogy | Op::Sigmoid | Op::Logit | Op::Softplus => false,
         Op::Asin | Op::Acos | Op::Atan2 | Op::Sinpi | Op::Cospi | Op::Sinc | Op::Sinh | Op::Cosh => false,
         Op::Asinh | Op::Acosh | Op::Atanh | Op::Rsqrt | Op::Cbrt | Op::Hypot => false,
         Op::Sin | Op::Cos | Op::Tan | Op::Atan | Op::Tanh | Op::Erf | Op::Erfc => false,
