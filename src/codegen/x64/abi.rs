@@ -29,14 +29,15 @@ pub(super) const ARRAYS: Gpr = Gpr::R10;
 pub(super) const SCALARS: Gpr = Gpr::R11;
 
 /// The System V convention, of every system but Windows.
-const SYSTEM_V: Convention = Convention {
+pub(super) const SYSTEM_V: Convention = Convention {
     argument: Gpr::RDI,
     pointers: &[Gpr::R8, Gpr::R9, Gpr::RSI, Gpr::RDI, Gpr::RBX, Gpr::R12, Gpr::R13, Gpr::R14, Gpr::R15],
     first_saved: 4,
     first_saved_vector: 16,
 };
 
-const WINDOWS: Convention = Convention {
+/// The convention of Windows.
+pub(super) const WINDOWS: Convention = Convention {
     argument: Gpr::RCX,
     pointers: &[Gpr::R8, Gpr::R9, Gpr::RSI, Gpr::RDI, Gpr::RBX, Gpr::R12, Gpr::R13, Gpr::R14, Gpr::R15],
     first_saved: 2,

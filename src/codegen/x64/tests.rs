@@ -1,9 +1,17 @@
 //! The encoder against iced-x86's decoder, in every form that an instruction can take.
 
-use iced_x86::{Decoder, DecoderOptions, Instruction, OpKind, Register};
+use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
 
+use super::abi::{SYSTEM_V, WINDOWS};
 use super::encode::{Assembler, Gpr, Place};
 use super::opcode::{Opcode, Row, Shape};
+use super::{Isa, generate};
+use crate::dtype::DType;
+use crate::ir::{Builder, Op, Output, Param, Rank, Value};
+use crate::passes;
+use crate::stage::Stage;
+use crate::strip::{Strip, vectorise};
+use crate::target::Target;
 
 /// Every register of its kind that an operand may be, and one beside it.
 const REGISTERS: [u8; 4] = [0, 7, 8, 15];
@@ -132,4 +140,60 @@ fn check(opcode: Opcode, first: u8, second: u8, place: Place, byte: Option<u8>) 
         assert_eq!(found.immediate8(), byte, "{text}");
     }
     assert!(text.starts_with(row.name), "{text}");
+}
+
+/// The sum of so many arrays, and sines of it, which spill.
+fn crowded(arrays: usize, sines: usize) -> Strip {
+    let param = |k: usize| Param { name: k.to_string().into(), dtype: DType::F64, rank: Rank::Array };
+    let mut b = Builder::new((0..arrays).map(param).collect());
+    let params: Vec<Value> = (0..arrays).map(|k| b.param(k)).collect();
+    let sum = params.into_iter().reduce(|x, y| b.add(x, y)).expect("there are arrays");
+    let sines: Vec<Value> = (0..sines)
+        .map(|k| {
+            let shift = b.f64(k as f64);
+            let shifted = b.add(sum, shift);
+            b.apply(Op::Sin, &[shifted])
+        })
+        .collect();
+    let value = sines.into_iter().fold(sum, |x, y| b.mul(x, y));
+    let graph = b.finish(vec![Output { name: "0".into(), value }]);
+    let graph = passes::run(graph, &Target::VECTOR_256);
+    vectorise(&Stage { graph, outputs: vec![0], totals: Vec::new() }, &Target::VECTOR_256)
+}
+
+#[test]
+fn functions_read_as_they_are_listed_and_give_back_what_they_took() {
+    let Ok(isa) = Isa::host() else { return };
+    for convention in [&SYSTEM_V, &WINDOWS] {
+        for (arrays, sines) in [(1, 0), (3, 0), (12, 0), (2, 3), (12, 3)] {
+            let emitted = generate(&crowded(arrays, sines), &isa, convention, true);
+            let (mut start, mut pushed, mut saved) = (0, Vec::new(), 0);
+            for (end, line) in emitted.listing.expect("a listing was asked for") {
+                if start == end {
+                    continue;
+                }
+                let found = Decoder::with_ip(64, &emitted.bytes[start..end], 0, DecoderOptions::NONE).decode();
+                let name = format!("{:?}", found.mnemonic()).to_lowercase();
+                let listed = line.split(' ').next().expect("a line begins with a name");
+                let listed = if let "jz" | "jnz" = listed { listed.replace('z', "e") } else { listed.to_owned() };
+                assert_eq!((&name, found.len()), (&listed, end - start), "{line}");
+                let is_stack = found.memory_base() == Register::RSP;
+                match found.mnemonic() {
+                    Mnemonic::Push => pushed.push(found.op0_register()),
+                    Mnemonic::Pop => assert_eq!(pushed.pop(), Some(found.op0_register()), "{line}"),
+                    Mnemonic::Ret => assert!(pushed.is_empty(), "the stack is as it was"),
+                    // Whole vectors are spilled, and halves kept for the caller.
+                    Mnemonic::Vmovups
+                        if is_stack && (Register::XMM0..=Register::XMM15).contains(&found.op1_register()) =>
+                    {
+                        saved += 1
+                    }
+                    _ => {}
+                }
+                start = end;
+            }
+            let functions = 1 + usize::from(emitted.streaming.is_some());
+            assert_eq!(saved, functions * (16 - usize::from(convention.first_saved_vector)));
+        }
+    }
 }
