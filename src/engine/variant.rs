@@ -144,7 +144,7 @@ fn native(engine: &Shared, compiler: &Compiler, stage: &Stage) -> Result<Program
     // Only where turns are limited does anyone ask how many one element takes.
     let judged = strip.counts_turns && engine.bounds.turns.is_some();
     let exact = judged.then(|| Interp::new(&passes::drop_dead(stage.graph.clone(), &Target::VECTOR_128)));
-    Ok(Program { layout: Layout::of_strip(&strip), engine: Machine::Native(code), exact })
+    Ok(Program { layout: Layout::of_strip(&strip, &stage.graph), engine: Machine::Native(code), exact })
 }
 
 /// A parameter that a stage has no use for may be of a shape that does not go with it.

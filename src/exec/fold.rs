@@ -39,6 +39,10 @@ pub(super) trait Folder: Sync {
     /// Gives the total of each of `rows` rows of `len` elements, each of one block at most, as an accumulator.
     unsafe fn rows(&self, elements: *const u8, len: usize, rows: usize, totals: *mut u8);
 
+    /// As [`rows`](Folder::rows), of `width` columns each: for panels of `len` times `width` elements, the column fastest.
+    /// Gives false if it has no way for columns of that length that is better than one by one.
+    unsafe fn columns(&self, elements: *const u8, len: usize, width: usize, panels: usize, totals: *mut u8) -> bool;
+
     /// Takes the k-th of the other accumulators, which stand for later elements, into the k-th of these.
     unsafe fn merge(&self, accs: *mut u8, others: *const u8, count: usize);
 
@@ -122,6 +126,18 @@ impl<R: Rule> Folder for By<R> {
         }
     }
 
+    unsafe fn columns(&self, elements: *const u8, len: usize, width: usize, panels: usize, totals: *mut u8) -> bool {
+        let (elements, totals) = (elements.cast(), totals.cast());
+        // SAFETY: as in `across`.
+        unsafe {
+            #[cfg(target_arch = "x86_64")]
+            if is_x86_feature_detected!("avx2") {
+                return wide::columns::<R>(elements, len, width, panels, totals);
+            }
+            self::columns::<R>(elements, len, width, panels, totals)
+        }
+    }
+
     unsafe fn merge(&self, accs: *mut u8, others: *const u8, count: usize) {
         let (accs, others) = (accs.cast::<R::Acc>(), others.cast::<R::Acc>());
         // SAFETY: the caller's promise.
@@ -177,20 +193,52 @@ unsafe fn along<R: Rule>(accs: *mut R::Acc, elements: *const R::Element, count: 
 unsafe fn rows<R: Rule>(elements: *const R::Element, len: usize, rows: usize, totals: *mut R::Acc) {
     // SAFETY: the caller's promise.
     unsafe {
-        match len {
-            1 => short::<R, 1>(elements, rows, totals),
-            2 => short::<R, 2>(elements, rows, totals),
-            3 => short::<R, 3>(elements, rows, totals),
-            4 => short::<R, 4>(elements, rows, totals),
-            _ => {
-                for row in 0..rows {
-                    let mut lanes = [R::NOTHING; LANES];
-                    along::<R>(lanes.as_mut_ptr(), elements.add(row * len), len, 0);
-                    totals.add(row).write(halved::<R>(lanes));
+        if columns::<R>(elements, len, 1, rows, totals) {
+            return;
+        }
+        for row in 0..rows {
+            let (elements, whole) = (elements.add(row * len), len / LANES * LANES);
+            let mut lanes = [R::NOTHING; LANES];
+            for k in (0..whole).step_by(LANES) {
+                let group = elements.add(k).cast::<[R::Element; LANES]>().read_unaligned();
+                for lane in 0..LANES {
+                    lanes[lane] = R::take(lanes[lane], group[lane], k + lane);
                 }
             }
+            if whole < len {
+                let mut rest = lanes;
+                for (lane, acc) in rest.iter_mut().enumerate().take(len - whole) {
+                    *acc = R::take(*acc, elements.add(whole + lane).read_unaligned(), whole + lane);
+                }
+                lanes = rest;
+            }
+            totals.add(row).write(halved::<R>(lanes));
         }
     }
+}
+
+/// # Safety
+/// As [`Folder::columns`].
+#[inline(always)]
+unsafe fn columns<R: Rule>(
+    elements: *const R::Element,
+    len: usize,
+    width: usize,
+    panels: usize,
+    totals: *mut R::Acc,
+) -> bool {
+    // SAFETY: the caller's promise.
+    unsafe {
+        match len {
+            1 => short::<R, 1>(elements, width, panels, totals),
+            2 => short::<R, 2>(elements, width, panels, totals),
+            3 => short::<R, 3>(elements, width, panels, totals),
+            4 => short::<R, 4>(elements, width, panels, totals),
+            8 => short::<R, 8>(elements, width, panels, totals),
+            _ => return false,
+        }
+    }
+    true
 }
 
 #[inline(always)]
@@ -207,28 +255,46 @@ fn halved<R: Rule>(mut lanes: [R::Acc; LANES]) -> R::Acc {
     lanes[0]
 }
 
-/// Rows of a few elements: accumulators that nothing was taken into change nothing, and are left out.
+/// Columns of a few elements: accumulators that nothing was taken into change nothing, and are left out.
 ///
 /// # Safety
-/// As [`Folder::rows`], for rows of `N`.
+/// As [`Folder::columns`], for columns of `N`.
 #[inline(always)]
-unsafe fn short<R: Rule, const N: usize>(elements: *const R::Element, rows: usize, totals: *mut R::Acc) {
-    for row in 0..rows {
-        // SAFETY: the caller's promise.
-        let group = unsafe { elements.add(row * N).cast::<[R::Element; N]>().read_unaligned() };
-        let mut lanes = [R::NOTHING; N];
+unsafe fn short<R: Rule, const N: usize>(
+    elements: *const R::Element,
+    width: usize,
+    panels: usize,
+    totals: *mut R::Acc,
+) {
+    let one = |lanes: [R::Element; N]| {
+        let mut accs = [R::NOTHING; N];
         for lane in 0..N {
-            lanes[lane] = R::take(R::NOTHING, group[lane], lane);
+            accs[lane] = R::take(R::NOTHING, lanes[lane], lane);
         }
-        for half in [2, 1] {
+        for half in [8, 4, 2, 1] {
             for k in 0..half {
                 if k + half < N {
-                    lanes[k] = R::merge(lanes[k], lanes[k + half]);
+                    accs[k] = R::merge(accs[k], accs[k + half]);
                 }
             }
         }
-        // SAFETY: as above.
-        unsafe { totals.add(row).write(lanes[0]) };
+        accs[0]
+    };
+    // SAFETY: the caller's promise.
+    unsafe {
+        if width == 1 {
+            for panel in 0..panels {
+                totals.add(panel).write(one(elements.add(panel * N).cast::<[R::Element; N]>().read_unaligned()));
+            }
+            return;
+        }
+        for panel in 0..panels {
+            let (elements, totals) = (elements.add(panel * N * width), totals.add(panel * width));
+            for column in 0..width {
+                let lane = |lane: usize| elements.add(lane * width + column).read_unaligned();
+                totals.add(column).write(one(std::array::from_fn(lane)));
+            }
+        }
     }
 }
 
@@ -247,6 +313,18 @@ mod wide {
     pub(super) unsafe fn along<R: Rule>(accs: *mut R::Acc, elements: *const R::Element, count: usize, at: usize) {
         // SAFETY: the caller's promise.
         unsafe { super::along::<R>(accs, elements, count, at) }
+    }
+
+    #[target_feature(enable = "avx2")]
+    pub(super) unsafe fn columns<R: Rule>(
+        elements: *const R::Element,
+        len: usize,
+        width: usize,
+        panels: usize,
+        totals: *mut R::Acc,
+    ) -> bool {
+        // SAFETY: the caller's promise.
+        unsafe { super::columns::<R>(elements, len, width, panels, totals) }
     }
 
     #[target_feature(enable = "avx2")]
@@ -337,23 +415,22 @@ int_sums! {
 
 /// A dtype of which one element is less than another.
 trait Ordered: Copy + PartialOrd + Sync + 'static {
-    const LEAST: Self;
     const GREATEST: Self;
     /// IEEE 754-2019 `minimum`, and its like.
     fn minimum(self, other: Self) -> Self;
-    fn maximum(self, other: Self) -> Self;
+    /// A number that is greater where this is less: a maximum is a minimum between two flips.
+    fn flip(self) -> Self;
     fn is_nan(self) -> bool;
 }
 
 macro_rules! ordered_ints {
     ($($int:ident)+) => { $(
         impl Ordered for $int {
-            const LEAST: $int = $int::MIN;
             const GREATEST: $int = $int::MAX;
             #[inline(always)]
             fn minimum(self, other: $int) -> $int { self.min(other) }
             #[inline(always)]
-            fn maximum(self, other: $int) -> $int { self.max(other) }
+            fn flip(self) -> $int { !self }
             #[inline(always)]
             fn is_nan(self) -> bool { false }
         }
@@ -365,21 +442,17 @@ ordered_ints!(i8 i16 i32 i64 u8 u16 u32 u64);
 macro_rules! ordered_floats {
     ($($float:ident)+) => { $(
         impl Ordered for $float {
-            const LEAST: $float = $float::NEG_INFINITY;
             const GREATEST: $float = $float::INFINITY;
             /// Where neither is less, both are of the same bits, zeros or one of them NaN: the bits of either together
             /// are that number, -0 if one is, NaN if one is.
             #[inline(always)]
             fn minimum(self, other: $float) -> $float {
-                let both = $float::from_bits(self.to_bits() | other.to_bits());
-                if self < other { self } else if other < self { other } else { both }
+                let either = $float::from_bits(self.to_bits() | other.to_bits());
+                let less = if self < other { self } else { either };
+                if other < self { other } else { less }
             }
             #[inline(always)]
-            fn maximum(self, other: $float) -> $float {
-                let (either, both) = (self.to_bits() | other.to_bits(), self.to_bits() & other.to_bits());
-                let same = $float::from_bits(if self == other { both } else { either });
-                if self > other { self } else if other > self { other } else { same }
-            }
+            fn flip(self) -> $float { -self }
             #[inline(always)]
             fn is_nan(self) -> bool { self != self }
         }
@@ -411,18 +484,18 @@ impl<E: Ordered> Rule for Max<E> {
     type Element = E;
     type Acc = E;
     type Total = E;
-    const NOTHING: E = E::LEAST;
+    const NOTHING: E = E::GREATEST;
     #[inline(always)]
     fn take(acc: E, x: E, _: usize) -> E {
-        acc.maximum(x)
+        acc.minimum(x.flip())
     }
     #[inline(always)]
     fn merge(a: E, b: E) -> E {
-        a.maximum(b)
+        a.minimum(b)
     }
     #[inline(always)]
     fn finish(acc: E) -> E {
-        acc
+        acc.flip()
     }
 }
 
@@ -470,12 +543,12 @@ impl<E: Ordered> Placed<E> {
 }
 
 macro_rules! places {
-    ($($rule:ident, $op:tt, $worst:ident;)+) => { $(
+    ($($rule:ident, $op:tt;)+) => { $(
         impl<E: Ordered> Rule for $rule<E> {
             type Element = E;
             type Acc = Placed<E>;
             type Total = i64;
-            const NOTHING: Placed<E> = Placed { x: E::$worst, at: usize::MAX };
+            const NOTHING: Placed<E> = Placed { x: E::GREATEST, at: usize::MAX };
             const IS_INDEXED: bool = true;
             #[inline(always)]
             fn take(acc: Placed<E>, x: E, at: usize) -> Placed<E> {
@@ -497,7 +570,7 @@ macro_rules! places {
     )+ };
 }
 
-places! { ArgMin, <, GREATEST; ArgMax, >, LEAST; }
+places! { ArgMin, <; ArgMax, >; }
 
 /// The folder of the rule.
 const fn by<R: Rule + 'static>() -> &'static dyn Folder {

@@ -3,7 +3,7 @@
 use crate::codegen::Native;
 use crate::dtype::DType;
 use crate::interp::Interp;
-use crate::ir::{Graph, Node, Rank, Value};
+use crate::ir::{Graph, Node, Output, Rank, Value};
 use crate::strip::{Source, Strip};
 
 /// A stage ready to run.
@@ -28,6 +28,8 @@ pub(crate) struct Layout {
     pub(crate) inputs: Vec<(Source, DType)>,
     pub(crate) outputs: Vec<DType>,
     pub(crate) scalars: Vec<(Source, DType)>,
+    /// For each output the input that it is a copy of, if it is one; none is of bools, which are made 0 and 1.
+    pub(crate) copies: Vec<Option<usize>>,
     /// How many elements are worth one more thread, roughly.
     pub(crate) thread_len: usize,
     /// Bytes of an element of the widest output.
@@ -53,16 +55,18 @@ const TURNS: f64 = 64.0;
 
 impl Layout {
     /// Of compiled code.
-    pub(crate) fn of_strip(strip: &Strip) -> Layout {
-        let layout = Layout {
+    pub(crate) fn of_strip(strip: &Strip, graph: &Graph) -> Layout {
+        let mut layout = Layout {
             group: strip.group,
             inputs: strip.inputs.clone(),
             outputs: strip.outputs.clone(),
             scalars: strip.scalars.clone(),
+            copies: Vec::new(),
             thread_len: 0,
             widest: 0,
             counts_turns: strip.counts_turns,
         };
+        layout.find_copies(graph);
         layout.measured(strip.cost as f64 * NANOSECONDS_AN_INSTRUCTION / strip.group as f64)
     }
 
@@ -73,6 +77,7 @@ impl Layout {
             inputs: Vec::new(),
             outputs: graph.outputs.iter().map(|output| graph.dtype(output.value)).collect(),
             scalars: Vec::new(),
+            copies: Vec::new(),
             thread_len: 0,
             widest: 0,
             counts_turns: false,
@@ -96,9 +101,20 @@ impl Layout {
             layout.inputs.extend((0..=last).map(|axis| (Source::Index(axis), DType::I64)));
         }
         layout.scalars.extend((0..graph.sizes.len()).map(|k| (Source::Size(k as u32), DType::I64)));
+        layout.find_copies(graph);
         layout.counts_turns = nodes().any(|node| matches!(node, Node::Repeat { turns: Some(_), .. }));
         let turns = if layout.counts_turns { TURNS } else { 1.0 };
         layout.measured(graph.len() as f64 * turns * NANOSECONDS_A_VALUE)
+    }
+
+    fn find_copies(&mut self, graph: &Graph) {
+        let copy = |output: &Output| match graph.node(output.value) {
+            Node::Param(param) if graph.dtype(output.value) != DType::Bool => {
+                self.inputs.iter().position(|(source, _)| *source == Source::Param(*param))
+            }
+            _ => None,
+        };
+        self.copies = graph.outputs.iter().map(copy).collect();
     }
 
     /// With what follows from the arrays, and from the nanoseconds that computing an element takes.

@@ -42,7 +42,7 @@ pub(crate) struct Target<'b> {
 }
 
 /// From so many elements on a row of kept ones is cut, so that there is work for several threads.
-const WIDE_TILE: usize = 512;
+const WIDE_TILE: usize = 2048;
 
 /// Runs `program` over the domain and folds what it computes.
 ///
@@ -208,7 +208,7 @@ impl Reducer<'_> {
         if panel <= self.runner.strip && self.reduced <= BLOCK {
             let at_once = self.runner.strip / panel;
             return self.chunks(self.outer, panel, resources, &|from, to| {
-                let mut scratch = self.scratch(at_once.max(LANES * self.inner), at_once * self.inner);
+                let mut scratch = self.scratch(at_once.max(LANES) * self.inner, at_once * self.inner);
                 for at in (from..to).step_by(at_once) {
                     self.panels(at, at_once.min(to - at), &mut scratch);
                 }
@@ -272,6 +272,18 @@ impl Reducer<'_> {
         }
     }
 
+    /// Where `count` elements from `at` on of each fold are: in the array that they come from, else computed to a buffer.
+    fn elements(&self, at: usize, count: usize, buffers: &mut [u128]) -> SmallVec<[*const u8; 4]> {
+        let buffers = aligned(buffers);
+        let lying: SmallVec<[Option<*const u8>; 4]> =
+            (0..self.folds.len()).map(|k| self.runner.lying(self.first + k, at, count)).collect();
+        if self.first > 0 || lying.iter().any(Option::is_none) {
+            self.runner.evaluate(at, count, buffers);
+        }
+        let place = |(k, lying): (usize, Option<*const u8>)| lying.unwrap_or(self.runner.kept(self.first + k, buffers));
+        lying.into_iter().enumerate().map(place).collect()
+    }
+
     /// Writes totals to their places from number `at` on.
     fn write(&self, k: usize, at: usize, count: usize, results: *const u8) {
         let (walk, size) = (&self.kept.walks[k], self.folds[k].to);
@@ -284,17 +296,17 @@ impl Reducer<'_> {
     /// Domains of one block at most, `count` of them from number `at` on, which fit a strip together.
     fn panels(&self, at: usize, count: usize, scratch: &mut Scratch) {
         let (panel, inner) = (self.reduced * self.inner, self.inner);
-        let buffers = aligned(&mut scratch.buffers);
-        self.runner.evaluate(at * panel, count * panel, buffers);
+        let places = self.elements(at * panel, count * panel, &mut scratch.buffers);
         let results = scratch.results.as_mut_ptr().cast::<u8>();
         for (k, fold) in self.folds.iter().enumerate() {
-            let (elements, accs) =
-                (self.runner.kept(self.first + k, buffers), scratch.accs[k].as_mut_ptr().cast::<u8>());
+            let (elements, accs) = (places[k], scratch.accs[k].as_mut_ptr().cast::<u8>());
             // SAFETY: the strip holds `count` panels of elements; accumulators and results have room for what `run` says.
             unsafe {
                 if inner == 1 {
                     fold.folder.rows(elements, self.reduced, count, accs);
                     fold.folder.finish(accs, count, results);
+                } else if fold.folder.columns(elements, self.reduced, inner, count, accs) {
+                    fold.folder.finish(accs, count * inner, results);
                 } else {
                     for one in 0..count {
                         let elements = elements.add(one * panel * fold.from);
@@ -385,7 +397,6 @@ impl Reducer<'_> {
     /// Folds one block for each of some kept elements into the first accumulators.
     fn block(&self, block: &Block, scratch: &mut Scratch) {
         let width = block.columns.len();
-        let buffers = aligned(&mut scratch.buffers);
         for (fold, accs) in self.folds.iter().zip(&mut scratch.accs) {
             // SAFETY: there is room for sixteen rows of accumulators.
             unsafe { fold.folder.reset(accs.as_mut_ptr().cast(), LANES * width) };
@@ -395,11 +406,10 @@ impl Reducer<'_> {
         for row in block.rows.clone().step_by(at_once) {
             let rows = at_once.min(block.rows.end - row);
             let at = (block.outer * self.reduced + row) * self.inner + block.columns.start;
-            self.runner.evaluate(at, rows * width, buffers);
+            let places = self.elements(at, rows * width, &mut scratch.buffers);
             for (k, (fold, accs)) in self.folds.iter().zip(&mut scratch.accs).enumerate() {
-                let elements = self.runner.kept(self.first + k, buffers);
-                // SAFETY: the strip holds `rows` rows of `width` elements.
-                unsafe { take(fold, accs.as_mut_ptr().cast(), elements, width, row, rows) };
+                // SAFETY: the place has `rows` rows of `width` elements.
+                unsafe { take(fold, accs.as_mut_ptr().cast(), places[k], width, row, rows) };
             }
         }
         for (fold, accs) in self.folds.iter().zip(&mut scratch.accs) {

@@ -378,6 +378,15 @@ impl<'a> Runner<'a> {
         }
     }
 
+    /// Where `count` elements of the `k`-th output lie in an array, if it is no more than a copy of one.
+    pub(super) fn lying(&self, k: usize, at: usize, count: usize) -> Option<*const u8> {
+        let input = self.program.layout.copies[k]?;
+        let (slot, walk) = (&self.slots[input], &self.plan.walks[input]);
+        let inner = self.plan.inner();
+        let is_one_run = walk.dense || (slot.direct && at % inner + count <= inner);
+        is_one_run.then(|| self.plan.address(walk, at).cast_const())
+    }
+
     /// Where the `k`-th output is kept.
     pub(super) fn kept(&self, k: usize, buffers: *mut u8) -> *mut u8 {
         buffers.wrapping_add(self.slots[self.program.layout.inputs.len() + k].buffer)
