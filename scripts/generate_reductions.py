@@ -77,6 +77,38 @@ def describe(array):
     return f"{NAME_OF[array.dtype]} {shape(array)}"
 
 
+def running(x, axis, merge):
+    """What each element and those before it come to, as the language writes it: a group of sixteen takes in the elements
+    one, two, four and eight before; groups of a block of 4,096, and blocks, follow one another. Floats in f64."""
+    x = np.moveaxis(x, axis, 0)
+    nothing = {np.add: -0.0, np.multiply: 1.0}[merge] if x.dtype.kind == "f" else {np.add: 0, np.multiply: 1}[merge]
+    dtype = np.dtype("f8") if x.dtype.kind == "f" else sum_dtype(x)
+    result = np.empty(x.shape, dtype)
+    before, block = np.full(x.shape[1:], nothing, dtype), np.full(x.shape[1:], nothing, dtype)
+    for start in range(0, x.shape[0], 16):
+        if start % 4096 == 0:
+            before, block = merge(before, block), np.full(x.shape[1:], nothing, dtype)
+        lanes = x[start : start + 16].astype(dtype)
+        for step in (1, 2, 4, 8):
+            lanes = np.concatenate([lanes[:step], merge(lanes[:-step], lanes[step:])]) if len(lanes) > step else lanes
+        result[start : start + 16] = merge(merge(before, block), lanes)
+        block = merge(block, lanes[-1])
+    return np.moveaxis(result, 0, axis).astype(sum_dtype(x))
+
+
+def extremes(x, axis, function, sign):
+    """-0 is less than +0, and a NaN stays."""
+    if x.dtype.kind != "f":
+        return function.accumulate(x, axis=axis)
+    size = {4: "u4", 8: "u8"}[x.itemsize]
+    signed = np.ascontiguousarray(x).view(size.replace("u", "i"))
+    keys = np.where(signed < 0, signed ^ np.iinfo(signed.dtype).max, signed)
+    keys = np.where(np.isnan(x), sign * np.iinfo(keys.dtype).max, keys)
+    best = function.accumulate(keys, axis=axis)
+    back = np.where(best < 0, best ^ np.iinfo(best.dtype).max, best).astype(signed.dtype).view(x.dtype)
+    return np.where(np.abs(best) == np.iinfo(best.dtype).max, np.nan, back).astype(x.dtype)
+
+
 arrays = {}
 
 
@@ -200,6 +232,26 @@ for name, x in arrays.items():
             result = along(reference, x.astype(np.float64), axis, False, np.float64).astype(mean_dtype(x))
             near(f"{function}(x{options})", name, result, 4e-7 if x.dtype == np.float32 else 2e-15)
 
+# Running totals.
+for name, x in arrays.items():
+    for axis in range(x.ndim):
+        scans = {
+            "cumsum": lambda: running(x, axis, np.add),
+            "cumprod": lambda: running(x, axis, np.multiply),
+            "cummax": lambda: extremes(x, axis, np.maximum, 1),
+            "cummin": lambda: extremes(x, axis, np.minimum, -1),
+        }
+        for function, scan in scans.items():
+            result = np.ascontiguousarray(scan())
+            if x.dtype.kind != "f" and function in ("cumsum", "cumprod"):
+                assert (result == getattr(np, function)(x, axis=axis, dtype=sum_dtype(x))).all()
+            options = "" if x.ndim == 1 else f", axis={axis - x.ndim}"
+            lines.append(f"case {function}(x{options}) | {name} | {describe(result)} {bits(result)}")
+x = arrays["f64c"]
+near("cumsum(x, axis=1) / sum(x)", "f64c", np.cumsum(x, axis=1) / x.sum(), 4e-15)
+near("sum(cumsum(x, axis=0) * x, axis=2)", "f64c", (np.cumsum(x, axis=0) * x).sum(axis=2), 1e-14)
+near("cumsum(x - mean(x, axis=2, keepdims=True), axis=0)", "f64c", np.cumsum(x - x.mean(axis=2, keepdims=True), axis=0), 4e-15)
+
 # Options.
 x = arrays["f64c"]
 near("var(x, axis=1, ddof=1)", "f64c", np.var(x, axis=1, ddof=1), 4e-15)
@@ -256,6 +308,8 @@ for dtype in ("f32", "f64"):
         result = np.asarray(tree(x, np.add).astype(NAMES[dtype]))
         lines.append(f"golden sum(x) {dtype} {n} {bits(result)}")
         exact = math.fsum(x.astype(np.float64))
+        scan = running(x, 0, np.add)
+        lines.append(f"golden cumsum(x)[-1] {dtype} {n} {bits(scan[-1:])}")
         bound = 2.0**-53 * (256 + math.ceil(math.log2(max(n, 2)))) * np.abs(x.astype(np.float64)).sum()
         assert abs(tree(x, np.add) - exact) <= bound
 

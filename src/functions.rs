@@ -228,6 +228,10 @@ functions! {
     Nanmin = "nanmin" [] (x, axis: Axes = None, keepdims: Flag = False), "the least element that is not NaN; NaN if all are";
     Nanmax = "nanmax" [] (x, axis: Axes = None, keepdims: Flag = False), "the greatest element that is not NaN; NaN if all are";
     Nanmean = "nanmean" [] (x, axis: Axes = None, keepdims: Flag = False), "the mean of what is not NaN";
+    Cumsum = "cumsum" ["cumulative_sum"] (x, axis: Axes = None), "for each element the sum of it and those before it along an axis";
+    Cumprod = "cumprod" ["cumulative_prod"] (x, axis: Axes = None), "for each element the product of it and those before it along an axis";
+    Cummax = "cummax" [] (x, axis: Axes = None), "for each element the greatest up to it along an axis; NaN from the first on";
+    Cummin = "cummin" [] (x, axis: Axes = None), "for each element the least up to it along an axis; NaN from the first on";
 }
 
 impl Function {

@@ -54,6 +54,7 @@ const MOST_ROOTS: usize = 64;
 struct Pass {
     depth: u32,
     group: u32,
+    is_scan: bool,
     totals: Vec<u32>,
     /// Outputs that are written on the way.
     outputs: Vec<usize>,
@@ -108,7 +109,8 @@ impl Cut {
             }
         }
         let depth = |output: &usize| depths.get(graph.outputs[*output].value.index()).copied().unwrap_or(0);
-        if let Some(last) = passes.last_mut()
+        // A scan may compute its elements twice.
+        if let Some(last) = passes.last_mut().filter(|last| !last.is_scan)
             && let Some(outputs) = members.get_mut(last.group as usize)
             && outputs.iter().all(|output| depth(output) <= last.depth)
             && outputs.len() + last.totals.len() <= MOST_ROOTS
@@ -163,14 +165,14 @@ impl Cut {
     /// The passes that reduce, in order.
     fn passes(&self, depths: &[u32], of_domains: &[u32]) -> Vec<Pass> {
         let mut passes: Vec<Pass> = Vec::new();
-        let mut open: HashMap<(u32, u32, Axes), usize> = HashMap::new();
+        let mut open: HashMap<(u32, u32, Axes, bool), usize> = HashMap::new();
         for (total, operand) in (0..).zip(&self.operands) {
-            let Reduction { domain, axes, .. } = self.totals[total as usize].reduction;
+            let Reduction { domain, axes, is_scan, .. } = self.totals[total as usize].reduction;
             let (depth, group) = (depths[operand.index()], of_domains[domain as usize]);
-            let place = open.entry((depth, group, axes)).or_insert(usize::MAX);
+            let place = open.entry((depth, group, axes, is_scan)).or_insert(usize::MAX);
             if passes.get(*place).is_none_or(|pass| pass.totals.len() == MOST_ROOTS) {
                 *place = passes.len();
-                passes.push(Pass { depth, group, totals: Vec::new(), outputs: Vec::new() });
+                passes.push(Pass { depth, group, is_scan, totals: Vec::new(), outputs: Vec::new() });
             }
             passes[*place].totals.push(total);
         }

@@ -187,11 +187,14 @@ fn the_tree_is_the_same_for_all_threads_chunks_and_strides() {
         };
         let x = Array { dtype, shape: vec![len as usize], bits: (0..len).map(element).collect() };
         for (name, engine) in &engines {
-            let kernel = engine.compile(words[0]).expect("a formula");
+            // Of a scan the last element, which hangs on all others.
+            let (formula, is_scan) = words[0].strip_suffix("[-1]").map_or((words[0], false), |formula| (formula, true));
+            let kernel = engine.compile(formula).expect("a formula");
             for layout in [LAYOUTS[0], LAYOUTS[3]] {
                 let memory = laid_out(&x, layout);
                 let found = result(&kernel, view(&x, &memory)).expect("a sum");
-                assert_eq!(found.bits, [bits], "{line}: {name}, {layout:?}");
+                assert!(is_scan || found.bits.len() == 1);
+                assert_eq!(found.bits.last(), Some(&bits), "{line}: {name}, {layout:?}");
             }
         }
     }

@@ -114,10 +114,16 @@ fn check_overwritten(run: &Run<'_>, variant: &Variant) -> Result<()> {
     Ok(())
 }
 
+/// The shape of a total as it is read.
+fn shape_of(total: &Total, keepdims: bool, shapes: &[Extents]) -> Extents {
+    let Total { reduction, .. } = total;
+    let domain = &shapes[reduction.domain as usize];
+    if reduction.is_scan { domain.clone() } else { left(domain, reduction.axes, keepdims) }
+}
+
 /// A total lies in the output that it is, if that has its shape and is no input; else in memory of its own.
 fn places(run: &Run<'_>, variant: &Variant, outputs: &[ViewMut<'_>], shapes: &[Extents]) -> Result<Vec<Place>> {
-    let shape =
-        |total: &Total, keepdims| left(&shapes[total.reduction.domain as usize], total.reduction.axes, keepdims);
+    let shape = |total: &Total, keepdims| shape_of(total, keepdims, shapes);
     let is_input = |output: usize| run.inputs.iter().any(|input| matches!(input, Input::InPlace(k) if *k == output));
     let mut taken: Vec<Option<usize>> = vec![None; variant.totals.len()];
     for (output, read) in &variant.taken {
@@ -152,8 +158,7 @@ struct InStages<'a> {
 impl InStages<'_> {
     /// A total with the reduced axes or without, as it is read.
     fn shown<'v>(&self, read: Read, view: View<'v>) -> View<'v> {
-        let reduction = &self.variant.totals[read.total as usize].reduction;
-        view.shape(&*left(&self.shapes[reduction.domain as usize], reduction.axes, read.keepdims))
+        view.shape(&*shape_of(&self.variant.totals[read.total as usize], read.keepdims, self.shapes))
     }
 
     fn stage(&self, part: &Part, places: &mut [Place], outputs: &mut [ViewMut<'_>]) -> Result<Report> {
@@ -218,7 +223,16 @@ impl InStages<'_> {
         let mut totals: Vec<Target<'_>> = part.totals.iter().map(target).collect();
         let reduction = &self.variant.totals[part.totals[0] as usize].reduction;
         let (domain, axes) = (&*self.shapes[reduction.domain as usize], reduction.axes);
-        let job = Reducing { inputs: &inputs, domain, axes, outputs: &mut own, totals: &mut totals, sizes: self.sizes };
-        exec::reduce::run(&part.program, job, self.resources)
+        let is_scan = reduction.is_scan;
+        let job = Reducing {
+            inputs: &inputs,
+            domain,
+            axes,
+            is_scan,
+            outputs: &mut own,
+            totals: &mut totals,
+            sizes: self.sizes,
+        };
+        exec::reduce(&part.program, job, self.resources)
     }
 }

@@ -43,6 +43,19 @@ pub(super) trait Folder: Sync {
     /// Gives false if it has no way for columns of that length that is better than one by one.
     unsafe fn columns(&self, elements: *const u8, len: usize, width: usize, panels: usize, totals: *mut u8) -> bool;
 
+    /// Gives what each element and those before it come to, column by column of `rows` rows, of which the first stands at
+    /// `row`, a multiple of 16. `state` is two rows of accumulators, of all blocks before and of this one so far, and is led on;
+    /// `lanes` has room for sixteen rows. Without a place for results only the state is.
+    unsafe fn scan(
+        &self,
+        elements: *const u8,
+        shape: (usize, usize),
+        row: usize,
+        state: *mut u8,
+        lanes: *mut u8,
+        results: *mut u8,
+    );
+
     /// Takes the k-th of the other accumulators, which stand for later elements, into the k-th of these.
     unsafe fn merge(&self, accs: *mut u8, others: *const u8, count: usize);
 
@@ -135,6 +148,26 @@ impl<R: Rule> Folder for By<R> {
                 return wide::columns::<R>(elements, len, width, panels, totals);
             }
             self::columns::<R>(elements, len, width, panels, totals)
+        }
+    }
+
+    unsafe fn scan(
+        &self,
+        elements: *const u8,
+        shape: (usize, usize),
+        row: usize,
+        state: *mut u8,
+        lanes: *mut u8,
+        results: *mut u8,
+    ) {
+        let (elements, state, lanes, results) = (elements.cast(), state.cast(), lanes.cast(), results.cast());
+        // SAFETY: as in `across`.
+        unsafe {
+            #[cfg(target_arch = "x86_64")]
+            if is_x86_feature_detected!("avx2") {
+                return wide::scan::<R>(elements, shape, row, state, lanes, results);
+            }
+            self::scan::<R>(elements, shape, row, state, lanes, results);
         }
     }
 
@@ -298,6 +331,82 @@ unsafe fn short<R: Rule, const N: usize>(
     }
 }
 
+/// Elements in groups of sixteen: each takes in the one before it, then the one two before, four, eight; the last of a group
+/// is what the group comes to. Groups of a block and blocks follow one another one by one.
+///
+/// # Safety
+/// As [`Folder::scan`].
+#[inline(always)]
+unsafe fn scan<R: Rule>(
+    elements: *const R::Element,
+    (rows, width): (usize, usize),
+    row: usize,
+    state: *mut R::Acc,
+    lanes: *mut R::Acc,
+    results: *mut R::Total,
+) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (before, block, writes) = (state, state.add(width), !results.is_null());
+        for group in (0..rows).step_by(LANES) {
+            if (row + group).is_multiple_of(BLOCK) {
+                for k in 0..width {
+                    before.add(k).write(R::merge(before.add(k).read(), block.add(k).read()));
+                    block.add(k).write(R::NOTHING);
+                }
+            }
+            let (elements, results) = (elements.add(group * width), results.wrapping_add(group * width));
+            let count = LANES.min(rows - group);
+            if width == 1 && count == LANES {
+                let group = prefixes::<R>(elements.cast::<[R::Element; LANES]>().read_unaligned());
+                let base = R::merge(before.read(), block.read());
+                block.write(R::merge(block.read(), group[LANES - 1]));
+                if writes {
+                    let sums: [R::Total; LANES] = std::array::from_fn(|k| R::finish(R::merge(base, group[k])));
+                    results.cast::<[R::Total; LANES]>().write_unaligned(sums);
+                }
+                continue;
+            }
+            for k in 0..count * width {
+                lanes.add(k).write(R::take(R::NOTHING, elements.add(k).read_unaligned(), 0));
+            }
+            for step in [1, 2, 4, 8] {
+                for lane in (step..count).rev() {
+                    let (to, from) = (lanes.add(lane * width), lanes.add((lane - step) * width));
+                    for k in 0..width {
+                        to.add(k).write(R::merge(from.add(k).read(), to.add(k).read()));
+                    }
+                }
+            }
+            if writes {
+                for lane in 0..count {
+                    for k in 0..width {
+                        let base = R::merge(before.add(k).read(), block.add(k).read());
+                        let sum = R::finish(R::merge(base, lanes.add(lane * width + k).read()));
+                        results.add(lane * width + k).write_unaligned(sum);
+                    }
+                }
+            }
+            let last = lanes.add((count - 1) * width);
+            for k in 0..width {
+                block.add(k).write(R::merge(block.add(k).read(), last.add(k).read()));
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn prefixes<R: Rule>(elements: [R::Element; LANES]) -> [R::Acc; LANES] {
+    let mut lanes: [R::Acc; LANES] = std::array::from_fn(|k| R::take(R::NOTHING, elements[k], 0));
+    let step = |lanes: [R::Acc; LANES], step: usize| -> [R::Acc; LANES] {
+        std::array::from_fn(|k| if k >= step { R::merge(lanes[k - step], lanes[k]) } else { lanes[k] })
+    };
+    lanes = step(lanes, 1);
+    lanes = step(lanes, 2);
+    lanes = step(lanes, 4);
+    step(lanes, 8)
+}
+
 /// The same in wider vectors. Nothing is contracted or reordered, so neither are the bits others.
 #[cfg(target_arch = "x86_64")]
 mod wide {
@@ -313,6 +422,19 @@ mod wide {
     pub(super) unsafe fn along<R: Rule>(accs: *mut R::Acc, elements: *const R::Element, count: usize, at: usize) {
         // SAFETY: the caller's promise.
         unsafe { super::along::<R>(accs, elements, count, at) }
+    }
+
+    #[target_feature(enable = "avx2")]
+    pub(super) unsafe fn scan<R: Rule>(
+        elements: *const R::Element,
+        shape: (usize, usize),
+        row: usize,
+        state: *mut R::Acc,
+        lanes: *mut R::Acc,
+        results: *mut R::Total,
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe { super::scan::<R>(elements, shape, row, state, lanes, results) }
     }
 
     #[target_feature(enable = "avx2")]

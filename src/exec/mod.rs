@@ -8,7 +8,8 @@ mod plain;
 pub(crate) mod plan;
 pub(crate) mod pool;
 mod program;
-pub(crate) mod reduce;
+mod reduce;
+mod scan;
 mod run;
 pub(crate) mod stop;
 pub(crate) mod stream;
@@ -16,6 +17,6 @@ pub(crate) mod stream;
 mod tests;
 
 pub(crate) use program::{Layout, Machine, Program};
-pub(crate) use reduce::{Reducing, Target};
+pub(crate) use reduce::{Reducing, Target, reduce};
 pub(crate) use run::{Budget, Input, Job, Report, Resources, run, scalar};
 pub use stop::Cancel;

@@ -26,6 +26,8 @@ pub(crate) struct Reducing<'a, 'b> {
     pub(crate) inputs: &'a [Input<'a>],
     pub(crate) domain: &'a [usize],
     pub(crate) axes: Axes,
+    /// Whether each element is what it and those before it along the only axis come to.
+    pub(crate) is_scan: bool,
     /// What the first outputs of the program are written to, of the domain's shape.
     pub(crate) outputs: &'a mut [ViewMut<'b>],
     /// What the others come to.
@@ -37,7 +39,7 @@ pub(crate) struct Reducing<'a, 'b> {
 pub(crate) struct Target<'b> {
     pub(crate) fold: Fold,
     pub(crate) from: DType,
-    /// Of the domain's shape without the reduced axes, or with one element along each.
+    /// Of the domain's shape; of a reduction without the reduced axes, or with one element along each.
     pub(crate) array: ViewMut<'b>,
 }
 
@@ -47,7 +49,7 @@ const WIDE_TILE: usize = 2048;
 /// Runs `program` over the domain and folds what it computes.
 ///
 /// Fails if the run was stopped; outputs and totals then hold unspecified but initialised values.
-pub(crate) fn run(program: &Program, job: Reducing<'_, '_>, resources: &Resources<'_>) -> Result<Report> {
+pub(crate) fn reduce(program: &Program, job: Reducing<'_, '_>, resources: &Resources<'_>) -> Result<Report> {
     let layout = &program.layout;
     let scalars: SmallVec<[u64; 8]> =
         layout.scalars.iter().map(|(source, _)| run::scalar_of(*source, job.inputs, job.sizes)).collect();
@@ -68,9 +70,9 @@ pub(crate) fn run(program: &Program, job: Reducing<'_, '_>, resources: &Resource
     let leader = arrays().take(layout.inputs.len()).enumerate().filter(|(k, _)| is_array(*k)).map(|(_, array)| array);
     let nest = Nest::new(job.domain, job.axes, leader);
     let plan = Plan::nested(job.domain, &[&nest.outer, &nest.reduced, &nest.inner], arrays());
-    let kept_axes: SmallVec<[usize; 8]> = nest.outer.iter().chain(&nest.inner).copied().collect();
+    let reduced_axes = if job.is_scan { Axes::default() } else { job.axes };
     let strides: SmallVec<[Strides; 4]> =
-        job.totals.iter().map(|total| strides_of(&total.array, job.domain.len(), job.axes)).collect();
+        job.totals.iter().map(|total| strides_of(&total.array, job.domain.len(), reduced_axes)).collect();
     let places: SmallVec<[*mut u8; 4]> = job.totals.iter_mut().map(|total| total.array.pointer()).collect();
     let placed = |k: usize| Placed {
         start: places[k],
@@ -78,7 +80,14 @@ pub(crate) fn run(program: &Program, job: Reducing<'_, '_>, resources: &Resource
         strides: &strides[k],
         unit: job.totals[k].array.dtype().size() as isize,
     };
-    let kept = Plan::nested(job.domain, &[&kept_axes], (0..places.len()).map(placed));
+    let totals = (0..places.len()).map(placed);
+    let kept = match job.is_scan {
+        true => Plan::nested(job.domain, &[&nest.outer, &nest.reduced, &nest.inner], totals),
+        false => {
+            let axes: SmallVec<[usize; 8]> = nest.outer.iter().chain(&nest.inner).copied().collect();
+            Plan::nested(job.domain, &[&axes], totals)
+        }
+    };
     let folds = job.totals.iter().map(|total| {
         let to = total.array.dtype();
         Folding { folder: folder(total.fold, total.from, to), fold: total.fold, from: total.from.size(), to: to.size() }
@@ -98,7 +107,7 @@ pub(crate) fn run(program: &Program, job: Reducing<'_, '_>, resources: &Resource
         reduced: extent(&nest.reduced),
         inner: extent(&nest.inner),
     };
-    reducer.run(resources)
+    if job.is_scan { reducer.scan(resources) } else { reducer.run(resources) }
 }
 
 /// The strides of a total along the axes of the domain: 0 along the reduced ones.
@@ -153,26 +162,26 @@ impl Nest {
 }
 
 /// How the elements of one output are folded.
-struct Folding {
-    folder: &'static dyn Folder,
+pub(super) struct Folding {
+    pub(super) folder: &'static dyn Folder,
     fold: Fold,
     /// Bytes of an element, and of a total.
-    from: usize,
-    to: usize,
+    pub(super) from: usize,
+    pub(super) to: usize,
 }
 
 /// A run whose elements are numbered outer, reduced, inner, the last one fastest.
-struct Reducer<'a> {
-    runner: Runner<'a>,
+pub(super) struct Reducer<'a> {
+    pub(super) runner: Runner<'a>,
     program: &'a Program,
-    /// The kept axes, outer then inner, and the totals along them.
+    /// The axes of the totals in the same order, and where they lie.
     kept: &'a Plan,
-    folds: SmallVec<[Folding; 4]>,
+    pub(super) folds: SmallVec<[Folding; 4]>,
     /// The output of the program that the first of `folds` takes.
-    first: usize,
-    outer: usize,
-    reduced: usize,
-    inner: usize,
+    pub(super) first: usize,
+    pub(super) outer: usize,
+    pub(super) reduced: usize,
+    pub(super) inner: usize,
 }
 
 /// Memory of one chunk: what the code uses, accumulators and results for each fold.
@@ -183,7 +192,7 @@ struct Scratch {
 }
 
 /// Memory that threads write disjoint parts of.
-struct Shared(*mut u8);
+pub(super) struct Shared(pub(super) *mut u8);
 
 // SAFETY: each part is one thread's alone.
 unsafe impl Sync for Shared {}
@@ -191,7 +200,7 @@ unsafe impl Sync for Shared {}
 // SAFETY: as of the runner: addresses are of views that outlive the run, and threads write disjoint elements.
 unsafe impl Sync for Reducer<'_> {}
 
-fn memory(bytes: usize) -> Vec<u128> {
+pub(super) fn memory(bytes: usize) -> Vec<u128> {
     vec![0; bytes.div_ceil(size_of::<u128>())]
 }
 
@@ -212,18 +221,19 @@ impl Reducer<'_> {
                 for at in (from..to).step_by(at_once) {
                     self.panels(at, at_once.min(to - at), &mut scratch);
                 }
+                true
             });
         }
         self.blocks(resources)
     }
 
-    /// Calls `body` with ranges of `items`, each of about `len` elements, on as many threads as pay.
-    fn chunks(
+    /// Calls `body` with ranges of `items`, each of about `len` elements, on as many threads as pay; false is that it stopped.
+    pub(super) fn chunks(
         &self,
         items: usize,
         len: usize,
         resources: &Resources<'_>,
-        body: &(dyn Fn(usize, usize) + Sync),
+        body: &(dyn Fn(usize, usize) -> bool + Sync),
     ) -> Result<Report> {
         let layout = &self.program.layout;
         let longest = resources.chunk.min(layout.thread_len.saturating_mul(LONGEST_CHUNK));
@@ -232,11 +242,10 @@ impl Reducer<'_> {
         let helpers = items.saturating_mul(len) / layout.thread_len;
         let stopped = AtomicBool::new(false);
         let one = |k: usize| {
-            if resources.stop.poll().is_break() {
+            if resources.stop.poll().is_break() || !body(k * at_once, items.min((k + 1) * at_once)) {
                 stopped.store(true, Ordering::Relaxed);
                 return ControlFlow::Break(());
             }
-            body(k * at_once, items.min((k + 1) * at_once));
             self.runner.fence();
             ControlFlow::Continue(())
         };
@@ -278,14 +287,14 @@ impl Reducer<'_> {
         let lying: SmallVec<[Option<*const u8>; 4]> =
             (0..self.folds.len()).map(|k| self.runner.lying(self.first + k, at, count)).collect();
         if self.first > 0 || lying.iter().any(Option::is_none) {
-            self.runner.evaluate(at, count, buffers);
+            self.runner.evaluate(at, count, 0, buffers);
         }
         let place = |(k, lying): (usize, Option<*const u8>)| lying.unwrap_or(self.runner.kept(self.first + k, buffers));
         lying.into_iter().enumerate().map(place).collect()
     }
 
     /// Writes totals to their places from number `at` on.
-    fn write(&self, k: usize, at: usize, count: usize, results: *const u8) {
+    pub(super) fn write(&self, k: usize, at: usize, count: usize, results: *const u8) {
         let (walk, size) = (&self.kept.walks[k], self.folds[k].to);
         self.kept.rows(walk, at, count, |start, done, row| {
             // SAFETY: the plan stays within the total's array, and `count` results are there.
@@ -365,6 +374,7 @@ impl Reducer<'_> {
                     }
                 }
             }
+            true
         })?;
         for (k, partials) in partials.iter_mut().enumerate() {
             self.combine(k, blocks, partials);
@@ -449,7 +459,7 @@ unsafe fn take(fold: &Folding, accs: *mut u8, elements: *const u8, width: usize,
 }
 
 /// The first place in the buffers that a line of the cache begins at.
-fn aligned(buffers: &mut [u128]) -> *mut u8 {
+pub(super) fn aligned(buffers: &mut [u128]) -> *mut u8 {
     let start = buffers.as_mut_ptr().cast::<u8>();
     start.wrapping_add(start.align_offset(64))
 }

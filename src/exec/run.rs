@@ -366,14 +366,15 @@ impl<'a> Runner<'a> {
         }
     }
 
-    /// Computes `count` elements from `at` on, a strip at most, into arrays and the buffers of what is kept.
-    pub(super) fn evaluate(&self, at: usize, count: usize, buffers: *mut u8) {
+    /// Computes `count` elements from `at` on into arrays and the buffers of what is kept, there behind `before` elements;
+    /// `before + count` are a strip at most.
+    pub(super) fn evaluate(&self, at: usize, count: usize, before: usize, buffers: *mut u8) {
         let inner = self.plan.inner();
         let mut done = 0;
         while done < count {
             let left = if self.by_rows { inner - (at + done) % inner } else { usize::MAX };
             let span = left.min(count - done);
-            self.span(at + done, span, buffers, done);
+            self.span(at + done, span, buffers, before + done);
             done += span;
         }
     }

@@ -154,6 +154,8 @@ pub(crate) struct Reduction {
     pub(crate) axes: Axes,
     /// Whether the axes stay, of one element each.
     pub(crate) keepdims: bool,
+    /// Whether each element is what it and those before it along the only axis come to: the shape stays.
+    pub(crate) is_scan: bool,
     /// Whether the program knows what to make of no elements where the fold itself has no answer.
     pub(crate) may_be_empty: bool,
 }
@@ -161,7 +163,7 @@ pub(crate) struct Reduction {
 impl Reduction {
     /// Whether it leaves a single value.
     pub(crate) fn is_whole(&self) -> bool {
-        self.axes.len() == self.rank
+        self.axes.len() == self.rank && !self.is_scan
     }
 }
 

@@ -42,12 +42,13 @@ pub(crate) fn parse(text: &str) -> Graph {
         let (_, fold, rest) = split3(rest, " = ", " of domain ");
         let (domain, list) = rest.split_once(" axes").expect("a domain and its axes");
         let (list, keepdims) = list.strip_suffix(" kept").map_or((list, false), |list| (list, true));
+        let (list, is_scan) = list.strip_suffix(" running").map_or((list, false), |list| (list, true));
         let folds = [Fold::Sum, Fold::Product, Fold::Min, Fold::Max, Fold::Any, Fold::All, Fold::Count];
         let fold = folds.into_iter().find(|known| known.name() == fold).expect("a reduction");
         let (domain, axes) = (number(domain), axes(list));
         // The text does not say it; what is reduced has its axes at least.
         let rank = 32 - axes.0.leading_zeros() as usize;
-        reductions.push(Reduction { fold, domain, rank, axes, keepdims, may_be_empty: false });
+        reductions.push(Reduction { fold, domain, rank, axes, keepdims, is_scan, may_be_empty: false });
     }
     let mut reader = Reader { known: HashMap::new(), tables };
     let mut builder = Builder::new(params);

@@ -28,6 +28,7 @@ impl fmt::Display for Graph {
         for (k, reduction) in self.reductions.iter().enumerate() {
             let kept = if reduction.keepdims { " kept" } else { "" };
             let (fold, domain) = (reduction.fold.name(), reduction.domain);
+            let kept = if reduction.is_scan { " running" } else { kept };
             writeln!(f, "reduction {k} = {fold} of domain {domain}{}{kept}", axes(reduction.axes))?;
         }
         self.print_block(f, BlockId::ROOT, 0)?;

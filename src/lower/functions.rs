@@ -5,7 +5,7 @@ use super::{Join, Lowerer, Operand, Term};
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::Function;
-use crate::ir::{Axes, Node, Op, Value};
+use crate::ir::{Axes, Fold, Node, Op, Value};
 use crate::resolve::Argument;
 use crate::source::Span;
 use crate::syntax::{BinaryOperator, CompareOperator, UnaryOperator};
@@ -137,6 +137,10 @@ impl Lowerer<'_> {
             | Function::Nanmin
             | Function::Nanmax
             | Function::Nanmean => self.reduction(function, arguments, span),
+            Function::Cumsum => self.scan(Fold::Sum, arguments, span),
+            Function::Cumprod => self.scan(Fold::Product, arguments, span),
+            Function::Cummax => self.scan(Fold::Max, arguments, span),
+            Function::Cummin => self.scan(Fold::Min, arguments, span),
         }
     }
 

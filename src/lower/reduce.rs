@@ -13,8 +13,16 @@ pub(super) struct Reducing {
     pub(super) fold: Fold,
     pub(super) operand: Value,
     pub(super) along: Along,
+    pub(super) is_scan: bool,
     pub(super) may_be_empty: bool,
     pub(super) span: Span,
+}
+
+impl Reducing {
+    /// The rank of what it gives.
+    pub(super) fn rank(&self) -> usize {
+        if self.is_scan { self.along.rank } else { self.along.rank_left() }
+    }
 }
 
 /// The domain that a call reduces, and how.
@@ -129,6 +137,30 @@ impl Lowerer<'_> {
         Err(error.with_hint(format!("give it a name before the branch or loop: `total = {name}(...)`")))
     }
 
+    pub(super) fn scan(&mut self, fold: Fold, arguments: &[Argument], span: Span) -> Result<Term> {
+        self.check_in_root("a running total", span)?;
+        let [Argument::Value(id), Argument::Axes(axes)] = arguments else {
+            panic!("a scan takes an array and an axis")
+        };
+        let operand = self.settle(self.operand(*id))?;
+        let rank = self.rank(operand);
+        let along = self.along([operand; 2], axes.as_deref(), false, span)?;
+        let dtype = match fold {
+            Fold::Sum | Fold::Product => sum_of(self.b.dtype(operand)),
+            _ => self.b.dtype(operand),
+        };
+        if rank == 0 {
+            return Ok(Term::Strong(self.b.cast(operand, dtype)));
+        }
+        if along.axes.len() != 1 {
+            let message = format!("a running {} goes along one axis of an array of rank {rank}", fold.name());
+            let error = Error::new(ErrorKind::Shape, "several-axes", message).at(&self.program.ast.source, span);
+            return Err(error.with_hint("name it with `axis=`"));
+        }
+        self.reducing.push(Reducing { fold, operand, along, is_scan: true, may_be_empty: true, span });
+        Ok(Term::Strong(self.b.push(Node::Reduce(self.reducing.len() as u32 - 1, operand), dtype)))
+    }
+
     // -- arguments --
 
     fn reduced(&mut self, function: Function, arguments: &[Argument], span: Span) -> Result<Call> {
@@ -195,7 +227,7 @@ impl Lowerer<'_> {
             let node = graph.node(Value::from_index(k));
             let mut rank = match node {
                 Node::Param(param) => self.signature.params[*param as usize].rank(),
-                Node::Reduce(index, _) => self.reducing[*index as usize].along.rank_left(),
+                Node::Reduce(index, _) => self.reducing[*index as usize].rank(),
                 // Of what the loop's end makes of it nothing is known yet.
                 Node::Carried(_) => self.signature.params.iter().map(|param| param.rank()).max().unwrap_or(0),
                 _ => 0,
@@ -228,7 +260,7 @@ impl Lowerer<'_> {
         if along.rank == 0 {
             return self.of_one(fold, operand, dtype);
         }
-        self.reducing.push(Reducing { fold, operand, along, may_be_empty, span });
+        self.reducing.push(Reducing { fold, operand, along, is_scan: false, may_be_empty, span });
         self.b.push(Node::Reduce(self.reducing.len() as u32 - 1, operand), dtype)
     }
 

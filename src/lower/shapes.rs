@@ -52,6 +52,7 @@ impl Shapes<'_> {
                 rank: along.rank,
                 axes: along.axes,
                 keepdims: along.keepdims,
+                is_scan: reducing.is_scan,
                 may_be_empty: reducing.may_be_empty,
             });
         }
@@ -75,7 +76,7 @@ impl Shapes<'_> {
     fn rank(&self, found: Found) -> usize {
         match found {
             Found::Param(param) => self.ranks[param as usize],
-            Found::Reduced(index) => self.reducing[index as usize].along.rank_left(),
+            Found::Reduced(index) => self.reducing[index as usize].rank(),
         }
     }
 
@@ -85,12 +86,12 @@ impl Shapes<'_> {
         let (mut all, mut count) = (Vec::with_capacity(roots.len()), 0);
         for roots in roots.chunks(64) {
             let seeds = roots.iter().enumerate().flat_map(|(k, root)| root.map(|value| (value, 1 << k)));
-            let reached = reach(graph, seeds);
+            let reached = self.reach(graph, seeds);
             let mut sets = vec![Vec::new(); roots.len()];
             for &value in &graph.block(BlockId::ROOT).values {
                 let found = match graph.node(value) {
                     Node::Param(param) => Found::Param(*param),
-                    Node::Reduce(index, _) => Found::Reduced(*index),
+                    Node::Reduce(index, _) if !self.reducing[*index as usize].is_scan => Found::Reduced(*index),
                     _ => continue,
                 };
                 if self.rank(found) == 0 {
@@ -121,7 +122,7 @@ impl Shapes<'_> {
         }
         let of_outputs = graph.outputs.iter().zip(outputs).map(|(output, info)| (output.value, 1_u64 << info.rank));
         let of_reductions = self.reducing.iter().map(|reducing| (reducing.operand, 1_u64 << reducing.along.rank));
-        let ranks = reach(graph, of_outputs.chain(of_reductions));
+        let ranks = self.reach(graph, of_outputs.chain(of_reductions));
         for (value, span) in self.indexed {
             let Node::Index(axis) = graph.node(*value) else { panic!("an index is a node of its own") };
             // Without an output that needs it there are 64 axes, more than any array has.
@@ -134,6 +135,32 @@ impl Shapes<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The bits of all seeds that each value is a source of, at any distance that no reduction lies between. A scan keeps
+    /// the shape of its operand.
+    fn reach(&self, graph: &Graph, seeds: impl Iterator<Item = (Value, u64)>) -> Vec<u64> {
+        let carriers = graph.carriers();
+        let mut reached = vec![0; graph.len()];
+        let mut changed: Vec<Value> = Vec::new();
+        for (value, bits) in seeds {
+            reached[value.index()] |= bits;
+            changed.push(value);
+        }
+        // Sources stand before their users but for what a loop carries, so the last value first is mostly the only time.
+        while let Some(value) = changed.pop() {
+            let bits = reached[value.index()];
+            if matches!(graph.node(value), Node::Reduce(index, _) if !self.reducing[*index as usize].is_scan) {
+                continue;
+            }
+            graph.sources(value, &carriers, |x| {
+                if reached[x.index()] | bits != reached[x.index()] {
+                    reached[x.index()] |= bits;
+                    changed.push(x);
+                }
+            });
+        }
+        reached
     }
 }
 
@@ -195,29 +222,4 @@ fn once<T: Copy + Eq + std::hash::Hash>(all: impl Iterator<Item = T>) -> (Vec<T>
         });
     }
     (list, places)
-}
-
-/// The bits of all seeds that each value is a source of, at any distance that no reduction lies between.
-fn reach(graph: &Graph, seeds: impl Iterator<Item = (Value, u64)>) -> Vec<u64> {
-    let carriers = graph.carriers();
-    let mut reached = vec![0; graph.len()];
-    let mut changed: Vec<Value> = Vec::new();
-    for (value, bits) in seeds {
-        reached[value.index()] |= bits;
-        changed.push(value);
-    }
-    // Sources stand before their users but for what a loop carries, so the last value first is mostly the only time.
-    while let Some(value) = changed.pop() {
-        let bits = reached[value.index()];
-        if matches!(graph.node(value), Node::Reduce(..)) {
-            continue;
-        }
-        graph.sources(value, &carriers, |x| {
-            if reached[x.index()] | bits != reached[x.index()] {
-                reached[x.index()] |= bits;
-                changed.push(x);
-            }
-        });
-    }
-    reached
 }
