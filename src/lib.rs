@@ -59,7 +59,7 @@ mod engine;
 
 pub use crate::args::{Args, Backend, Outputs, Param, Schema, Stats};
 pub use crate::dtype::{DType, Element};
-pub use crate::engine::{Bound, Builder, Engine, Kernel, Module};
+pub use crate::engine::{Bound, Builder, Engine, Kernel, Module, Partial};
 pub use crate::error::{Error, ErrorKind};
 pub use crate::exec::Cancel;
 pub use crate::source::Span;

@@ -5,7 +5,7 @@ mod support;
 
 use std::collections::HashMap;
 
-use numlift::{Args, Backend, DType, Engine, Kernel, View};
+use numlift::{Args, Backend, DType, Engine, Kernel, Partial, View};
 use support::{bits_at, same};
 
 /// Elements in C order.
@@ -198,4 +198,106 @@ fn the_tree_is_the_same_for_all_threads_chunks_and_strides() {
             }
         }
     }
+}
+
+#[test]
+fn parts_merge_to_the_same_bits() {
+    let engine = Engine::builder().threads(2).chunk_len(1).build().expect("an engine");
+    let x: Vec<f64> = (0..3 * 4096 + 77).map(pattern).collect();
+    let k: Vec<i16> = (0..x.len()).map(|i| (i * 7919 % 65536) as i16).collect();
+    let text = "s = sum(x * k); m = mean(x); (s / m, m, min(x), max(k), any(k > 32766), norm(x), prod(k), a * count_nonzero(x > 0))";
+    let kernel = engine.compile(text).expect("a formula");
+    let args = |from: usize, to: usize| Args::new().input("x", &x[from..to]).input("k", &k[from..to]).scalar("a", 3);
+    let shown = |outputs: numlift::Outputs| -> Vec<(DType, u64)> {
+        let names: Vec<String> = outputs.names().map(str::to_owned).collect();
+        let view = |name: &String| outputs.view(name).expect("an output");
+        names
+            .iter()
+            .map(|name| (view(name).dtype(), bits_at(view(name).as_bytes().expect("C order"), view(name).dtype())))
+            .collect()
+    };
+    let whole = shown(kernel.eval(args(0, x.len())).expect("a run"));
+    for cuts in [vec![4096], vec![8192], vec![4096, 8192, 12288], vec![0, 12288], vec![]] {
+        let ends: Vec<usize> = [&[0], &cuts[..], &[x.len()]].concat();
+        let mut state: Option<Partial> = None;
+        for ends in ends.windows(2) {
+            let part = kernel.partial(args(ends[0], ends[1])).expect("a part");
+            assert_eq!(part.len(), (ends[1] - ends[0]) as u64);
+            let part = Partial::from_bytes(&kernel, &part.to_bytes()).expect("the bytes of a state");
+            match &mut state {
+                Some(state) => state.merge(&part).expect("parts merge"),
+                None => state = Some(part),
+            }
+        }
+        assert_eq!(shown(state.expect("a part").finish().expect("outputs")), whole, "{cuts:?}");
+    }
+}
+
+#[test]
+fn what_does_not_merge_is_told() {
+    let engine = Engine::new().expect("an engine");
+    let x = [1.0, 2.0, 3.0];
+    let kernel = engine.compile("sum(x * a)").expect("a formula");
+    let part = |a: f64| kernel.partial(Args::new().input("x", &x).scalar("a", a)).expect("a part");
+    let mut state = part(1.0);
+    assert_eq!(state.merge(&part(1.0)).unwrap_err().code(), "unlike-partials");
+    assert_eq!(state.merge(&part(2.0)).unwrap_err().code(), "unlike-partials");
+    let other = engine.compile("sum(x + a)").expect("a formula");
+    assert_eq!(Partial::from_bytes(&other, &state.to_bytes()).unwrap_err().code(), "partial-bytes");
+    let bytes = state.to_bytes();
+    for len in 0..bytes.len() {
+        assert!(Partial::from_bytes(&kernel, &bytes[..len]).is_err());
+        let mut changed = bytes.clone();
+        changed[len] ^= 0x55;
+        let _ = Partial::from_bytes(&kernel, &changed).map(|state| state.finish());
+    }
+    for text in [
+        "std(x)",
+        "x * 2",
+        "x - mean(x)",
+        "argmax(x)",
+        "sum(x, axis=0, keepdims=True)",
+        "sum(x * index(0))",
+        "cumsum(x)",
+    ] {
+        let found = engine.compile(text).expect("a formula").partial(Args::new().input("x", &x)).map(|_| ());
+        assert_eq!(found.expect_err(text).code(), "not-mergeable", "{text}");
+    }
+}
+
+#[test]
+fn sums_are_accurate() {
+    // Ten million times 0.1 in f32, and large numbers that cancel.
+    let engine = Engine::new().expect("an engine");
+    let sum = engine.compile("sum(x)").expect("a formula");
+    let tenths = vec![0.1_f32; 10_000_000];
+    let found: f32 = sum.scalar(Args::new().input("x", &tenths)).expect("a sum");
+    assert!((f64::from(found) / 1e6 - 1.0).abs() < 1e-6, "{found}");
+    let cancelling: Vec<f64> = (0..100_000).map(|i| if i % 2 == 0 { 1e10 } else { -1e10 + 0.5 }).collect();
+    let found: f64 = sum.scalar(Args::new().input("x", &cancelling)).expect("a sum");
+    // The bound of the tree: an accumulator takes 256 elements, and halves and blocks are folded pairwise.
+    let bound = (256.0 + 4.0 + 5.0) * f64::EPSILON / 2.0 * 1e10 * 100_000.0;
+    assert!((found - 25_000.0).abs() <= bound, "{found} is not within {bound} of 25000");
+}
+
+#[test]
+fn reductions_meet_outputs_of_all_kinds() {
+    let engine = Engine::new().expect("an engine");
+    let (x, mut scaled, mut total) = (vec![1.0, 2.0, 6.0], vec![0.0; 3], 0.0);
+    let both = engine.compile("y = 2 * x; y, sum(y)").expect("a formula");
+    both.run(Args::new().input("x", &x).output(&mut scaled).output(&mut total)).expect("a run");
+    assert_eq!((&scaled[..], total), (&[2.0, 4.0, 12.0][..], 18.0));
+    // In place, and into an array that the total is repeated along.
+    let mut place = x.clone();
+    engine.compile("x - mean(x)").expect("a formula").run(Args::new().inout("x", &mut place)).expect("a run");
+    assert_eq!(place, [-2.0, -1.0, 3.0]);
+    let mut repeated = [0.0; 4];
+    engine.compile("sum(x)").expect("a formula").run(Args::new().input("x", &x).output(&mut repeated)).expect("a run");
+    assert_eq!(repeated, [9.0; 4]);
+    let mut place = x.clone();
+    engine.compile("max(x)").expect("a formula").run(Args::new().inout("x", &mut place)).expect("a run");
+    assert_eq!(place, [6.0; 3]);
+    let mut place = x.clone();
+    engine.compile("cumsum(x)").expect("a formula").run(Args::new().inout("x", &mut place)).expect("a run");
+    assert_eq!(place, [1.0, 3.0, 9.0]);
 }

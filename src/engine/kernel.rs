@@ -307,7 +307,7 @@ impl Formula {
     }
 
     /// The variant for these types where outputs of one rank have one shape, as they have mostly.
-    fn prepared(&self, params: &[ParamType]) -> Result<Arc<Variant>> {
+    pub(super) fn prepared(&self, params: &[ParamType]) -> Result<Arc<Variant>> {
         let lowered = self.typed(params)?.lowered;
         Ok(self.variant(params, &lowered, groups_by_rank(&lowered))?.0)
     }
@@ -401,7 +401,7 @@ impl Formula {
     }
 
     /// The types of what was given, and the same as a job takes it.
-    fn given<'a>(
+    pub(super) fn given<'a>(
         &self,
         given: &'a [Given<'_>],
         outputs: &[ViewMut<'_>],

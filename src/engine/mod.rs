@@ -4,6 +4,7 @@ mod bound;
 mod builder;
 mod kernel;
 mod module;
+mod partial;
 mod reduce;
 mod run;
 mod variant;
@@ -27,6 +28,7 @@ pub use bound::Bound;
 pub use builder::Builder;
 pub use kernel::Kernel;
 pub use module::Module;
+pub use partial::Partial;
 
 /// Compiles formulas into kernels, and has what they run with: threads and memory for code.
 ///

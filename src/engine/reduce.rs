@@ -2,12 +2,14 @@
 
 use smallvec::SmallVec;
 
+use super::kernel::Formula;
 use super::run::{Inputs, Run, left};
 use super::variant::{Part, Variant};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::plan::Extents;
 use crate::exec::{self, Input, Job, Reducing, Report, Resources, Target};
 use crate::ir::Fold;
+use crate::lower::Lowered;
 use crate::stage::{Read, Total};
 use crate::strip::Source;
 use crate::view::{Buffer, View, ViewMut};
@@ -73,25 +75,34 @@ fn copy(from: &View<'_>, to: &mut ViewMut<'_>) {
 fn check_empty(run: &Run<'_>, variant: &Variant, shapes: &[Extents]) -> Result<()> {
     for total in &variant.totals {
         let reduction = &total.reduction;
-        let needs_some = match reduction.fold {
-            Fold::Min | Fold::Max | Fold::ArgMin | Fold::ArgMax => !reduction.may_be_empty,
-            Fold::Sum | Fold::Product | Fold::Any | Fold::All | Fold::Count => false,
-        };
         let shape = &shapes[reduction.domain as usize];
         let is_empty = |(axis, extent): (usize, &usize)| reduction.axes.contains(axis) && *extent == 0;
         let gives_some = !left(shape, reduction.axes, false).contains(&0);
-        if needs_some && gives_some && shape.iter().enumerate().any(is_empty) {
-            let message = format!("`{}` of no elements has no answer", reduction.fold.name());
-            let span = run.lowered.reductions[total.kind as usize];
-            let error = Error::new(ErrorKind::Shape, "empty-reduction", message);
-            let error = error.at(&run.formula.program.ast.source, span);
-            return Err(match reduction.fold {
-                Fold::Min | Fold::Max => error.with_hint("`initial=` is what it gives if there are none"),
-                _ => error,
-            });
+        if gives_some && shape.iter().enumerate().any(is_empty) {
+            check_some(run.formula, run.lowered, total)?;
         }
     }
     Ok(())
+}
+
+/// Fails if the fold of no elements has no answer.
+pub(super) fn check_some(formula: &Formula, lowered: &Lowered, total: &Total) -> Result<()> {
+    let fold = total.reduction.fold;
+    let hint = match fold {
+        Fold::Min | Fold::Max => Some("`initial=` is what it gives if there are none"),
+        Fold::ArgMin | Fold::ArgMax => None,
+        Fold::Sum | Fold::Product | Fold::Any | Fold::All | Fold::Count => return Ok(()),
+    };
+    if total.reduction.may_be_empty {
+        return Ok(());
+    }
+    let error =
+        Error::new(ErrorKind::Shape, "empty-reduction", format!("`{}` of no elements has no answer", fold.name()));
+    let error = error.at(&formula.program.ast.source, lowered.reductions[total.kind as usize]);
+    Err(match hint {
+        Some(hint) => error.with_hint(hint),
+        None => error,
+    })
 }
 
 /// Fails if a stage reads a parameter that an earlier one has written over.

@@ -308,7 +308,7 @@ impl Run<'_> {
     }
 
     /// The answers to the program's questions for sizes.
-    fn sizes(&self, shapes: &[Extents]) -> Result<SmallVec<[i64; 4]>> {
+    pub(super) fn sizes(&self, shapes: &[Extents]) -> Result<SmallVec<[i64; 4]>> {
         if self.lowered.graph.sizes.is_empty() {
             return Ok(SmallVec::new());
         }
@@ -323,7 +323,7 @@ impl Run<'_> {
     }
 
     /// Fails if a number without a dtype does not fit one that it is converted to.
-    fn check_ranges(&self) -> Result<()> {
+    pub(super) fn check_ranges(&self) -> Result<()> {
         for (param, dtype) in &self.lowered.ranges {
             let Input::Scalar(bits) = self.inputs[*param] else { unreachable!("a weak parameter is given a scalar") };
             let number = match self.params[*param] {

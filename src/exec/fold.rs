@@ -324,8 +324,11 @@ unsafe fn short<R: Rule, const N: usize>(
         for panel in 0..panels {
             let (elements, totals) = (elements.add(panel * N * width), totals.add(panel * width));
             for column in 0..width {
-                let lane = |lane: usize| elements.add(lane * width + column).read_unaligned();
-                totals.add(column).write(one(std::array::from_fn(lane)));
+                let mut lanes = [elements.add(column).read_unaligned(); N];
+                for (lane, x) in lanes.iter_mut().enumerate().skip(1) {
+                    *x = elements.add(lane * width + column).read_unaligned();
+                }
+                totals.add(column).write(one(lanes));
             }
         }
     }
@@ -362,7 +365,10 @@ unsafe fn scan<R: Rule>(
                 let base = R::merge(before.read(), block.read());
                 block.write(R::merge(block.read(), group[LANES - 1]));
                 if writes {
-                    let sums: [R::Total; LANES] = std::array::from_fn(|k| R::finish(R::merge(base, group[k])));
+                    let mut sums = [R::finish(base); LANES];
+                    for lane in 0..LANES {
+                        sums[lane] = R::finish(R::merge(base, group[lane]));
+                    }
                     results.cast::<[R::Total; LANES]>().write_unaligned(sums);
                 }
                 continue;
@@ -397,14 +403,21 @@ unsafe fn scan<R: Rule>(
 
 #[inline(always)]
 fn prefixes<R: Rule>(elements: [R::Element; LANES]) -> [R::Acc; LANES] {
-    let mut lanes: [R::Acc; LANES] = std::array::from_fn(|k| R::take(R::NOTHING, elements[k], 0));
-    let step = |lanes: [R::Acc; LANES], step: usize| -> [R::Acc; LANES] {
-        std::array::from_fn(|k| if k >= step { R::merge(lanes[k - step], lanes[k]) } else { lanes[k] })
-    };
-    lanes = step(lanes, 1);
-    lanes = step(lanes, 2);
-    lanes = step(lanes, 4);
-    step(lanes, 8)
+    let mut lanes = [R::NOTHING; LANES];
+    for lane in 0..LANES {
+        lanes[lane] = R::take(R::NOTHING, elements[lane], 0);
+    }
+    taken_in::<R, 8>(taken_in::<R, 4>(taken_in::<R, 2>(taken_in::<R, 1>(lanes))))
+}
+
+/// Each lane with the one that stands `STEP` before it taken in.
+#[inline(always)]
+fn taken_in<R: Rule, const STEP: usize>(lanes: [R::Acc; LANES]) -> [R::Acc; LANES] {
+    let mut next = lanes;
+    for lane in STEP..LANES {
+        next[lane] = R::merge(lanes[lane - STEP], lanes[lane]);
+    }
+    next
 }
 
 /// The same in wider vectors. Nothing is contracted or reordered, so neither are the bits others.

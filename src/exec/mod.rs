@@ -17,6 +17,6 @@ pub(crate) mod stream;
 mod tests;
 
 pub(crate) use program::{Layout, Machine, Program};
-pub(crate) use reduce::{Reducing, Target, reduce};
+pub(crate) use reduce::{Reducing, Target, accumulator, blocks, reduce, total};
 pub(crate) use run::{Budget, Input, Job, Report, Resources, run, scalar};
 pub use stop::Cancel;

@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use smallvec::SmallVec;
 
+use super::float_env::FloatEnv;
 use super::fold::{BLOCK, Folder, LANES, folder};
 use super::plan::{Placed, Plan, Strides};
 use super::pool;
@@ -50,6 +51,83 @@ const WIDE_TILE: usize = 2048;
 ///
 /// Fails if the run was stopped; outputs and totals then hold unspecified but initialised values.
 pub(crate) fn reduce(program: &Program, job: Reducing<'_, '_>, resources: &Resources<'_>) -> Result<Report> {
+    let is_scan = job.is_scan;
+    prepared(program, job, resources, |reducer| match is_scan {
+        true => reducer.scan(resources),
+        false => reducer.run(resources),
+    })
+}
+
+/// As [`reduce`] along all axes, but for each total gives what its blocks come to, one after another, as bytes of accumulators.
+pub(crate) fn blocks(
+    program: &Program,
+    job: Reducing<'_, '_>,
+    resources: &Resources<'_>,
+) -> Result<(Report, Vec<Vec<u8>>)> {
+    prepared(program, job, resources, |reducer| {
+        if reducer.reduced == 0 {
+            return Ok((Report { threads: 1, chunks: 0 }, reducer.folds.iter().map(|_| Vec::new()).collect()));
+        }
+        let (report, partials) = reducer.blocks(resources, true)?;
+        let count = reducer.reduced.div_ceil(BLOCK);
+        let bytes = partials.iter().zip(&reducer.folds).map(|(partials, fold)| {
+            let bytes = partials.iter().flat_map(|word| word.to_ne_bytes());
+            bytes.take(count * fold.folder.size()).collect()
+        });
+        Ok((report, bytes.collect()))
+    })
+}
+
+/// Bytes of an accumulator of a fold.
+pub(crate) fn accumulator(fold: Fold, from: DType, to: DType) -> usize {
+    folder(fold, from, to).size()
+}
+
+/// The bits of the total that blocks, as [`blocks`] gives them, come to.
+pub(crate) fn total(fold: Fold, from: DType, to: DType, blocks: &[u8]) -> u64 {
+    let folder = folder(fold, from, to);
+    let _float_env = FloatEnv::enter();
+    let count = blocks.len() / folder.size();
+    let mut accs = memory(blocks.len().max(folder.size()));
+    let accs = accs.as_mut_ptr().cast::<u8>();
+    let mut result = 0_u64;
+    if count == 0 && fold == Fold::Sum {
+        return 0;
+    }
+    // SAFETY: there is room for as many accumulators as there are blocks, one at least; bytes of accumulators are plain
+    // numbers; a result has at most eight bytes.
+    unsafe {
+        folder.reset(accs, 1);
+        accs.copy_from_nonoverlapping(blocks.as_ptr(), count * folder.size());
+        tree(folder, accs, count, 1);
+        folder.finish(accs, 1, (&raw mut result).cast());
+    }
+    u64::from_le(result)
+}
+
+/// Folds rows of accumulators, one row for each block, into the first: neighbours first.
+///
+/// # Safety
+/// There are `blocks` rows of `width` accumulators.
+unsafe fn tree(folder: &dyn Folder, accs: *mut u8, blocks: usize, width: usize) {
+    let place = |block: usize| accs.wrapping_add(block * width * folder.size());
+    let mut step = 1;
+    while step < blocks {
+        for block in (0..blocks - step).step_by(2 * step) {
+            // SAFETY: the caller's promise.
+            unsafe { folder.merge(place(block), place(block + step), width) };
+        }
+        step *= 2;
+    }
+}
+
+/// Gives `act` all that is known of a run.
+fn prepared<R>(
+    program: &Program,
+    job: Reducing<'_, '_>,
+    resources: &Resources<'_>,
+    act: impl FnOnce(&Reducer<'_>) -> Result<R>,
+) -> Result<R> {
     let layout = &program.layout;
     let scalars: SmallVec<[u64; 8]> =
         layout.scalars.iter().map(|(source, _)| run::scalar_of(*source, job.inputs, job.sizes)).collect();
@@ -107,7 +185,7 @@ pub(crate) fn reduce(program: &Program, job: Reducing<'_, '_>, resources: &Resou
         reduced: extent(&nest.reduced),
         inner: extent(&nest.inner),
     };
-    if job.is_scan { reducer.scan(resources) } else { reducer.run(resources) }
+    act(&reducer)
 }
 
 /// The strides of a total along the axes of the domain: 0 along the reduced ones.
@@ -224,7 +302,7 @@ impl Reducer<'_> {
                 true
             });
         }
-        self.blocks(resources)
+        Ok(self.blocks(resources, false)?.0)
     }
 
     /// Calls `body` with ranges of `items`, each of about `len` elements, on as many threads as pay; false is that it stopped.
@@ -293,6 +371,12 @@ impl Reducer<'_> {
         lying.into_iter().enumerate().map(place).collect()
     }
 
+    /// Where totals go from number `at` on, if they lie without gaps.
+    pub(super) fn lies(&self, k: usize, at: usize) -> Option<*mut u8> {
+        let walk = &self.kept.walks[k];
+        walk.dense.then(|| self.kept.address(walk, at))
+    }
+
     /// Writes totals to their places from number `at` on.
     pub(super) fn write(&self, k: usize, at: usize, count: usize, results: *const u8) {
         let (walk, size) = (&self.kept.walks[k], self.folds[k].to);
@@ -334,8 +418,8 @@ impl Reducer<'_> {
         }
     }
 
-    /// Blocks, tile by tile of the kept elements; their results are folded behind.
-    fn blocks(&self, resources: &Resources<'_>) -> Result<Report> {
+    /// Blocks, tile by tile of the kept elements; their results are folded behind, or given if asked.
+    fn blocks(&self, resources: &Resources<'_>, gives: bool) -> Result<(Report, SmallVec<[Vec<u128>; 4]>)> {
         let blocks = self.reduced.div_ceil(BLOCK);
         let rows = self.reduced.min(BLOCK);
         let width = (resources.chunk / rows).max(WIDE_TILE).min(self.runner.strip);
@@ -343,7 +427,7 @@ impl Reducer<'_> {
         let tiles = self.inner.div_ceil(width);
         let total = self.outer * blocks * self.inner;
         let mut partials: SmallVec<[Vec<u128>; 4]> = SmallVec::new();
-        if blocks > 1 {
+        if blocks > 1 || gives {
             partials = self.folds.iter().map(|fold| memory(total * fold.folder.size())).collect();
         }
         let shared: SmallVec<[Shared; 4]> = partials.iter_mut().map(|all| Shared(all.as_mut_ptr().cast())).collect();
@@ -376,30 +460,25 @@ impl Reducer<'_> {
             }
             true
         })?;
-        for (k, partials) in partials.iter_mut().enumerate() {
-            self.combine(k, blocks, partials);
+        if !gives {
+            partials.iter_mut().enumerate().for_each(|(k, partials)| self.combine(k, blocks, partials));
         }
-        Ok(report)
+        Ok((report, partials))
     }
 
     /// Folds the results of blocks, neighbours first.
     fn combine(&self, k: usize, blocks: usize, partials: &mut [u128]) {
         let (folder, inner) = (self.folds[k].folder, self.inner);
+        let _float_env = FloatEnv::enter();
         let mut results = memory(inner * size_of::<u64>());
         let results = results.as_mut_ptr().cast::<u8>();
         for outer in 0..self.outer {
-            let all = partials.as_mut_ptr().cast::<u8>();
-            let place = |block: usize| all.wrapping_add((outer * blocks + block) * inner * folder.size());
-            let mut step = 1;
-            while step < blocks {
-                for block in (0..blocks - step).step_by(2 * step) {
-                    // SAFETY: both are results of blocks, `inner` of each.
-                    unsafe { folder.merge(place(block), place(block + step), inner) };
-                }
-                step *= 2;
+            let first = partials.as_mut_ptr().cast::<u8>().wrapping_add(outer * blocks * inner * folder.size());
+            // SAFETY: there are results of `blocks` blocks, `inner` of each, and room for as many totals.
+            unsafe {
+                tree(folder, first, blocks, inner);
+                folder.finish(first, inner, results);
             }
-            // SAFETY: there is room for `inner` results.
-            unsafe { folder.finish(place(0), inner, results) };
             self.write(k, outer * inner, inner, results);
         }
     }

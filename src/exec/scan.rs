@@ -20,7 +20,6 @@ const WIDTH: usize = 128;
 /// How the axis and the columns are cut.
 struct Cut {
     width: usize,
-    tiles: usize,
     /// Rows of a chunk: whole blocks.
     rows: usize,
     /// Along one line of chunks.
@@ -63,7 +62,7 @@ impl Reducer<'_> {
         let width = self.inner.min(WIDTH).min(self.runner.strip / LANES).max(1);
         let rows = (resources.chunk / width / BLOCK).max(1) * BLOCK;
         let (tiles, chunks) = (self.inner.div_ceil(width), self.reduced.div_ceil(rows));
-        let cut = Cut { width, tiles, rows, chunks };
+        let cut = Cut { width, rows, chunks };
         let items = self.outer * tiles * chunks;
         let kept = if chunks > 1 { items } else { 0 };
         let mut states: SmallVec<[Vec<u128>; 4]> =
@@ -207,10 +206,12 @@ impl Reducer<'_> {
                 let elements = lying[k].unwrap_or(self.runner.kept(self.first + k, buffers));
                 let (state, lanes) = (scratch.states[k].as_mut_ptr().cast(), scratch.lanes.as_mut_ptr().cast());
                 let results = scratch.results.as_mut_ptr().cast::<u8>();
+                let lies = if is_whole { self.lies(k, at(row)) } else { None };
+                let results = lies.unwrap_or(results);
                 let place = if writes { results } else { std::ptr::null_mut() };
                 // SAFETY: the elements are there, and room for what comes of them.
                 unsafe { fold.folder.scan(elements, (count, width), row, state, lanes, place) };
-                if !writes {
+                if !writes || lies.is_some() {
                     continue;
                 }
                 if is_whole {
