@@ -8,12 +8,12 @@ use smallvec::SmallVec;
 
 use super::kernel::{Formula, Kernel};
 use super::reduce;
-use super::run::{Inputs, Run};
+use super::run::{self, Inputs, Run};
 use super::variant::{Part, Variant};
 use crate::args::{Args, Outputs, Stats};
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::{self, Input, Job, Reducing, Resources, Target};
+use crate::exec::{self, Input, Job, Reducing, Target};
 use crate::ir::Fold;
 use crate::lower::ParamType;
 use crate::source::Span;
@@ -66,12 +66,11 @@ impl Kernel {
         let (params, inputs) = formula.given(&matched.inputs, &[])?;
         let variant = formula.prepared(&params)?;
         check_kind(formula, &variant)?;
-        let run = Run { formula, lowered: &variant.lowered, params: &variant.params, inputs: &inputs };
-        run.check_ranges()?;
-        let shapes = run.shapes(&[])?;
-        let engine = &formula.engine.0;
-        let stop = formula.stop(matched.cancel, matched.deadline);
-        let resources = Resources { pool: &engine.pool, chunk: engine.bounds.chunk, cache: engine.cache, stop: &stop };
+        let this = Run { formula, lowered: &variant.lowered, params: &variant.params, inputs: &inputs };
+        this.check_ranges()?;
+        let shapes = this.shapes(&[])?;
+        let stop = formula.stop(&variant.lowered, matched.cancel, matched.deadline);
+        let resources = run::resources(formula, &variant.lowered, &stop);
         let mut totals = vec![Vec::new(); variant.totals.len()];
         let mut len = None;
         let unlike = "the reductions of the formula are of different shapes, which parts of them cannot tell";
@@ -99,7 +98,7 @@ impl Kernel {
                 totals[*total as usize] = blocks;
             }
         }
-        let sizes = run.sizes(&shapes)?;
+        let sizes = this.sizes(&shapes)?;
         if sizes.iter().any(|size| Some(*size as u64) != len) {
             return Err(not_mergeable(formula, unlike, None));
         }
@@ -214,9 +213,8 @@ impl Partial {
         let graph = &variant.lowered.graph;
         let outputs = graph.outputs.iter().map(|output| Buffer::zeroed(graph.dtype(output.value), &[]));
         let mut buffers = outputs.collect::<Result<Vec<Buffer>>>()?;
-        let engine = &formula.engine.0;
-        let stop = formula.stop(None, None);
-        let resources = Resources { pool: &engine.pool, chunk: engine.bounds.chunk, cache: engine.cache, stop: &stop };
+        let stop = formula.stop(&variant.lowered, None, None);
+        let resources = run::resources(formula, &variant.lowered, &stop);
         for part in variant.stages.iter().filter(|part| part.totals.is_empty()) {
             let written = buffers.iter_mut().enumerate().filter(|(k, _)| part.outputs.contains(k));
             let mut outputs: Vec<ViewMut<'_>> = written.map(|(_, buffer)| buffer.view_mut()).collect();

@@ -81,6 +81,14 @@ pub(super) fn grouped_domains<K: PartialEq>(
     keys.map(group).collect()
 }
 
+/// What a run of the formula may use.
+pub(super) fn resources<'a>(formula: &'a Formula, lowered: &'a Lowered, stop: &'a Stop) -> Resources<'a> {
+    let engine = &formula.engine.0;
+    let loops = Some((&formula.program.ast.source, &*lowered.loops));
+    let budget = Budget { turns: engine.bounds.turns, loops };
+    Resources { pool: &engine.pool, chunk: engine.bounds.chunk, cache: engine.cache, stop, budget }
+}
+
 /// The shape that reduced axes leave.
 pub(super) fn left(shape: &[usize], axes: Axes, keepdims: bool) -> Extents {
     let extent = |(axis, extent): (usize, &usize)| match axes.contains(axis) {
@@ -226,10 +234,8 @@ impl Run<'_> {
             shapes = self.shapes(outputs)?;
         }
         let sizes = self.sizes(&shapes)?;
-        let (engine, formula) = (&self.formula.engine.0, self.formula);
-        let loops = Some((&formula.program.ast.source, &*self.lowered.loops));
-        let budget = Budget { turns: engine.bounds.turns, loops };
-        let resources = Resources { pool: &engine.pool, chunk: engine.bounds.chunk, cache: engine.cache, stop, budget };
+        let formula = self.formula;
+        let resources = resources(formula, self.lowered, stop);
         if !variant.totals.is_empty() {
             return reduce::execute(self, variant, outputs, &shapes, &sizes, &resources);
         }

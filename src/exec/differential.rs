@@ -284,7 +284,14 @@ impl Executors {
                 let strip = strip_for(&isa.target());
                 groups.push(strip.group);
                 let native = codegen::compile(&strip, isa, &self.memory).expect("room for code");
-                (*name, Program { layout: Layout::of_strip(&strip, &case.stage_for(&isa.target()).graph), engine: Machine::Native(native), exact: None })
+                (
+                    *name,
+                    Program {
+                        layout: Layout::of_strip(&strip, &case.stage_for(&isa.target()).graph),
+                        engine: Machine::Native(native),
+                        exact: None,
+                    },
+                )
             })
             .collect();
         let interpreter =
