@@ -484,3 +484,20 @@ fn a_region_for_all_inside_one_for_some() {
     let graph = b.finish(vec![Output { name: "0".into(), value: sum }]);
     executors.check(&graph, &mut random, true);
 }
+
+#[test]
+fn more_values_than_a_page_of_the_stack_holds() {
+    let (executors, mut random) = (Executors::new(), Random(5));
+    let mut b = Builder::new(vec![Param { name: "x".into(), dtype: DType::F64, rank: Rank::Array }]);
+    let x = b.param(0);
+    let products: Vec<Value> = (0..400)
+        .map(|k| {
+            let factor = b.f64(f64::from(k) + 0.5);
+            b.mul(x, factor)
+        })
+        .collect();
+    let sum = products.iter().copied().reduce(|x, y| b.add(x, y)).expect("there are products");
+    let value = products.iter().rev().fold(sum, |x, y| b.sub(x, *y));
+    let graph = b.finish(vec![Output { name: "0".into(), value }]);
+    executors.check(&graph, &mut random, false);
+}
