@@ -301,3 +301,31 @@ fn reductions_meet_outputs_of_all_kinds() {
     engine.compile("cumsum(x)").expect("a formula").run(Args::new().inout("x", &mut place)).expect("a run");
     assert_eq!(place, [1.0, 3.0, 9.0]);
 }
+
+#[test]
+fn domains_larger_than_any_memory_are_refused() {
+    let engine = Engine::builder().memory_limit(1 << 20).build().expect("an engine");
+    let x = vec![1.0; 1 << 20];
+    let along = |axis: usize| {
+        let mut shape = [1; 4];
+        shape[axis] = x.len();
+        View::new(&x).shape(shape)
+    };
+    for (text, names, code) in [
+        ("sum(a * b * c * d)", "abcd", "shape-overflow"),
+        ("sum(a * b * c)", "abc", "memory-limit"),
+        ("sum(a * b, axis=1)", "ab", "memory-limit"),
+        ("cumsum(a * b, axis=0)", "ab", "memory-limit"),
+    ] {
+        let names = (0..names.len()).map(|k| (&names[k..=k], along(k)));
+        let args = names.fold(Args::new(), |args, (name, view)| args.input(name, view));
+        assert_eq!(engine.compile(text).expect("a formula").eval(args).expect_err(text).code(), code, "{text}");
+    }
+    let cancel = numlift::Cancel::new();
+    cancel.cancel();
+    for text in ["sum(a)", "cumsum(a, axis=0)", "max(a, axis=1)"] {
+        let kernel = engine.compile(text).expect("a formula");
+        let error = kernel.eval(Args::new().input("a", View::new(&x[..9]).shape([3, 3])).cancel(&cancel));
+        assert_eq!(error.expect_err("a cancelled run").code(), "cancelled", "{text}");
+    }
+}

@@ -18,10 +18,10 @@ use crate::ir::Fold;
 use crate::lower::ParamType;
 use crate::source::Span;
 use crate::strip::Source;
-use crate::view::{Buffer, MAX_RANK, ViewMut};
+use crate::view::{Buffer, MAX_RANK, ViewMut, element_count};
 
 /// Elements of a block, the unit of the order in which sums are added.
-const BLOCK: u64 = 4096;
+const BLOCK: u64 = exec::BLOCK as u64;
 
 /// What the reductions of a formula come to over a part of the elements, as [`Kernel::partial`] gives it.
 ///
@@ -77,10 +77,13 @@ impl Kernel {
         for part in variant.stages.iter().filter(|part| !part.totals.is_empty()) {
             let reduction = &variant.totals[part.totals[0] as usize].reduction;
             let domain = &*shapes[reduction.domain as usize];
-            let elements = domain.iter().product::<usize>() as u64;
+            let elements = element_count(domain, DType::U8)? as u64;
             if *len.get_or_insert(elements) != elements {
                 return Err(not_mergeable(formula, unlike, None));
             }
+            let between = |total: &u32| reduce::between(&variant.totals[*total as usize], domain);
+            let bytes = part.totals.iter().map(between).sum::<Result<u128>>()?;
+            this.check_memory("the blocks take", bytes)?;
             let mut results = vec![[0_u8; 8]; part.totals.len()];
             let target = |(total, result)| target(&variant, total, result);
             let mut targets: Vec<Target<'_>> = part.totals.iter().copied().zip(&mut results).map(target).collect();

@@ -5,6 +5,7 @@ use smallvec::SmallVec;
 use super::kernel::Formula;
 use super::run::{Inputs, Run, left};
 use super::variant::{Part, Variant};
+use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::plan::Extents;
 use crate::exec::{self, Input, Job, Reducing, Report, Resources, Target};
@@ -12,7 +13,7 @@ use crate::ir::Fold;
 use crate::lower::Lowered;
 use crate::stage::{Read, Total};
 use crate::strip::Source;
-use crate::view::{Buffer, View, ViewMut};
+use crate::view::{Buffer, View, ViewMut, element_count};
 
 /// Where a total lies between the stages.
 enum Place {
@@ -125,6 +126,20 @@ fn check_overwritten(run: &Run<'_>, variant: &Variant) -> Result<()> {
     Ok(())
 }
 
+/// Bytes that the blocks of a reduction take until they are folded. Fails if there are more elements than any memory has.
+pub(super) fn between(total: &Total, domain: &[usize]) -> Result<u128> {
+    let elements = element_count(domain, DType::U8)?;
+    let along = |(axis, extent): (usize, &usize)| if total.reduction.axes.contains(axis) { *extent } else { 1 };
+    let reduced: usize = domain.iter().enumerate().map(along).product();
+    let accumulator = exec::accumulator(total.reduction.fold, total.from, total.dtype);
+    let kept = elements.checked_div(reduced).unwrap_or(0);
+    Ok(if reduced > exec::BLOCK {
+        kept as u128 * reduced.div_ceil(exec::BLOCK) as u128 * accumulator as u128
+    } else {
+        0
+    })
+}
+
 /// The shape of a total as it is read.
 fn shape_of(total: &Total, keepdims: bool, shapes: &[Extents]) -> Extents {
     let Total { reduction, .. } = total;
@@ -145,6 +160,9 @@ fn places(run: &Run<'_>, variant: &Variant, outputs: &[ViewMut<'_>], shapes: &[E
         }
     }
     let mut bytes: u128 = 0;
+    for total in &variant.totals {
+        bytes += between(total, &shapes[total.reduction.domain as usize])?;
+    }
     for (total, _) in variant.totals.iter().zip(&taken).filter(|(_, taken)| taken.is_none()) {
         let size = total.dtype.size() as u128;
         bytes += shape(total, false).iter().fold(size, |bytes, extent| bytes.saturating_mul(*extent as u128));

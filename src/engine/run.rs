@@ -142,7 +142,10 @@ impl Run<'_> {
                 Leaf::Reduced { .. } => ("reduction", &**left.next().expect("one for each leaf")),
             };
             let named: SmallVec<[(&str, &[usize]); 8]> = domain.iter().map(named).collect();
-            shapes.push(plan::broadcast(named.iter().copied())?);
+            let keeps = "`keepdims=True` keeps the reduced axes, so that a reduction goes with its array";
+            let is_reduced = named.len() > 1 && domain.iter().any(|leaf| matches!(leaf, Leaf::Reduced { .. }));
+            let common = plan::broadcast(named.iter().copied());
+            shapes.push(common.map_err(|error| if is_reduced { error.with_hint(keeps) } else { error })?);
         }
         Ok(shapes)
     }

@@ -13,7 +13,7 @@ use crate::ir::Fold;
 pub(super) const LANES: usize = 16;
 
 /// Elements of a block.
-pub(super) const BLOCK: usize = 4096;
+pub(crate) const BLOCK: usize = 4096;
 
 /// A way to fold elements of one dtype into a total of another.
 ///

@@ -16,6 +16,7 @@ pub(crate) mod stream;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use fold::BLOCK;
 pub(crate) use program::{Layout, Machine, Program};
 pub(crate) use reduce::{Reducing, Target, accumulator, blocks, reduce, total};
 pub(crate) use run::{Budget, Input, Job, Report, Resources, run, scalar};

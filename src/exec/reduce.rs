@@ -16,7 +16,7 @@ use super::pool;
 use super::program::Program;
 use super::run::{self, Input, LONGEST_CHUNK, Placing, Report, Resources, Runner};
 use crate::dtype::DType;
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Axes, Fold};
 use crate::strip::Source;
 use crate::view::ViewMut;
@@ -282,6 +282,17 @@ pub(super) fn memory(bytes: usize) -> Vec<u128> {
     vec![0; bytes.div_ceil(size_of::<u128>())]
 }
 
+/// As [`memory`], for what grows with the arrays: fails if there is not enough.
+pub(super) fn large_memory(bytes: usize) -> Result<Vec<u128>> {
+    let (mut memory, words) = (Vec::new(), bytes.div_ceil(size_of::<u128>()));
+    if memory.try_reserve_exact(words).is_err() {
+        let message = format!("there is no memory for {bytes} bytes between the passes of a reduction");
+        return Err(Error::new(ErrorKind::Limit, "out-of-memory", message));
+    }
+    memory.resize(words, 0);
+    Ok(memory)
+}
+
 impl Reducer<'_> {
     fn run(&self, resources: &Resources<'_>) -> Result<Report> {
         if self.outer * self.inner == 0 {
@@ -428,7 +439,8 @@ impl Reducer<'_> {
         let total = self.outer * blocks * self.inner;
         let mut partials: SmallVec<[Vec<u128>; 4]> = SmallVec::new();
         if blocks > 1 || gives {
-            partials = self.folds.iter().map(|fold| memory(total * fold.folder.size())).collect();
+            let memory = self.folds.iter().map(|fold| large_memory(total.saturating_mul(fold.folder.size())));
+            partials = memory.collect::<Result<_>>()?;
         }
         let shared: SmallVec<[Shared; 4]> = partials.iter_mut().map(|all| Shared(all.as_mut_ptr().cast())).collect();
         let report = self.chunks(self.outer * blocks * tiles, rows * width, resources, &|from, to| {

@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use smallvec::SmallVec;
 
 use super::fold::{BLOCK, LANES};
-use super::reduce::{Reducer, Shared, aligned, memory};
+use super::reduce::{Reducer, Shared, aligned, large_memory, memory};
 use super::run::{Report, Resources};
 use crate::error::Result;
 
@@ -65,8 +65,8 @@ impl Reducer<'_> {
         let cut = Cut { width, rows, chunks };
         let items = self.outer * tiles * chunks;
         let kept = if chunks > 1 { items } else { 0 };
-        let mut states: SmallVec<[Vec<u128>; 4]> =
-            self.folds.iter().map(|fold| memory(kept * 2 * width * fold.folder.size())).collect();
+        let states = self.folds.iter().map(|fold| large_memory(kept * 2 * width * fold.folder.size()));
+        let mut states = states.collect::<Result<SmallVec<[Vec<u128>; 4]>>>()?;
         let left = Left {
             states: states.iter_mut().map(|states| Shared(states.as_mut_ptr().cast())).collect(),
             is_there: (0..kept).map(|_| AtomicBool::new(false)).collect(),
