@@ -11,6 +11,7 @@ use crate::source::Span;
 use crate::syntax::{Arg, Ast, Expr, ExprId, ExprKind, Name, Number, NumberValue, UnaryOperator};
 
 mod flow;
+mod neighbours;
 
 pub(crate) use flow::{Arm, Loop, LoopKind, Slot, Statement};
 
@@ -72,6 +73,10 @@ pub(crate) enum Meaning {
     Constant(Constant),
     /// A call; as many arguments as the function's row has parameters, in that order, each of its kind.
     Call(Function, Vec<Argument>),
+    /// The position along an axis of the kernel.
+    Axis(usize),
+    /// The element of a parameter so far away along each axis.
+    Neighbour(usize, Vec<isize>),
     /// A call of a place in [`Program::functions`]; as many arguments as it has parameters.
     Inline(usize, Vec<ExprId>),
     /// Part of an option, which the call holds; no value of its own.
@@ -132,6 +137,18 @@ pub(crate) struct Parameter {
     /// What it has to be of, if that is declared.
     pub(crate) dtype: Option<DType>,
     pub(crate) rank: Option<usize>,
+    /// What stands beyond its edges, if neighbours are read.
+    pub(crate) boundary: Option<Boundary>,
+}
+
+/// What a kernel declares to stand beyond an array's edges.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Boundary {
+    Edge,
+    Wrap,
+    Reflect,
+    Symmetric,
+    Constant(NumberValue),
 }
 
 /// A result of the program.
@@ -275,14 +292,8 @@ impl Resolver<'_> {
                     let message = "several values in parentheses stand where one value is expected";
                     return Err(self.error(ErrorKind::Syntax, "misplaced-tuple", message, expr.span));
                 }
-                ExprKind::Index { .. } => {
-                    return Err(self.error(
-                        ErrorKind::Syntax,
-                        "not-supported",
-                        "indexing is not supported yet",
-                        expr.span,
-                    ));
-                }
+                // Its own meaning is known.
+                ExprKind::Index { .. } => {}
                 ExprKind::Number(_)
                 | ExprKind::Bool(_)
                 | ExprKind::Unary { .. }
@@ -310,6 +321,9 @@ impl Resolver<'_> {
         let ast = self.ast;
         for index in exprs {
             let expr = &ast.exprs[index];
+            if let ExprKind::Index { operand, indices } = &expr.kind {
+                self.meanings[index] = self.neighbour(*operand, indices, ExprId(index as u32))?;
+            }
             if let ExprKind::Call { callee, args } = &expr.kind {
                 self.meanings[index] = match self.defined.get(&callee.text) {
                     Some(function) => self.inline(*function, callee, args, ExprId(index as u32))?,
@@ -702,7 +716,7 @@ mod tests {
         ("index(1 + 1)", "option-kind", 7, "`k` of `index` must be an integer written out", ""),
         ("x + 'a'", "misplaced-option", 5, "a string is no value", ""),
         ("sqrt(None)", "misplaced-option", 6, "`None` is no value", ""),
-        ("u[1]", "not-supported", 1, "indexing is not supported yet", ""),
+        ("u[1]", "misplaced-index", 1, "an index stands in a kernel `over` named axes", "over (i, j)"),
     ];
 
     #[test]

@@ -221,7 +221,8 @@ impl Partial {
         for part in variant.stages.iter().filter(|part| part.totals.is_empty()) {
             let written = buffers.iter_mut().enumerate().filter(|(k, _)| part.outputs.contains(k));
             let mut outputs: Vec<ViewMut<'_>> = written.map(|(_, buffer)| buffer.view_mut()).collect();
-            exec::run(&part.program, Job { inputs: &inputs, outputs: &mut outputs, sizes: &sizes }, &resources)?;
+            let job = Job { inputs: &inputs, outputs: &mut outputs, sizes: &sizes, neighbours: &[] };
+            exec::run(&part.program, job, &resources)?;
         }
         for (output, read) in &variant.taken {
             buffers[*output].view_mut().set_bits(&[], inputs_bits(&inputs[self.scalars.len() + *read as usize]));

@@ -241,7 +241,7 @@ impl InStages<'_> {
             });
         }
         if part.totals.is_empty() {
-            let job = Job { inputs: &inputs, outputs: &mut own, sizes: self.sizes };
+            let job = Job { inputs: &inputs, outputs: &mut own, sizes: self.sizes, neighbours: &[] };
             return exec::run(&part.program, job, self.resources);
         }
         let target = |total: &u32| {

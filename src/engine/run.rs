@@ -239,6 +239,9 @@ impl Run<'_> {
         let sizes = self.sizes(&shapes)?;
         let formula = self.formula;
         let resources = resources(formula, self.lowered, stop);
+        if !self.lowered.neighbours.is_empty() {
+            return self.with_neighbours(variant, outputs, &sizes, &resources);
+        }
         if !variant.totals.is_empty() {
             return reduce::execute(self, variant, outputs, &shapes, &sizes, &resources);
         }
@@ -261,6 +264,58 @@ impl Run<'_> {
         Ok(report)
     }
 
+    /// Runs a kernel that reads beside its elements: each neighbour is an input of its own.
+    fn with_neighbours(
+        &self,
+        variant: &Variant,
+        outputs: &mut [ViewMut<'_>],
+        sizes: &[i64],
+        resources: &Resources<'_>,
+    ) -> Result<Report> {
+        let (neighbours, names) = (&self.lowered.neighbours, &self.formula.param_names);
+        let mut inputs = Inputs::new();
+        for (k, input) in self.inputs.iter().enumerate() {
+            inputs.push(match input {
+                Input::Array(view) => Input::Array(view),
+                Input::Scalar(bits) => Input::Scalar(*bits),
+                Input::InPlace(_) => {
+                    let message = format!("`{}` is written in a kernel that reads neighbours", names[k]);
+                    return Err(Error::new(ErrorKind::Argument, "in-place-neighbours", message).with_hint(
+                        "a neighbour may be written before it is read: give the output an array of its own",
+                    ));
+                }
+            });
+        }
+        let domain = outputs[0].extents();
+        for neighbour in neighbours {
+            let of = neighbour.of as usize;
+            let Input::Array(view) = inputs[of] else { unreachable!("an array has neighbours") };
+            if let Some(output) = outputs.iter().find(|output| output.extents() != view.extents()) {
+                let (own, found) = (plan::show(view.extents()), plan::show(output.extents()));
+                let message =
+                    format!("the kernel goes over `{}` of shape {own}, an output has the shape {found}", names[of]);
+                return Err(Error::new(ErrorKind::Shape, "neighbour-shape", message)
+                    .with_note("arrays of which neighbours are read have the shape of the outputs"));
+            }
+            inputs.push(Input::Array(view));
+        }
+        debug_assert!(
+            outputs.iter().all(|output| output.extents() == domain),
+            "one shape, one stage for each 64 outputs"
+        );
+        let mut report = Report::default();
+        let mut rest = outputs;
+        for part in &variant.stages {
+            let (own, others) = rest.split_at_mut(part.outputs.len());
+            let job = Job { inputs: &inputs, outputs: own, sizes, neighbours };
+            let one = exec::run(&part.program, job, resources)?;
+            report.threads = report.threads.max(one.threads);
+            report.chunks += one.chunks;
+            rest = others;
+        }
+        Ok(report)
+    }
+
     fn stage(
         &self,
         part: &Part,
@@ -269,7 +324,7 @@ impl Run<'_> {
         sizes: &[i64],
         resources: &Resources<'_>,
     ) -> Result<Report> {
-        exec::run(&part.program, Job { inputs, outputs, sizes }, resources)
+        exec::run(&part.program, Job { inputs, outputs, sizes, neighbours: &[] }, resources)
     }
 
     /// A stage that writes some of the outputs, and may read what later ones write.

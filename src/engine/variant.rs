@@ -204,7 +204,9 @@ fn check_reads(part: &Part, totals: &[Total], lowered: &Lowered) {
         if let Source::Param(param) = source
             && (*param as usize) < graph.params.len()
         {
-            let knows = |domain: &u32| graph.domains[*domain as usize].binary_search(&Leaf::Param(*param)).is_ok();
+            let own = graph.params.len() - lowered.neighbours.len();
+            let of = (*param as usize).checked_sub(own).map_or(*param, |k| lowered.neighbours[k].of);
+            let knows = |domain: &u32| graph.domains[*domain as usize].binary_search(&Leaf::Param(of)).is_ok();
             assert!(
                 domains.iter().any(knows),
                 "a stage reads what its outputs depend on, and parameter {param} is not of these"

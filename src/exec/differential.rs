@@ -240,7 +240,7 @@ impl Case {
             })
             .collect();
         let sizes = vec![self.len as i64; self.graph.sizes.len()];
-        let job = Job { inputs: &inputs, outputs: &mut outputs, sizes: &sizes };
+        let job = Job { inputs: &inputs, outputs: &mut outputs, sizes: &sizes, neighbours: &[] };
         let stop = Stop::new(None, None, None);
         // So small a cache that the longer arrays are streamed.
         run(program, job, &Resources { pool, chunk, cache: 256, stop: &stop, budget: Budget::NONE })

@@ -4,6 +4,7 @@
 mod differential;
 pub(crate) mod float_env;
 mod fold;
+mod neighbours;
 mod plain;
 pub(crate) mod plan;
 pub(crate) mod pool;

@@ -108,6 +108,12 @@ impl Plan {
         Plan { len, extents, walks }.with_dense()
     }
 
+    /// The axes as they are: positions along them are those in the arrays.
+    pub(super) fn in_order<'a>(domain: &[usize], arrays: impl Iterator<Item = Placed<'a>>) -> Plan {
+        let walks = arrays.map(|array| spread(domain, &array)).collect();
+        Plan { len: domain.iter().product(), extents: Extents::from_slice(domain), walks }.with_dense()
+    }
+
     /// The axes class after class in the given order, those of one class joined where all arrays go on without a break.
     pub(super) fn nested<'a>(domain: &[usize], classes: &[&[usize]], arrays: impl Iterator<Item = Placed<'a>>) -> Plan {
         let len = domain.iter().product();
@@ -162,7 +168,7 @@ impl Plan {
     }
 
     /// The position of element `at` along each axis, fastest first.
-    fn each_axis(&self, at: usize, mut visit: impl FnMut(usize, usize)) {
+    pub(super) fn each_axis(&self, at: usize, mut visit: impl FnMut(usize, usize)) {
         let mut rest = at;
         for axis in (1..self.extents.len()).rev() {
             visit(axis, rest % self.extents[axis]);

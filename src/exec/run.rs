@@ -20,6 +20,7 @@ use crate::codegen::code::Call;
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interp::{self, Halt, Interp, Turns};
+use crate::ir::Neighbour;
 use crate::source::Span;
 use crate::strip::Source;
 use crate::view::{MAX_RANK, View, ViewMut};
@@ -41,6 +42,8 @@ pub(crate) struct Job<'a, 'b> {
     pub(crate) outputs: &'a mut [ViewMut<'b>],
     /// The answers to the graph's sizes.
     pub(crate) sizes: &'a [i64],
+    /// What the last of the inputs are: the array that each moves has the shape of the outputs.
+    pub(crate) neighbours: &'a [Neighbour],
 }
 
 /// What a run may use.
@@ -137,7 +140,8 @@ pub(crate) fn run(program: &Program, job: Job<'_, '_>, resources: &Resources<'_>
     let domain = outputs_of[0].extents();
     let len = domain.iter().product();
     let repeats = resources.repeats(layout, job.inputs);
-    if !repeats && is_one_piece(layout, len, resources) {
+    let moves = !job.neighbours.is_empty();
+    if !repeats && !moves && is_one_piece(layout, len, resources) {
         if resources.stop.poll().is_break() {
             resources.stop.check()?;
         }
@@ -149,7 +153,7 @@ pub(crate) fn run(program: &Program, job: Job<'_, '_>, resources: &Resources<'_>
     let placing = Placing { inputs: job.inputs, outputs: outputs_of, written: &outputs, domain };
     let read = layout.inputs.iter().map(|input| placing.input(*input));
     let arrays = read.chain((0..layout.outputs.len()).map(|k| placing.output(k, layout.outputs[k])));
-    let plan = Plan::new(domain, arrays);
+    let plan = if moves { Plan::in_order(domain, arrays) } else { Plan::new(domain, arrays) };
     if plan.len == 0 {
         return Ok(Report { threads: 1, chunks: 0 });
     }
@@ -157,7 +161,11 @@ pub(crate) fn run(program: &Program, job: Job<'_, '_>, resources: &Resources<'_>
     let streamed = (0..layout.outputs.len())
         .map(|k| plan.len.saturating_mul(layout.outputs[k].size()) > resources.cache && !in_place(k))
         .collect();
-    Runner::new(program, &plan, &scalars, streamed, resources, repeats).run()
+    let mut runner = Runner::new(program, &plan, &scalars, streamed, resources, repeats);
+    if moves {
+        runner.move_inputs(job.neighbours, job.inputs.len() - job.neighbours.len());
+    }
+    runner.run()
 }
 
 /// Where the arrays of a job lie.
@@ -223,29 +231,33 @@ static AXIS_STEPS: [[isize; MAX_RANK]; MAX_RANK] = {
 };
 
 pub(super) struct Runner<'a> {
-    program: &'a Program,
-    plan: &'a Plan,
+    pub(super) program: &'a Program,
+    pub(super) plan: &'a Plan,
     scalars: &'a [u64],
-    slots: SmallVec<[Slot; 8]>,
+    pub(super) slots: SmallVec<[Slot; 8]>,
     /// Elements of one call of code where buffers are used.
     pub(super) strip: usize,
     /// Bytes of all buffers.
     pub(super) buffers: usize,
     /// Whether spans end where the fastest axis does.
-    by_rows: bool,
+    pub(super) by_rows: bool,
     /// If code itself writes past the caches: how many elements of a chunk go before, until every output is aligned.
-    streams_from: Option<usize>,
+    pub(super) streams_from: Option<usize>,
     resources: &'a Resources<'a>,
+    /// Of each slot the array beside which it reads; none where no slot does.
+    pub(super) moved: SmallVec<[Option<&'a Neighbour>; 8]>,
+    /// How many elements of a row, at its beginning and end, have neighbours in no row.
+    pub(super) rims: (usize, usize),
 }
 
 /// How one array is reached.
 #[derive(Clone, Copy)]
-struct Slot {
+pub(super) struct Slot {
     size: usize,
     is_output: bool,
     is_index: bool,
     /// Code reads or writes the array itself, where whole groups are left.
-    direct: bool,
+    pub(super) direct: bool,
     /// What the buffer holds is written past the caches.
     streamed: bool,
     /// The buffer is read by whoever asked for the elements; there is no array.
@@ -293,20 +305,22 @@ impl<'a> Runner<'a> {
                 buffer: 0,
             });
         }
-        let group = layout.group;
-        let bytes: usize = slots.iter().filter(|slot| !slot.direct).map(|slot| slot.size).sum();
-        let fitting = STRIP_BYTES.checked_div(bytes).map_or(usize::MAX, |fitting| fitting.min(STRIP_LEN));
         // Both are powers of two: what is kept is best looked at in whole rows of accumulators.
-        let unit = if streamed.len() < layout.outputs.len() { group.max(LANES) } else { group };
-        let strip = (fitting / unit * unit).max(unit);
-        let mut buffers = 0;
-        for slot in &mut slots {
-            slot.buffer = buffers;
-            let elements = if slot.direct { group } else { strip.min(plan.len.next_multiple_of(group)) };
-            let elements = elements + if slot.kept { group } else { 0 };
-            buffers += (elements * slot.size).next_multiple_of(64);
+        let unit = if streamed.len() < layout.outputs.len() { layout.group.max(LANES) } else { layout.group };
+        let (strip, buffers) = lay_out(&mut slots, plan.len, layout.group, unit);
+        Runner {
+            program,
+            plan,
+            scalars,
+            slots,
+            strip,
+            buffers,
+            by_rows,
+            streams_from,
+            resources,
+            moved: SmallVec::new(),
+            rims: (0, 0),
         }
-        Runner { program, plan, scalars, slots, strip, buffers, by_rows, streams_from, resources }
     }
 
     fn run(&self) -> Result<Report> {
@@ -359,7 +373,7 @@ impl<'a> Runner<'a> {
             at += before;
         }
         while at < end {
-            let left = if self.by_rows { inner - at % inner } else { usize::MAX };
+            let left = if self.by_rows { self.rim_from(at % inner, inner) } else { usize::MAX };
             let span = left.min(end - at).min(self.strip);
             self.span(at, span, buffers, 0);
             at += span;
@@ -409,7 +423,13 @@ impl<'a> Runner<'a> {
     /// Computes `count` elements in code that takes `computed`: the same, or one group for what is less than a group.
     fn call(&self, at: usize, count: usize, computed: usize, buffers: *mut u8, done: usize) {
         let mut arrays: SmallVec<[*mut u8; 16]> = SmallVec::new();
-        for (slot, walk) in self.slots.iter().zip(&self.plan.walks) {
+        for (k, (slot, walk)) in self.slots.iter().zip(&self.plan.walks).enumerate() {
+            if let Some(Some(neighbour)) = self.moved.get(k) {
+                let buffer = buffers.wrapping_add(slot.buffer);
+                // SAFETY: the walk is that of the array moved, of the domain's shape; the buffer has room as below.
+                arrays.push(unsafe { self.beside(neighbour, walk, slot.size, at..at + count, computed, buffer) });
+                continue;
+            }
             if slot.direct && count == computed {
                 arrays.push(self.plan.address(walk, at));
                 continue;
@@ -486,6 +506,21 @@ impl<'a> Runner<'a> {
             unsafe { scatter(from, start, stride, slot.size, row) };
         });
     }
+}
+
+/// Gives each slot its buffer; gives the elements of a strip, in steps of `unit`, and the bytes of all buffers.
+pub(super) fn lay_out(slots: &mut [Slot], len: usize, group: usize, unit: usize) -> (usize, usize) {
+    let bytes: usize = slots.iter().filter(|slot| !slot.direct).map(|slot| slot.size).sum();
+    let fitting = STRIP_BYTES.checked_div(bytes).map_or(usize::MAX, |fitting| fitting.min(STRIP_LEN));
+    let strip = (fitting / unit * unit).max(unit);
+    let mut buffers = 0;
+    for slot in slots {
+        slot.buffer = buffers;
+        let elements = if slot.direct { group } else { strip.min(len.next_multiple_of(group)) };
+        let elements = elements + if slot.kept { group } else { 0 };
+        buffers += (elements * slot.size).next_multiple_of(64);
+    }
+    (strip, buffers)
 }
 
 /// The elements before the first at which every output is aligned for code that writes past the caches. None if there is no
@@ -736,7 +771,7 @@ pub(super) unsafe fn write(to: *mut u8, size: usize, bits: u64) {
 ///
 /// # Safety
 /// The elements can be read, and there is room.
-unsafe fn gather(from: *const u8, stride: isize, to: *mut u8, size: usize, count: usize) {
+pub(super) unsafe fn gather(from: *const u8, stride: isize, to: *mut u8, size: usize, count: usize) {
     // SAFETY: the caller's promise; each of the loops has one type, so that it becomes plain moves.
     unsafe {
         match size {

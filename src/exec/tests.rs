@@ -31,7 +31,7 @@ fn check(index: Option<u8>, a: &View<'_>, b: &View<'_>, mut out: ViewMut<'_>, po
     let stop = Stop::new(None, None, None);
     let inputs = [Input::Array(a), Input::Array(b)];
     let outputs = &mut [out.reborrow()];
-    let job = Job { inputs: &inputs, outputs, sizes: &[] };
+    let job = Job { inputs: &inputs, outputs, sizes: &[], neighbours: &[] };
     run(&program(index), job, &Resources { pool, chunk, cache: usize::MAX, stop: &stop, budget: Budget::NONE })
         .expect("a run that nobody stops");
     let element = |view: &View<'_>, position: &[usize]| {
@@ -97,7 +97,7 @@ fn long_rows_and_streams() {
     let mut dense = vec![0_i32; 4 * 300];
     let (stop, inputs) = (Stop::new(None, None, None), [Input::Array(&a), Input::Array(&b)]);
     let outputs = &mut [ViewMut::new(&mut dense).shape([4, 300])];
-    let job = Job { inputs: &inputs, outputs, sizes: &[] };
+    let job = Job { inputs: &inputs, outputs, sizes: &[], neighbours: &[] };
     run(&program(None), job, &Resources { pool: &pool, chunk: 64, cache: 16, stop: &stop, budget: Budget::NONE })
         .expect("a run");
     assert!(dense.iter().enumerate().all(|(k, x)| *x == k as i32 * 100 + (k % 300) as i32));
@@ -112,7 +112,7 @@ fn in_place() {
     let b_view = View::new(&b);
     let inputs = [Input::InPlace(0), Input::Array(&b_view)];
     let outputs = &mut [ViewMut::new(&mut a)];
-    let job = Job { inputs: &inputs, outputs, sizes: &[] };
+    let job = Job { inputs: &inputs, outputs, sizes: &[], neighbours: &[] };
     run(
         &program(None),
         job,
@@ -141,7 +141,7 @@ fn nothing_to_do_and_nothing_allowed() {
     let (x, mut out) = ([1; 9], [0; 9]);
     let (view, stop) = (View::new(&x), Stop::new(Some(&cancel), None, None));
     let inputs = [Input::Array(&view), Input::Array(&view)];
-    let job = Job { inputs: &inputs, outputs: &mut [ViewMut::new(&mut out)], sizes: &[] };
+    let job = Job { inputs: &inputs, outputs: &mut [ViewMut::new(&mut out)], sizes: &[], neighbours: &[] };
     let refused =
         run(&program(None), job, &Resources { pool: &pool, chunk: 7, cache: 1, stop: &stop, budget: Budget::NONE });
     assert_eq!(refused.expect_err("a cancelled run").kind(), ErrorKind::Cancelled);

@@ -222,6 +222,12 @@ impl Builder {
         self.parts(region, &dtypes)
     }
 
+    /// Adds a parameter behind the others; gives its index.
+    pub(crate) fn add_param(&mut self, param: Param) -> usize {
+        self.graph.params.push(param);
+        self.graph.params.len() - 1
+    }
+
     /// The value of a parameter, in the root block.
     pub(crate) fn root_param(&mut self, index: usize) -> Value {
         self.open.push(BlockId::ROOT);

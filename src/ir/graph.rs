@@ -46,6 +46,56 @@ pub(crate) struct Param {
     pub(crate) rank: Rank,
 }
 
+/// What stands beyond the edges of an array, in NumPy's words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Boundary {
+    /// The element at the edge.
+    Edge,
+    /// The array again.
+    Wrap,
+    /// The array turned round; the element at the edge is not repeated.
+    Reflect,
+    /// The array turned round; the element at the edge is repeated.
+    Symmetric,
+    /// These bits.
+    Constant(u64),
+}
+
+impl Boundary {
+    /// Where among `count` elements (one at least) the element `at` is found; none if it is the constant.
+    pub(crate) fn place(self, at: isize, count: usize) -> Option<usize> {
+        if let Ok(inside) = usize::try_from(at)
+            && inside < count
+        {
+            return Some(inside);
+        }
+        let n = count as isize;
+        let place = match self {
+            Boundary::Constant(_) => return None,
+            Boundary::Edge => at.clamp(0, n - 1),
+            Boundary::Wrap => at.rem_euclid(n),
+            Boundary::Symmetric => {
+                let turned = at.rem_euclid(2 * n);
+                turned.min(2 * n - 1 - turned)
+            }
+            Boundary::Reflect if n == 1 => 0,
+            Boundary::Reflect => {
+                let turned = at.rem_euclid(2 * n - 2);
+                turned.min(2 * n - 2 - turned)
+            }
+        };
+        Some(place as usize)
+    }
+}
+
+/// A parameter that is another one, moved: its elements are that one's, so far away along each axis.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Neighbour {
+    pub(crate) of: u32,
+    pub(crate) offsets: Vec<isize>,
+    pub(crate) boundary: Boundary,
+}
+
 /// One result of the program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Output {

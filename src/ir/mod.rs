@@ -11,7 +11,8 @@ mod verify;
 
 pub(crate) use build::{Builder, Mark, Rewrite, rewrite, rewrite_regions};
 pub(crate) use graph::{
-    Axes, BlockId, Fold, Graph, Leaf, Node, Operands, Output, Param, Rank, Reduction, Size, Table, Value,
+    Axes, BlockId, Boundary, Fold, Graph, Leaf, Neighbour, Node, Operands, Output, Param, Rank, Reduction, Size, Table,
+    Value,
 };
 pub(crate) use meaning::{apply, bitcast, cast, to_int};
 pub(crate) use op::{Op, Rule};

@@ -446,7 +446,7 @@ impl Lowerer<'_> {
 
     // -- positions --
 
-    fn index(&mut self, axis: i64, span: Span) -> Result<Term> {
+    pub(super) fn index(&mut self, axis: i64, span: Span) -> Result<Term> {
         if !(0..MAX_RANK as i64).contains(&axis) {
             let message = format!("`index` takes an axis of 0 to {}, found {axis}", MAX_RANK - 1);
             return Err(Error::new(ErrorKind::Shape, "index-axis", message).at(&self.program.ast.source, span));

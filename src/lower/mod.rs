@@ -16,8 +16,8 @@ use std::sync::Arc;
 
 use crate::dtype::{DType, Element};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{self, Axes, Builder, Graph, Node, Output, Param, Rank, Value};
-use crate::resolve::{Meaning, Program, Results};
+use crate::ir::{self, Axes, Boundary, Builder, Graph, Neighbour, Node, Output, Param, Rank, Value};
+use crate::resolve::{self, Meaning, Program, Results};
 use crate::source::Span;
 use crate::syntax::{BinaryOperator, ExprId, ExprKind, Number, NumberValue};
 use flow::Flow;
@@ -84,6 +84,8 @@ pub(crate) struct Lowered {
     pub(crate) reductions: Vec<Span>,
     /// Where each loop is written that counts its turns.
     pub(crate) loops: Vec<Span>,
+    /// Parameters of the graph behind those of the program.
+    pub(crate) neighbours: Vec<Neighbour>,
     /// What is legal but likely not meant, in the light of the dtypes.
     pub(crate) warnings: Vec<Error>,
 }
@@ -119,6 +121,7 @@ pub(crate) fn lower(program: &Program, signature: &Signature, node_limit: usize)
         ranks: Vec::new(),
         indexed: Vec::new(),
         loops: Vec::new(),
+        neighbours: Vec::new(),
         warnings: Vec::new(),
         flow: Flow::default(),
         several: HashMap::new(),
@@ -199,6 +202,7 @@ struct Lowerer<'a> {
     indexed: Vec<(Value, Span)>,
     /// Where each `Node::Repeat` is written that counts its turns.
     loops: Vec<Span>,
+    neighbours: Vec<Neighbour>,
     warnings: Vec<Error>,
     flow: Flow,
     /// Calls that gave several values.
@@ -229,6 +233,8 @@ impl<'a> Lowerer<'a> {
         match &program.meanings[index] {
             Meaning::Plain => {}
             Meaning::Parameter(place) => return self.param(*place).map(Some),
+            Meaning::Axis(axis) => return self.index(*axis as i64, expr.span).map(Some),
+            Meaning::Neighbour(place, offsets) => return self.neighbour(*place, offsets).map(Some),
             Meaning::Variable(slot) => return Ok(self.variable(*slot).map(|operand| operand.term)),
             Meaning::Inline(function, args) => {
                 let args = args.iter().map(|arg| self.operand(*arg)).collect();
@@ -309,13 +315,7 @@ impl<'a> Lowerer<'a> {
     }
 
     fn param(&mut self, place: usize) -> Result<Term> {
-        let value = match self.params[place] {
-            Some(value) => value,
-            None => {
-                self.read.push(place);
-                *self.params[place].insert(self.b.root_param(place))
-            }
-        };
+        let value = self.read_param(place);
         if !self.signature.params[place].is_weak() {
             return Ok(Term::Strong(value));
         }
@@ -323,6 +323,62 @@ impl<'a> Lowerer<'a> {
         let Some(dtype) = parameter.dtype else { return Ok(Term::Weak(value)) };
         let operand = Operand { term: Term::Weak(value), span: parameter.span };
         self.declared(operand, dtype, &format!("`{}`", parameter.name)).map(|operand| operand.term)
+    }
+
+    /// The element of a parameter so far away: that of a parameter of its own.
+    fn neighbour(&mut self, place: usize, offsets: &[isize]) -> Result<Term> {
+        if offsets.iter().all(|offset| *offset == 0) {
+            return self.param(place);
+        }
+        let parameter = &self.program.parameters[place];
+        let dtype = self.signature.params[place].dtype();
+        let boundary = match parameter.boundary.expect("resolve asks for a boundary") {
+            resolve::Boundary::Edge => Boundary::Edge,
+            resolve::Boundary::Wrap => Boundary::Wrap,
+            resolve::Boundary::Reflect => Boundary::Reflect,
+            resolve::Boundary::Symmetric => Boundary::Symmetric,
+            resolve::Boundary::Constant(number) => {
+                Boundary::Constant(self.boundary_bits(number, dtype, parameter.span)?)
+            }
+        };
+        let neighbour = Neighbour { of: place as u32, offsets: offsets.to_vec(), boundary };
+        let known = self.neighbours.iter().position(|known| *known == neighbour);
+        let index = match known {
+            Some(known) => self.signature.params.len() + known,
+            None => {
+                let offsets: Vec<String> = offsets.iter().map(|offset| format!("{offset:+}")).collect();
+                let name = format!("{}[{}]", parameter.name, offsets.join(", ")).into();
+                self.neighbours.push(neighbour);
+                self.params.push(None);
+                self.b.add_param(Param { name, dtype, rank: Rank::Array })
+            }
+        };
+        Ok(Term::Strong(self.read_param(index)))
+    }
+
+    fn boundary_bits(&self, number: NumberValue, dtype: DType, span: Span) -> Result<u64> {
+        match number {
+            NumberValue::Int(x) if dtype.is_int() => {
+                self.check_range(span, (x, x), dtype)?;
+                Ok(x as u64 & (u64::MAX >> (64 - dtype.bits())))
+            }
+            NumberValue::Int(x) => Ok(ir::cast((x as f64).to_bits64(), DType::F64, dtype)),
+            NumberValue::Float(x) => Ok(ir::cast(x.to_bits64(), DType::F64, dtype)),
+        }
+    }
+
+    /// The rank of a parameter of the graph.
+    fn param_rank(&self, param: usize) -> usize {
+        let of = param.checked_sub(self.signature.params.len()).map(|k| self.neighbours[k].of as usize);
+        self.signature.params[of.unwrap_or(param)].rank()
+    }
+
+    fn read_param(&mut self, place: usize) -> Value {
+        if let Some(value) = self.params[place] {
+            return value;
+        }
+        self.read.push(place);
+        *self.params[place].insert(self.b.root_param(place))
     }
 
     /// What a kernel declares of its parameters holds.
@@ -524,10 +580,18 @@ impl<'a> Lowerer<'a> {
         if self.b.len() > node_limit {
             return Err(over_limit(self.b.len(), node_limit));
         }
+        if let (false, Some(reducing)) = (self.neighbours.is_empty(), self.reducing.first()) {
+            let message = "a kernel reads neighbours or takes all elements together, not both";
+            return Err(Error::new(ErrorKind::Shape, "neighbours-and-reductions", message)
+                .at(&self.program.ast.source, reducing.span)
+                .with_hint("compute it in a kernel before, and give it as a parameter"));
+        }
+        let ranks = (0..self.params.len()).map(|param| self.param_rank(param)).collect();
         let graph = self.b.finish(outputs);
         let shapes = shapes::Shapes {
             source: &self.program.ast.source,
-            ranks: self.signature.params.iter().map(|param| param.rank()).collect(),
+            ranks,
+            moved: &self.neighbours,
             sized: &self.sized,
             reducing: &self.reducing,
             indexed: &self.indexed,
@@ -535,6 +599,6 @@ impl<'a> Lowerer<'a> {
         };
         let (graph, outputs, reductions) = shapes.finish(graph)?;
         let (ranges, loops) = (self.ranges.into_iter().collect(), self.loops);
-        Ok(Lowered { graph, ranges, outputs, reductions, loops, warnings: self.warnings })
+        Ok(Lowered { graph, ranges, outputs, reductions, loops, neighbours: self.neighbours, warnings: self.warnings })
     }
 }

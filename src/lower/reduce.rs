@@ -226,7 +226,7 @@ impl Lowerer<'_> {
             let graph = self.b.graph();
             let node = graph.node(Value::from_index(k));
             let mut rank = match node {
-                Node::Param(param) => self.signature.params[*param as usize].rank(),
+                Node::Param(param) => self.param_rank(*param as usize),
                 Node::Reduce(index, _) => self.reducing[*index as usize].rank(),
                 // Of what the loop's end makes of it nothing is known yet.
                 Node::Carried(_) => self.signature.params.iter().map(|param| param.rank()).max().unwrap_or(0),

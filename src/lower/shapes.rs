@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::OutputInfo;
 use super::reduce::Reducing;
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Axes, BlockId, Graph, Leaf, Node, Reduction, Size, Value, rewrite};
+use crate::ir::{Axes, BlockId, Graph, Leaf, Neighbour, Node, Reduction, Size, Value, rewrite};
 use crate::source::Span;
 
 /// How many leaves all outputs may have together, for each graph node that the limit allows; a bound on memory.
@@ -17,6 +17,8 @@ pub(super) struct Shapes<'a> {
     pub(super) source: &'a Arc<str>,
     /// Of each parameter.
     pub(super) ranks: Vec<usize>,
+    /// Parameters behind those of the program, which have the shape of another.
+    pub(super) moved: &'a [Neighbour],
     /// One for each `Node::Size`: the values that have the shape, and the axes asked for.
     pub(super) sized: &'a [([Value; 2], Axes)],
     /// One for each `Node::Reduce`.
@@ -90,7 +92,11 @@ impl Shapes<'_> {
             let mut sets = vec![Vec::new(); roots.len()];
             for &value in &graph.block(BlockId::ROOT).values {
                 let found = match graph.node(value) {
-                    Node::Param(param) => Found::Param(*param),
+                    Node::Param(param) => {
+                        let own = self.ranks.len() - self.moved.len();
+                        let of = (*param as usize).checked_sub(own).map(|k| self.moved[k].of);
+                        Found::Param(of.unwrap_or(*param))
+                    }
                     Node::Reduce(index, _) if !self.reducing[*index as usize].is_scan => Found::Reduced(*index),
                     _ => continue,
                 };
@@ -109,7 +115,10 @@ impl Shapes<'_> {
                 let hint = format!("`Builder::node_limit` sets the limit, {DEPENDENCIES_PER_NODE} for each node");
                 return Err(Error::new(ErrorKind::Limit, "graph-nodes", message).with_hint(hint));
             }
-            sets.iter_mut().for_each(|set| set.sort_unstable());
+            for set in &mut sets {
+                set.sort_unstable();
+                set.dedup();
+            }
             all.extend(sets);
         }
         Ok(all)

@@ -94,6 +94,8 @@ pub(super) struct Scope {
     results: Option<usize>,
     /// Names that are assigned anywhere, so that even where they are still parameters they are read as variables.
     ever_assigned: HashSet<Arc<str>>,
+    /// The axes that a kernel goes over.
+    axes: Vec<Name>,
     assigned_count: usize,
 }
 
@@ -135,7 +137,28 @@ impl Scope {
             outputs: Vec::new(),
             results: None,
             ever_assigned: HashSet::new(),
+            axes: Vec::new(),
             assigned_count: 0,
+        }
+    }
+
+    pub(super) fn axes(&self) -> &[Name] {
+        &self.axes
+    }
+
+    pub(super) fn place(&self, name: &str) -> Option<usize> {
+        self.places.get(name).copied()
+    }
+
+    pub(super) fn parameter(&self, place: usize) -> &Parameter {
+        &self.parameters[place]
+    }
+
+    /// The parameter has as many axes as the kernel goes over, or another number was declared.
+    pub(super) fn reads_along_axes(&mut self, place: usize, axes: usize) -> Result<(), usize> {
+        match self.parameters[place].rank.replace(axes) {
+            Some(rank) if rank != axes => Err(rank),
+            Some(_) | None => Ok(()),
         }
     }
 
@@ -260,8 +283,15 @@ impl<'a> Resolver<'a> {
     pub(super) fn kernel(&mut self, kernel: &'a Definition) -> Result<Unfinished> {
         self.scope = Scope { kind: Kind::Kernel, outputs: kernel.outputs.clone(), ..Scope::new() };
         assigned_names(&kernel.body, &mut self.scope.ever_assigned);
-        if let Some(axis) = kernel.axes.first() {
-            return Err(self.error(ErrorKind::Syntax, "not-supported", "`over` is not supported yet", axis.span));
+        for axis in &kernel.axes {
+            if self.scope.axes.iter().any(|known| known.text == axis.text) {
+                return Err(self.duplicate("axis", axis));
+            }
+            self.scope.axes.push(axis.clone());
+        }
+        if kernel.axes.len() > crate::view::MAX_RANK {
+            let message = format!("an array has at most {} axes, found {}", crate::view::MAX_RANK, kernel.axes.len());
+            return Err(self.error(ErrorKind::Shape, "rank-limit", message, kernel.span));
         }
         for written in &kernel.parameters {
             let parameter = self.declared_parameter(written)?;
@@ -340,10 +370,11 @@ impl<'a> Resolver<'a> {
             }
             (false, rank) => rank.map(|(rank, _)| rank),
         };
-        if let Some((mode, _)) = &written.boundary {
-            return Err(self.error(ErrorKind::Syntax, "not-supported", "boundaries are not supported yet", mode.span));
-        }
-        Ok(Parameter { name: Arc::clone(&written.name.text), span: written.name.span, dtype, rank })
+        let boundary = match &written.boundary {
+            Some((mode, value)) => Some(self.boundary(mode, *value)?),
+            None => None,
+        };
+        Ok(Parameter { name: Arc::clone(&written.name.text), span: written.name.span, dtype, rank, boundary })
     }
 
     /// Resolves a function before its first call, and gives how many values it returns.
@@ -775,6 +806,9 @@ impl<'a> Resolver<'a> {
         if let Some(place) = self.scope.places.get(&name.text) {
             return Ok(self.read_parameter(name, *place));
         }
+        if let Some(axis) = self.scope.axes.iter().position(|axis| axis.text == name.text) {
+            return Ok(Meaning::Axis(axis));
+        }
         let is_declared = match self.scope.kind {
             Kind::Program => self.declared.as_ref().map(|declared| declared.contains(&*name.text)),
             Kind::Kernel | Kind::Function => Some(false),
@@ -787,7 +821,7 @@ impl<'a> Resolver<'a> {
             (_, Some(true) | None) => {
                 let place = self.scope.parameters.len();
                 let (text, span) = (Arc::clone(&name.text), name.span);
-                self.scope.parameters.push(Parameter { name: text, span, dtype: None, rank: None });
+                self.scope.parameters.push(Parameter { name: text, span, dtype: None, rank: None, boundary: None });
                 self.scope.places.insert(Arc::clone(&name.text), place);
                 Ok(self.read_parameter(name, place))
             }
