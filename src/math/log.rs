@@ -10,7 +10,9 @@
 
 use std::f64::consts;
 
-use super::double::{Double, exact_product, ordered_sum, polynomial, rough_reciprocal, widened, with_sign_of};
+use super::double::{
+    Double, exact_product, is_outside, ordered_sum, polynomial, rough_reciprocal, widened, with_sign_of,
+};
 use crate::dtype::DType;
 use crate::ir::{Builder, Value};
 
@@ -75,10 +77,7 @@ pub(super) fn log(b: &mut Builder, x: Value) -> Value {
             let result = log_of_f32(b, x);
             infinite_or(b, x, result)
         }),
-        _ => {
-            let result = log_of_f64(b, x);
-            infinite_or(b, x, result)
-        }
+        _ => by_usual_way(b, x, log_of_parts),
     }
 }
 
@@ -109,7 +108,18 @@ pub(super) fn split(b: &mut Builder, x: Value) -> Split {
     split_biased(b, usual[0], usual[1])
 }
 
-/// Of a normal number.
+/// Of a positive number; of others anything finite.
+pub(super) fn split_positive(b: &mut Builder, x: Value) -> Split {
+    let (least, bias) = (b.f64(f64::MIN_POSITIVE), b.f64(INTEGER_OFFSET + BIAS));
+    let is_subnormal = b.lt(x, least);
+    let usual = b.when(is_subnormal, &[x, bias], |b| {
+        let (up, bias) = (b.f64(18014398509481984.0), b.f64(INTEGER_OFFSET + BIAS + 54.0)); // 2^54
+        vec![b.mul(x, up), bias]
+    });
+    split_biased(b, usual[0], usual[1])
+}
+
+/// Of a normal positive number; of others anything finite.
 pub(super) fn split_normal(b: &mut Builder, x: Value) -> Split {
     let bias = b.f64(INTEGER_OFFSET + BIAS);
     split_biased(b, x, bias)
@@ -130,9 +140,27 @@ fn split_biased(b: &mut Builder, x: Value, bias: Value) -> Split {
     Split { exponent: b.sub(exponent, bias), mantissa: super::double::float(b, mantissa) }
 }
 
+/// `log` of the parts of `x`: those of a normal positive number, and once more in a region of its own where it is none.
+fn by_usual_way(b: &mut Builder, x: Value, log: impl Fn(&mut Builder, Split) -> Value) -> Value {
+    let parts = split_normal(b, x);
+    let usual = log(b, parts);
+    let as_integer = b.bitcast(x, DType::I64);
+    let is_unusual = is_outside(b, as_integer, f64::MIN_POSITIVE.to_bits(), f64::MAX.to_bits());
+    b.when(is_unusual, &[usual], |b| {
+        let parts = split(b, x);
+        let result = log(b, parts);
+        vec![infinite_or(b, x, result)]
+    })[0]
+}
+
 /// The logarithm of a finite `x`.
 pub(super) fn log_of_f64(b: &mut Builder, x: Value) -> Value {
-    let Split { exponent, mantissa } = split(b, x);
+    let parts = split(b, x);
+    log_of_parts(b, parts)
+}
+
+fn log_of_parts(b: &mut Builder, parts: Split) -> Value {
+    let Split { exponent, mantissa } = parts;
     let one = b.f64(1.0);
     let f = b.sub(mantissa, one);
     let less = less_than(b, f);
@@ -231,15 +259,12 @@ fn scaled_log(b: &mut Builder, x: Value, scale: &Scale) -> Value {
             let result = b.fma(log, of_e, of_exponent);
             infinite_or(b, x, result)
         }),
-        _ => {
-            let result = scaled_log_of_f64(b, x, scale);
-            infinite_or(b, x, result)
-        }
+        _ => by_usual_way(b, x, |b, parts| scaled_log_of_f64(b, parts, scale)),
     }
 }
 
-fn scaled_log_of_f64(b: &mut Builder, x: Value, scale: &Scale) -> Value {
-    let Split { exponent, mantissa } = split(b, x);
+fn scaled_log_of_f64(b: &mut Builder, parts: Split, scale: &Scale) -> Value {
+    let Split { exponent, mantissa } = parts;
     let (one, minus_one) = (b.f64(1.0), b.f64(-1.0));
     let f = b.sub(mantissa, one);
     let Series { half_square, minus_s, inner } = series(b, f);
@@ -357,7 +382,12 @@ fn factors_f32(b: &mut Builder, f: Value) -> (Value, Value) {
 
 /// The logarithm of a positive finite `x`, with a relative error below 2^-65.
 pub(super) fn log_double(b: &mut Builder, x: Value) -> Double {
-    let Split { exponent, mantissa } = split(b, x);
+    let parts = split(b, x);
+    log_double_of_parts(b, parts)
+}
+
+pub(super) fn log_double_of_parts(b: &mut Builder, parts: Split) -> Double {
+    let Split { exponent, mantissa } = parts;
     let (one, minus_one, two) = (b.f64(1.0), b.f64(-1.0), b.f64(2.0));
     // s = above / below: a quotient, then what it leaves over. The minus signs save negations.
     let above = b.sub(mantissa, one);

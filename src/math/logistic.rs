@@ -13,7 +13,10 @@ use super::double::{
     rough_reciprocal, shift_left, widened,
 };
 use super::exp::{BIAS, TWO_BIASES, bounded, exp_double, exp_of_f32, scale_factors};
-use super::log::{Split, infinite_or, log_double, log_of_f32, log_of_quotient, log_of_quotient_f32, split_normal};
+use super::log::{
+    Split, infinite_or, log_double_of_parts, log_of_f32, log_of_quotient, log_of_quotient_f32, split_normal,
+    split_positive,
+};
 use crate::dtype::DType;
 use crate::ir::{Builder, Value};
 
@@ -266,7 +269,8 @@ pub(super) fn xlogy(b: &mut Builder, x: Value, y: Value) -> Value {
             (product, product)
         }
         _ => {
-            let log = log_double(b, y);
+            let parts = split_positive(b, y);
+            let log = log_double_of_parts(b, parts);
             let product = exact_product(b, x, log.high);
             let low = b.fma(x, log.low, product.low);
             (product.high, b.add(product.high, low))

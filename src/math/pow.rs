@@ -9,7 +9,7 @@
 
 use super::double::{Double, exact_product, is_outside, widened};
 use super::exp::{Power, exp_of_double, exp_of_f32, times_power_of_two};
-use super::log::{Split, log_double, log_of_f32, split};
+use super::log::{Split, log_double_of_parts, log_of_f32, split, split_positive};
 use crate::dtype::{DType, Element};
 use crate::ir::{Builder, Value};
 
@@ -52,7 +52,8 @@ fn power_f64(b: &mut Builder, x: Value, y: Value) -> Value {
 
 /// |x|^y for a positive finite x.
 fn magnitude_f64(b: &mut Builder, x: Value, y: Value) -> Power {
-    let log = log_double(b, x);
+    let parts = split_positive(b, x);
+    let log = log_double_of_parts(b, parts);
     let Double { high, low } = exact_product(b, y, log.high);
     let low = b.fma(y, log.low, low);
     exp_of_double(b, Double { high, low })

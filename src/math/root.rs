@@ -10,7 +10,7 @@
 use super::double::{
     ROUNDER, bits, exact_product, exact_sum, float, horner, is_outside, shift_left, widened, with_sign_of,
 };
-use super::log::{Split, split, split_normal};
+use super::log::{Split, split_normal, split_positive};
 use crate::dtype::DType;
 use crate::ir::{Builder, Value};
 
@@ -72,7 +72,7 @@ pub(super) fn cbrt(b: &mut Builder, x: Value) -> Value {
         }),
         _ => {
             let magnitude = b.abs(x);
-            let split = split(b, magnitude);
+            let split = split_positive(b, magnitude);
             cube_root(b, x, magnitude, split, true)
         }
     }
