@@ -7,7 +7,7 @@
 //!
 //! Greatest error against MPFR: f64 0.92 ulp, near odd multiples of pi/4 (3 * 10^7 inputs: any bits, small and large,
 //! multiples of pi/4, and those nearest to a multiple of pi/2 in every binade, whose r is 2^-61 at least); f32 0.5018
-//! ulp (all 2^32 inputs). f64: tan 0.86 ulp, sinpi 0.92, cospi 0.89, sinc 0.93
+//! ulp (all 2^32 inputs). f64: tan 0.86 ulp, sinpi 0.99 (next to subnormals; else 0.92), cospi 0.94, sinc 0.93
 //! (10^7 inputs each); f32 0.502 (10^6).
 
 use std::f64::consts;
