@@ -59,8 +59,11 @@ pub(crate) struct Definition {
     pub(crate) gcc: Option<String>,
 }
 
-/// A call, what the second cache holds, and two sizes for all cores.
-const SIZES: [usize; 4] = [1_000, 8_192, 1_000_000, 30_000_000];
+/// Where memory is the limit: a call, what the second cache holds, and for all cores what the last one holds and what none does.
+const MEMORY_SIZES: [usize; 4] = [1_000, 8_192, 1_000_000, 30_000_000];
+
+/// Where it is not, an element costs the same beyond the second cache.
+const COMPUTE_SIZES: [usize; 2] = [8_192, 1_000_000];
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -78,9 +81,15 @@ pub(crate) fn all() -> Result<Vec<Definition>> {
 impl Definition {
     pub(crate) fn read(path: &Path) -> Result<Definition> {
         let table: Table = fs::read_to_string(path)?.parse()?;
-        let sizes = match table.get("sizes") {
-            Some(sizes) => list(sizes)?.iter().map(|n| whole(Some(n), "sizes")).collect::<Result<Vec<_>>>()?,
-            None => SIZES.to_vec(),
+        let limit = match text(&table, "limit")?.as_str() {
+            "memory" => Limit::Memory,
+            "compute" => Limit::Compute,
+            other => return Err(format!("`limit` is memory or compute, not {other}").into()),
+        };
+        let sizes = match (table.get("sizes"), limit) {
+            (Some(sizes), _) => list(sizes)?.iter().map(|n| whole(Some(n), "sizes")).collect::<Result<Vec<_>>>()?,
+            (None, Limit::Memory) => MEMORY_SIZES.to_vec(),
+            (None, Limit::Compute) => COMPUTE_SIZES.to_vec(),
         };
         let scalars = match table.get("scalars") {
             Some(scalars) => scalars.as_table().ok_or("`scalars` is a table")?.clone(),
@@ -90,11 +99,7 @@ impl Definition {
         Ok(Definition {
             path: path.to_owned(),
             name: text(&table, "name")?,
-            limit: match text(&table, "limit")?.as_str() {
-                "memory" => Limit::Memory,
-                "compute" => Limit::Compute,
-                other => return Err(format!("`limit` is memory or compute, not {other}").into()),
-            },
+            limit,
             flops: whole(table.get("flops"), "flops")?,
             rank: if table.contains_key("rank") { whole(table.get("rank"), "rank")? } else { 1 },
             sizes,

@@ -13,7 +13,7 @@ use numlift::{Backend, Bound, Engine, View, ViewMut};
 
 use super::definition::Definition;
 use super::engines::{self, Loop};
-use crate::array;
+use crate::array::{self, Array};
 use crate::peers::Workers;
 use crate::turns::Clock;
 use crate::workloads::Case;
@@ -114,10 +114,13 @@ impl Work {
             Work::Loop(peer, workers) => (0..times).for_each(|_| peer(case, workers)),
             Work::Numlift(bound) => {
                 let shape = definition.shape(case.inputs[0].len());
-                let mut inputs: Vec<View<'_>> = case.inputs.iter().map(|array| array.shaped(&shape)).collect();
-                inputs.extend(definition.scalars.iter().map(|(_, value)| View::from(value)));
+                let Case { inputs: arrays, output: written } = case;
+                // In the order in which the formula names them.
+                let params = bound.kernel().params().iter();
+                let inputs: Vec<View<'_>> =
+                    params.map(|param| given(definition, arrays, &shape, param.name())).collect();
                 let mut outputs: Vec<ViewMut<'_>> = Vec::new();
-                let mut rest = case.output.bytes_mut();
+                let mut rest = written.bytes_mut();
                 for output in &definition.outputs {
                     let shape: &[usize] = if output.single { &[] } else { &shape };
                     let bytes = shape.iter().product::<usize>() * output.dtype.size();
@@ -131,6 +134,15 @@ impl Work {
             }
         }
     }
+}
+
+/// The array or number that a parameter stands for.
+fn given<'a>(definition: &'a Definition, arrays: &'a [Array], shape: &[usize], name: &str) -> View<'a> {
+    if let Some(place) = definition.inputs.iter().position(|input| input.name == name) {
+        return arrays[place].shaped(shape);
+    }
+    let scalar = definition.scalars.iter().find(|(known, _)| known == name);
+    View::from(&scalar.unwrap_or_else(|| panic!("the definition has no `{name}`")).1)
 }
 
 fn store(job: &Job, definition: &Definition, case: &Case) -> io::Result<()> {
