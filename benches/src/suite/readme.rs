@@ -23,20 +23,23 @@ pub(crate) fn update() -> Result<PathBuf> {
     let begin = text.find(BEGIN).ok_or("the README has no place for figures")? + BEGIN.len();
     let end = text.find(END).ok_or("the README's figures have no end")?;
     let (date, directory) = newest()?;
-    let tables = format!("\n{}{}{}\n", latencies(&directory)?, loops(&directory)?, suite(&date, &directory)?);
+    let mut tables = format!("\nOf {date}.\n\n{}{}", latencies(&directory)?, loops(&directory)?);
+    if directory.join("suite.csv").exists() {
+        tables += &suite(&directory)?;
+    }
     fs::write(&path, format!("{}{tables}{}", &text[..begin], &text[end..]))?;
     Ok(path)
 }
 
-/// The last day that has records of everything.
+/// The last day that has records.
 fn newest() -> Result<(String, PathBuf)> {
     let records = Path::new(env!("CARGO_MANIFEST_DIR")).join("records");
     let mut days: Vec<PathBuf> = fs::read_dir(records)?
         .filter_map(|entry| Some(entry.ok()?.path()))
-        .filter(|day| day.join("suite.csv").exists())
+        .filter(|day| day.join("throughput.csv").exists())
         .collect();
     days.sort();
-    let day = days.pop().ok_or("no record of the suite")?;
+    let day = days.pop().ok_or("no record of loops")?;
     Ok((day.file_name().unwrap_or_default().to_string_lossy().into_owned(), day))
 }
 
@@ -96,7 +99,7 @@ fn loops(directory: &Path) -> Result<String> {
 }
 
 /// A row a workload: numlift's throughput, its distance to the best peer and to the limit, for the two largest sizes.
-fn suite(date: &str, directory: &Path) -> Result<String> {
+fn suite(directory: &Path) -> Result<String> {
     let rows = lines(&directory.join("suite.csv"))?;
     let mut workloads: Vec<&str> = Vec::new();
     for row in &rows {
@@ -104,11 +107,11 @@ fn suite(date: &str, directory: &Path) -> Result<String> {
             workloads.push(&row["workload"]);
         }
     }
-    let mut table = format!(
-        "The suite of {date}, all cores, millions of elements a second; the best peer of the same run, and numlift's speed over it; the share of the \
+    let mut table =
+        "The suite, all cores, millions of elements a second; the best peer of the same run, and numlift's speed over it; the share of the \
          machine's limit (memory or multiply-adds, whichever is nearer).\n\n\
          | workload | elements | numlift | best peer | numlift over it | of the limit |\n| --- | --- | --- | --- | --- | --- |\n"
-    );
+            .to_owned();
     for workload in workloads {
         let of = |row: &&Line| row["workload"] == workload && row["threads"] != "1";
         let mut sizes: Vec<&str> = rows.iter().filter(of).map(|row| row["elements"].as_str()).collect();
