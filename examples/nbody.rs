@@ -78,6 +78,10 @@ fn advance(kernels: &Kernels, x: &mut Coordinates, gain: &Coordinates) -> Result
     Ok(())
 }
 
+fn column(x: &[f64]) -> View<'_> {
+    View::new(x).shape([BODIES, 1])
+}
+
 impl Cluster {
     /// A ball that turns about an axis.
     fn new() -> Cluster {
@@ -103,38 +107,24 @@ impl Cluster {
         Cluster { mass: vec![1.0 / BODIES as f64; BODIES], place, speed }
     }
 
+    /// The places as columns and as rows: every pair meets where they broadcast.
+    fn pairs(&self) -> Args<'_> {
+        let [xj, yj, zj] = self.place.each_ref().map(View::new);
+        let [x, y, z] = self.place.each_ref().map(|x| column(x));
+        let args = Args::new().input("x", x).input("y", y).input("z", z);
+        args.input("xj", xj).input("yj", yj).input("zj", zj).scalar("softening", SOFTENING)
+    }
+
     fn pulls(&self, kernels: &Kernels) -> Result<Coordinates, Error> {
-        let [x, y, z] = self.place.each_ref().map(View::new);
-        let args = Args::new()
-            .input("x", x.clone().shape([BODIES, 1]))
-            .input("y", y.clone().shape([BODIES, 1]))
-            .input("z", z.clone().shape([BODIES, 1]))
-            .input("xj", x)
-            .input("yj", y)
-            .input("zj", z)
-            .input("mass", &self.mass)
-            .scalar("softening", SOFTENING);
-        let mut pulls = kernels.pull.eval(args)?;
+        let mut pulls = kernels.pull.eval(self.pairs().input("mass", &self.mass))?;
         Ok([pulls.take("ax")?, pulls.take("ay")?, pulls.take("az")?])
     }
 
     /// Kinetic and potential, of all pairs.
     fn energy(&self, kernels: &Kernels) -> Result<f64, Error> {
-        let [x, y, z] = self.place.each_ref().map(View::new);
-        let args = Args::new()
-            .input("x", x.clone().shape([BODIES, 1]))
-            .input("y", y.clone().shape([BODIES, 1]))
-            .input("z", z.clone().shape([BODIES, 1]))
-            .input("xj", x)
-            .input("yj", y)
-            .input("zj", z)
-            .input("mass", View::new(&self.mass).shape([BODIES, 1]))
-            .input("massj", &self.mass)
-            .input("u", View::new(&self.speed[0]).shape([BODIES, 1]))
-            .input("v", View::new(&self.speed[1]).shape([BODIES, 1]))
-            .input("w", View::new(&self.speed[2]).shape([BODIES, 1]))
-            .scalar("softening", SOFTENING);
-        kernels.energy.scalar(args)
+        let [u, v, w] = self.speed.each_ref().map(|x| column(x));
+        let args = self.pairs().input("mass", column(&self.mass)).input("massj", &self.mass);
+        kernels.energy.scalar(args.input("u", u).input("v", v).input("w", w))
     }
 
     /// The pulls by a loop over all pairs, and its time.
