@@ -548,10 +548,15 @@ fn streams_from(program: &Program, plan: &Plan, streamed: &[bool]) -> Option<usi
 /// As [`compute`]; [`streams_from`] elements went before.
 unsafe fn compute_streaming(program: &Program, arrays: &[*mut u8], scalars: &[u64], computed: usize) {
     let Machine::Native(native) = &program.engine else { unreachable!("only code streams") };
-    let groups = (computed / program.layout.group) as u64;
-    let call = Call { groups, arrays: arrays.as_ptr(), scalars: scalars.as_ptr() };
+    let call = call_of(&program.layout, arrays, scalars, computed);
     // SAFETY: the caller's promise.
     unsafe { native.call_streaming(&call) };
+}
+
+/// The call of code for `computed` elements, which are whole groups.
+fn call_of(layout: &Layout, arrays: &[*mut u8], scalars: &[u64], computed: usize) -> Call {
+    let groups = (computed >> layout.group.trailing_zeros()) as u64;
+    Call { groups, arrays: arrays.as_ptr(), scalars: scalars.as_ptr() }
 }
 
 /// Computes `computed` elements, which are whole groups.
@@ -572,8 +577,7 @@ pub(super) unsafe fn compute(
             counted(program, arrays, scalars, computed, turns)
         },
         Machine::Native(native) => {
-            let groups = (computed >> program.layout.group.trailing_zeros()) as u64;
-            let call = Call { groups, arrays: arrays.as_ptr(), scalars: scalars.as_ptr() };
+            let call = call_of(&program.layout, arrays, scalars, computed);
             // SAFETY: the caller's promise.
             unsafe { native.call(&call) };
             Ok(())
