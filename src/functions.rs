@@ -17,6 +17,12 @@ pub(crate) enum Kind {
     Axes,
     /// `True` or `False`, written out.
     Flag,
+    /// Integers written out, one for each axis of the array before: any number of arguments without a name.
+    Distances,
+    /// What an index beyond an array's edges means, one of these words in quotes.
+    Mode(&'static [&'static str]),
+    /// A number written out.
+    Number,
 }
 
 /// What an option is if left out.
@@ -25,6 +31,7 @@ pub(crate) enum Default {
     Integer(i64),
     None,
     Flag(bool),
+    Mode(&'static str),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -49,6 +56,9 @@ macro_rules! kind {
     () => {
         Kind::Value
     };
+    (Mode $($word:literal)+) => {
+        Kind::Mode(&[$($word),+])
+    };
     ($kind:ident) => {
         Kind::$kind
     };
@@ -64,6 +74,9 @@ macro_rules! default {
     (False) => {
         Some(Default::Flag(false))
     };
+    ((mode $word:literal)) => {
+        Some(Default::Mode($word))
+    };
     ($value:literal) => {
         Some(Default::Integer($value))
     };
@@ -71,7 +84,7 @@ macro_rules! default {
 
 macro_rules! functions {
     ($($variant:ident = $name:literal [$($alias:literal),*]
-        ($($parameter:ident $(: $kind:ident)? $(= $default:tt)?),*), $doc:literal;)+) => {
+        ($($parameter:ident $(: $kind:ident $($words:literal)*)? $(= $default:tt)?),*), $doc:literal;)+) => {
         /// A function of the language, by its canonical name.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub(crate) enum Function { $($variant),+ }
@@ -87,7 +100,7 @@ macro_rules! functions {
                         aliases: &[$($alias),*],
                         parameters: &[$(Parameter {
                             name: parameter_name(stringify!($parameter)),
-                            kind: kind!($($kind)?),
+                            kind: kind!($($kind $($words)*)?),
                             default: default!($($default)?),
                         }),*],
                         doc: $doc,
@@ -208,6 +221,8 @@ functions! {
     Index = "index" [] (k: Integer), "the element's index along axis k of the output";
     Size = "size" [] (x), "how many elements x has";
     Shape = "shape" [] (x, k: Integer), "how many elements x has along axis k";
+    Shift = "shift" [] (x, d0: Distances, mode: Mode "edge" "wrap" "reflect" "symmetric" "constant" = (mode "constant"), fill: Number = 0), "the elements of an array moved along each of its axes: what was at i stands at i + d0; `fill` is the constant beyond its edges";
+    Take = "take" [] (x, i, mode: Mode "clip" "wrap" "fill" = (mode "clip"), fill: Number = 0), "the elements of an array at the indices i, counted in C order; beyond its edges the first or last, the array again, or `fill`";
     Sum = "sum" [] (x, axis: Axes = None, keepdims: Flag = False, initial: Optional = None, r#where: Optional = None), "the sum, over all elements or along axes; of f32 rounded once, of integers in 64 bits";
     Prod = "prod" [] (x, axis: Axes = None, keepdims: Flag = False, initial: Optional = None, r#where: Optional = None), "the product, over all elements or along axes";
     Min = "min" [] (x, axis: Axes = None, keepdims: Flag = False, initial: Optional = None, r#where: Optional = None), "the least element; NaN if one is";
@@ -261,6 +276,8 @@ impl fmt::Display for Parameter {
             Some(Default::None) => write!(f, "{}=None", self.name),
             Some(Default::Flag(true)) => write!(f, "{}=True", self.name),
             Some(Default::Flag(false)) => write!(f, "{}=False", self.name),
+            Some(Default::Mode(word)) => write!(f, "{}=\"{word}\"", self.name),
+            None if self.kind == Kind::Distances => write!(f, "{}, ..", self.name),
             None => f.write_str(self.name),
         }
     }

@@ -42,6 +42,14 @@ pub(crate) struct Element<'a> {
     pub(crate) index: &'a [i64],
     /// The answers to [`Graph::sizes`].
     pub(crate) sizes: &'a [i64],
+    /// The element of a parameter that begins so many bytes behind its first.
+    pub(crate) gather: &'a dyn Fn(u32, i64) -> u64,
+}
+
+/// For graphs that gather no element.
+#[cfg(test)]
+pub(crate) fn nothing(_param: u32, _offset: i64) -> u64 {
+    panic!("no element is gathered")
 }
 
 struct State<'a> {
@@ -127,6 +135,7 @@ impl Interp {
                     let elements = &self.graph.tables[*table as usize].elements;
                     elements[(of(index) as i64).clamp(0, elements.len() as i64 - 1) as usize]
                 }
+                Node::Gather(param, offset) => (element.gather)(*param, of(offset) as i64),
                 Node::When { condition, body, otherwise } => {
                     let results = if of(condition) != 0 {
                         self.block(*body, element, &[], state)?;

@@ -29,6 +29,8 @@ pub(crate) struct Program {
     pub(crate) results: Results,
     /// Whether the text has a loop that nothing ends.
     pub(crate) has_endless: bool,
+    /// How many axes the kernel goes over, if it names them.
+    pub(crate) axes: usize,
     /// In order of first appearance, or as a kernel declares them.
     pub(crate) parameters: Vec<Parameter>,
     /// At least one; no two of one name.
@@ -77,6 +79,8 @@ pub(crate) enum Meaning {
     Axis(usize),
     /// The element of a parameter so far away along each axis.
     Neighbour(usize, Vec<isize>),
+    /// The element of a parameter at an index along each of its own axes.
+    Gather(usize, Vec<ExprId>),
     /// A call of a place in [`Program::functions`]; as many arguments as it has parameters.
     Inline(usize, Vec<ExprId>),
     /// Part of an option, which the call holds; no value of its own.
@@ -91,7 +95,10 @@ pub(crate) enum Argument {
     /// Axes as they were written, negative ones from the end; all of them without.
     Axes(Option<Vec<i64>>),
     Flag(bool),
-    /// An option that was left out.
+    Distances(Vec<isize>),
+    /// What an index beyond the edges means; of a constant, with it.
+    Boundary(Boundary),
+    /// An option that was left out, or is part of another.
     None,
 }
 
@@ -207,6 +214,7 @@ struct Unfinished {
     body: Vec<Statement>,
     slots: Vec<Option<usize>>,
     results: Results,
+    axes: usize,
     parameters: Vec<Parameter>,
     outputs: Vec<Output>,
     warnings: Vec<Error>,
@@ -222,7 +230,7 @@ struct Shared {
 
 impl Unfinished {
     fn with(self, ast: &Arc<Ast>, shared: &Shared) -> Program {
-        let Unfinished { body, slots, results, parameters, outputs, mut warnings } = self;
+        let Unfinished { body, slots, results, axes, parameters, outputs, mut warnings } = self;
         warnings.splice(0..0, shared.warnings.iter().cloned());
         Program {
             ast: Arc::clone(ast),
@@ -232,6 +240,7 @@ impl Unfinished {
             slots,
             results,
             has_endless: shared.has_endless,
+            axes,
             parameters,
             outputs,
             warnings,
@@ -350,8 +359,17 @@ impl Resolver<'_> {
             };
         }
         let Some(function) = Function::lookup(&callee.text) else { return Err(self.unknown_function(callee)) };
-        let given = self.bind(function, callee, args, span)?;
         let parameters = function.row().parameters;
+        if let Some(Kind::Distances) = parameters.get(1).map(|parameter| parameter.kind) {
+            return self.shift(function, callee, args, span);
+        }
+        let given = self.bind(function, callee, args, span)?;
+        if let Some(first) = parameters.iter().position(|parameter| matches!(parameter.kind, Kind::Mode(_))) {
+            let values = given[..first].iter().map(|value| Argument::Value(value.expect("a value has no default")));
+            let mut arguments: Vec<Argument> = values.collect();
+            arguments.push(Argument::Boundary(self.mode(function, given[first], given[first + 1])?));
+            return Ok(Meaning::Call(function, arguments));
+        }
         let arguments = parameters.iter().zip(given).map(|(parameter, value)| match (parameter.kind, value) {
             (Kind::Value, Some(value)) => Ok(Argument::Value(value)),
             (Kind::DType, Some(value)) => self.dtype(value, function).map(Argument::DType),
@@ -360,9 +378,11 @@ impl Resolver<'_> {
             (Kind::Optional, Some(_)) => Ok(Argument::None),
             (Kind::Axes, Some(value)) => self.axes(value, function).map(Argument::Axes),
             (Kind::Flag, Some(value)) => self.flag(value, function, parameter.name).map(Argument::Flag),
+            (Kind::Distances | Kind::Mode(_) | Kind::Number, _) => unreachable!("they have functions of their own"),
             (kind, None) => Ok(match parameter.default.expect("a required argument is bound") {
                 Default::Integer(default) => Argument::Integer(default),
                 Default::Flag(default) => Argument::Flag(default),
+                Default::Mode(_) => unreachable!("a mode is bound before"),
                 Default::None if kind == Kind::Axes => Argument::Axes(None),
                 Default::None => Argument::None,
             }),

@@ -145,6 +145,20 @@ fn mixed_dtypes() {
     }
 }
 
+/// Elements at any index, however far beyond the edges it is: none is read as part of a wider one.
+#[test]
+fn computed_places() {
+    for (_, engine) in engines() {
+        for mode in ["clip", "wrap", "fill"] {
+            let kernel =
+                engine.compile(&format!("take(x, y * 3 - 40, mode=\"{mode}\")")).expect("the formula is right");
+            for dtype in [DType::U8, DType::I16, DType::F32, DType::F64] {
+                fences().run_all(&kernel, [dtype, DType::I8, dtype]);
+            }
+        }
+    }
+}
+
 /// Large enough to be cut into chunks and, for the largest, to be written past the caches.
 #[test]
 fn long_arrays() {

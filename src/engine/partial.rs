@@ -68,6 +68,7 @@ impl Kernel {
         check_kind(formula, &variant)?;
         let this = Run { formula, lowered: &variant.lowered, params: &variant.params, inputs: &inputs };
         this.check_ranges()?;
+        this.check_gathered(false)?;
         let shapes = this.shapes(&[])?;
         let stop = formula.stop(&variant.lowered, matched.cancel, matched.deadline);
         let resources = run::resources(formula, &variant.lowered, &stop);

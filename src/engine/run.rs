@@ -209,6 +209,12 @@ impl Run<'_> {
     pub(super) fn allocate(&self) -> Result<Vec<Buffer>> {
         let graph = &self.lowered.graph;
         let shapes = self.shapes(&[])?;
+        if let Some(open) = self.lowered.outputs.iter().position(|info| shapes[info.domain as usize].len() < info.rank)
+        {
+            return Err(self
+                .open_extents(open)
+                .with_hint("`run` goes over the arrays that it is given for the outputs"));
+        }
         let outputs = || {
             let outputs = graph.outputs.iter().zip(&self.lowered.outputs);
             outputs.map(|(output, info)| (graph.dtype(output.value), &*shapes[info.domain as usize]))
@@ -231,6 +237,14 @@ impl Run<'_> {
     /// Runs each stage of `variant`, which is of these types and groups.
     pub(super) fn execute(&self, variant: &Variant, outputs: &mut [ViewMut<'_>], stop: &Stop) -> Result<Report> {
         self.check_ranges()?;
+        self.check_gathered(outputs.iter().all(ViewMut::is_empty))?;
+        // Of a kernel that reads nothing where it stands an output decides how far it goes.
+        let axes = self.formula.program.axes;
+        if let Some(open) = outputs.iter().position(|output| output.rank() < axes) {
+            let note =
+                format!("the kernel goes over {axes} axes, the array for it is of rank {}", outputs[open].rank());
+            return Err(self.open_extents(open).with_note(note));
+        }
         let graph = &self.lowered.graph;
         let mut shapes = Shapes::new();
         if !graph.sizes.is_empty() || !variant.totals.is_empty() {
@@ -376,14 +390,58 @@ impl Run<'_> {
         if self.lowered.graph.sizes.is_empty() {
             return Ok(SmallVec::new());
         }
-        let size = |size: &Size| {
-            let shape = &shapes[size.domain as usize];
-            // As of an array of bytes: so many elements are none of any memory, and no output need be made of them to ask.
-            element_count(shape, DType::U8)?;
-            let along = shape.iter().enumerate().filter(|(axis, _)| size.axes.contains(*axis));
-            Ok(along.map(|(_, extent)| *extent as i64).product())
+        let array = |param: u32| match &self.inputs[param as usize] {
+            Input::Array(view) => *view,
+            Input::InPlace(_) | Input::Scalar(_) => unreachable!("what is gathered is an array that nothing writes"),
+        };
+        let size = |size: &Size| match size {
+            Size::Elements { domain, axes } => {
+                let shape = &shapes[*domain as usize];
+                // As of an array of bytes: so many elements are none of any memory, and no output need be made of them to ask.
+                element_count(shape, DType::U8)?;
+                let along = shape.iter().enumerate().filter(|(axis, _)| axes.contains(*axis));
+                Ok(along.map(|(_, extent)| *extent as i64).product())
+            }
+            Size::Extent { param, axis } => Ok(array(*param).extents()[usize::from(*axis)] as i64),
+            Size::Step { param, axis } => {
+                let view = array(*param);
+                Ok(if view.is_empty() { 0 } else { view.strides()[usize::from(*axis)] as i64 })
+            }
         };
         self.lowered.graph.sizes.iter().map(size).collect()
+    }
+
+    /// The extents of an output follow from no array.
+    fn open_extents(&self, output: usize) -> Error {
+        let output = &self.formula.program.outputs[output];
+        let message = format!("nothing says how far the kernel goes to compute `{}`", output.name);
+        Error::new(ErrorKind::Shape, "open-extents", message)
+            .at(&self.formula.program.ast.source, output.span)
+            .with_note("its extents are those of the arrays that are read at its own axes")
+    }
+
+    /// Fails if an array that is read at computed places is written, too, or has no element to be read. Where
+    /// nothing is wanted it may have none.
+    pub(super) fn check_gathered(&self, nothing_wanted: bool) -> Result<()> {
+        for gathered in &self.lowered.gathered {
+            let name = &self.formula.param_names[gathered.param];
+            let at = |error: Error| error.at(&self.formula.program.ast.source, gathered.span);
+            match &self.inputs[gathered.param] {
+                Input::Array(view) if view.is_empty() && gathered.needs_elements && !nothing_wanted => {
+                    let message = format!("`{name}` has no elements, and every index means one");
+                    return Err(at(Error::new(ErrorKind::Shape, "empty-array", message))
+                        .with_hint("with a constant beyond the edges it may be empty"));
+                }
+                Input::InPlace(_) => {
+                    let message = format!("`{name}` is written in a run that reads it at computed places");
+                    return Err(at(Error::new(ErrorKind::Argument, "in-place-neighbours", message)).with_hint(
+                        "an element may be written before it is read: give the output an array of its own",
+                    ));
+                }
+                Input::Array(_) | Input::Scalar(_) => {}
+            }
+        }
+        Ok(())
     }
 
     /// Fails if a number without a dtype does not fit one that it is converted to.

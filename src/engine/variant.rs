@@ -256,6 +256,7 @@ fn operation(graph: &Graph, value: Value) -> Option<Operation> {
         | Node::Reduce(..)
         | Node::Bitcast(_)
         | Node::Lookup(..)
+        | Node::Gather(..)
         | Node::When { .. }
         | Node::Repeat { .. }
         | Node::Carried(_)

@@ -9,7 +9,7 @@ use crate::codegen;
 use crate::codegen::code::CodeMemory;
 use crate::codegen::{Isa, cranelift, x64};
 use crate::dtype::DType;
-use crate::interp::{Element, Interp};
+use crate::interp::{self, Element, Interp};
 use crate::ir::{Builder, Graph, Op, Output, Param, Rank, Rule, Value};
 use crate::passes;
 use crate::stage::{Cut, Stage};
@@ -129,7 +129,11 @@ impl Case {
                 .map(|(param, bytes)| element(bytes, param.dtype, if param.rank == Rank::Array { k } else { 0 }))
                 .collect();
             let sizes = vec![len as i64; graph.sizes.len()];
-            interp.element(&Element { params: &elements, index: &[k as i64], sizes: &sizes }, &mut scratch, &mut bits);
+            interp.element(
+                &Element { params: &elements, index: &[k as i64], sizes: &sizes, gather: &interp::nothing },
+                &mut scratch,
+                &mut bits,
+            );
             expected.iter_mut().zip(&bits).for_each(|(all, bits)| all.push(*bits));
         }
         Case { graph, len, params, expected }

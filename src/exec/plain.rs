@@ -32,7 +32,7 @@ pub(super) fn run(
     resources: &Resources<'_>,
 ) -> bool {
     let (layout, group) = (&program.layout, program.layout.group);
-    let count = layout.inputs.len() + layout.outputs.len();
+    let count = layout.inputs.len() + layout.outputs.len() + layout.wholes.len();
     let mut starts = [std::ptr::null_mut(); ARRAYS];
     if count > ARRAYS || group * size_of::<u64>() > PLACE || !find(layout, inputs, outputs, written, len, &mut starts) {
         return false;
@@ -76,6 +76,8 @@ unsafe fn rest(
     for (to, tail) in places.iter_mut().zip(&mut tail.0) {
         *to = tail.as_mut_ptr().cast::<u8>();
     }
+    let own = layout.inputs.len() + layout.outputs.len();
+    places[own..starts.len()].copy_from_slice(&starts[own..]);
     let places = &places[..starts.len()];
     for (k, (_, dtype)) in layout.inputs.iter().enumerate() {
         let size = dtype.size();
@@ -120,6 +122,8 @@ fn find(
     }
     let of_outputs = &mut starts[layout.inputs.len()..];
     of_outputs.iter_mut().zip(written).for_each(|(start, written)| *start = *written);
+    let wholes = run::wholes(layout, inputs);
+    of_outputs[layout.outputs.len()..].iter_mut().zip(wholes).for_each(|(start, whole)| *start = whole);
     outputs
         .iter()
         .zip(&layout.outputs)

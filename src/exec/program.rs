@@ -28,6 +28,8 @@ pub(crate) struct Layout {
     pub(crate) inputs: Vec<(Source, DType)>,
     pub(crate) outputs: Vec<DType>,
     pub(crate) scalars: Vec<(Source, DType)>,
+    /// Parameters of which any element may be read; where they begin follows the arrays of a call.
+    pub(crate) wholes: Vec<(u32, DType)>,
     /// For each output the input that it is a copy of, if it is one; none is of bools, which are made 0 and 1.
     pub(crate) copies: Vec<Option<usize>>,
     /// How many elements are worth one more thread, roughly.
@@ -61,6 +63,7 @@ impl Layout {
             inputs: strip.inputs.clone(),
             outputs: strip.outputs.clone(),
             scalars: strip.scalars.clone(),
+            wholes: strip.wholes.clone(),
             copies: Vec::new(),
             thread_len: 0,
             widest: 0,
@@ -77,6 +80,7 @@ impl Layout {
             inputs: Vec::new(),
             outputs: graph.outputs.iter().map(|output| graph.dtype(output.value)).collect(),
             scalars: Vec::new(),
+            wholes: Vec::new(),
             copies: Vec::new(),
             thread_len: 0,
             widest: 0,
@@ -92,6 +96,14 @@ impl Layout {
         for (k, param) in graph.params.iter().enumerate().filter(|(k, _)| is_read[*k]) {
             let slots = if param.rank == Rank::Array { &mut layout.inputs } else { &mut layout.scalars };
             slots.push((Source::Param(k as u32), param.dtype));
+        }
+        for node in nodes() {
+            if let Node::Gather(param, _) = node {
+                let whole = (*param, graph.params[*param as usize].dtype);
+                if !layout.wholes.contains(&whole) {
+                    layout.wholes.push(whole);
+                }
+            }
         }
         let axes = nodes().filter_map(|node| match node {
             Node::Index(axis) => Some(*axis),

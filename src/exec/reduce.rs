@@ -175,8 +175,17 @@ fn prepared<R>(
     let streamed = (0..job.outputs.len())
         .map(|k| plan.len.saturating_mul(layout.outputs[k].size()) > resources.cache && !in_place(k))
         .collect();
+    let wholes = run::wholes(layout, job.inputs);
     let reducer = Reducer {
-        runner: Runner::new(program, &plan, &scalars, streamed, resources, resources.repeats(layout, job.inputs)),
+        runner: Runner::new(
+            program,
+            &plan,
+            &scalars,
+            &wholes,
+            streamed,
+            resources,
+            resources.repeats(layout, job.inputs),
+        ),
         program,
         kept: &kept,
         folds: folds.collect(),

@@ -161,7 +161,8 @@ pub(crate) fn run(program: &Program, job: Job<'_, '_>, resources: &Resources<'_>
     let streamed = (0..layout.outputs.len())
         .map(|k| plan.len.saturating_mul(layout.outputs[k].size()) > resources.cache && !in_place(k))
         .collect();
-    let mut runner = Runner::new(program, &plan, &scalars, streamed, resources, repeats);
+    let wholes = wholes(layout, job.inputs);
+    let mut runner = Runner::new(program, &plan, &scalars, &wholes, streamed, resources, repeats);
     if moves {
         runner.move_inputs(job.neighbours, job.inputs.len() - job.neighbours.len());
     }
@@ -214,6 +215,19 @@ pub(super) fn scalar_of(source: Source, inputs: &[Input<'_>], sizes: &[i64]) -> 
     }
 }
 
+/// Stands where an array without elements is: a program reads the element at 0 there, and makes nothing of it.
+static NOTHING: u64 = 0;
+
+/// Where the arrays begin of which any element may be read.
+pub(super) fn wholes(layout: &Layout, inputs: &[Input<'_>]) -> SmallVec<[*mut u8; 4]> {
+    let start = |(param, _): &(u32, DType)| match &inputs[*param as usize] {
+        Input::Array(view) if view.is_empty() => (&raw const NOTHING).cast_mut().cast(),
+        Input::Array(view) => view.pointer().cast_mut(),
+        Input::InPlace(_) | Input::Scalar(_) => unreachable!("elements are gathered of an array that nothing writes"),
+    };
+    layout.wholes.iter().map(start).collect()
+}
+
 /// Whether `len` elements are one chunk, which no second thread pays for, and stay in the cache.
 fn is_one_piece(layout: &Layout, len: usize, resources: &Resources<'_>) -> bool {
     (1..=resources.chunk).contains(&len) && len < layout.thread_len && len * layout.widest <= resources.cache
@@ -234,6 +248,7 @@ pub(super) struct Runner<'a> {
     pub(super) program: &'a Program,
     pub(super) plan: &'a Plan,
     scalars: &'a [u64],
+    wholes: &'a [*mut u8],
     pub(super) slots: SmallVec<[Slot; 8]>,
     /// Elements of one call of code where buffers are used.
     pub(super) strip: usize,
@@ -277,6 +292,7 @@ impl<'a> Runner<'a> {
         program: &'a Program,
         plan: &'a Plan,
         scalars: &'a [u64],
+        wholes: &'a [*mut u8],
         streamed: SmallVec<[bool; 8]>,
         resources: &'a Resources<'a>,
         repeats: bool,
@@ -312,6 +328,7 @@ impl<'a> Runner<'a> {
             program,
             plan,
             scalars,
+            wholes,
             slots,
             strip,
             buffers,
@@ -445,6 +462,7 @@ impl<'a> Runner<'a> {
                 unsafe { self.fill(slot, walk, at, count, computed, buffer) };
             }
         }
+        arrays.extend_from_slice(self.wholes);
         let is_whole = count == computed;
         if self.streams_from.is_some() && is_whole {
             // SAFETY: as below; every output is reached directly, and aligned behind the elements that went before.
@@ -563,7 +581,8 @@ fn call_of(layout: &Layout, arrays: &[*mut u8], scalars: &[u64], computed: usize
 ///
 /// # Safety
 /// The arrays are those of the layout, inputs first: each has `computed` elements of its dtype, which may be read, of an
-/// output written. The scalars are those of the layout.
+/// output written. Behind them are those of which the program reads any element, as [`wholes`] gives them. The scalars are those
+/// of the layout.
 pub(super) unsafe fn compute(
     program: &Program,
     arrays: &[*mut u8],
@@ -628,7 +647,8 @@ unsafe fn counted(
         let inputs = layout.inputs.iter().map(|(_, dtype)| *dtype);
         let dtypes = inputs.chain(layout.outputs.iter().copied());
         let at = |(array, dtype): (&*mut u8, DType)| array.wrapping_add(group * layout.group * dtype.size());
-        let one: SmallVec<[*mut u8; 16]> = arrays.iter().zip(dtypes).map(at).collect();
+        let mut one: SmallVec<[*mut u8; 16]> = arrays.iter().zip(dtypes).map(at).collect();
+        one.extend_from_slice(&arrays[one.len()..]);
         if groups > 1 && is_within(&one, 1)? {
             continue;
         }
@@ -661,6 +681,15 @@ unsafe fn interpret(
             Source::Index(_) => unreachable!("an index is an array"),
         }
     }
+    let first_whole = layout.inputs.len() + layout.outputs.len();
+    let gather = |param: u32, offset: i64| {
+        let known = layout.wholes.iter().position(|(known, _)| *known == param);
+        let (k, dtype) = known.map(|k| (k, layout.wholes[k].1)).expect("a whole array has a place");
+        // SAFETY: the program keeps the offset inside of the array.
+        let bits = unsafe { read(arrays[first_whole + k].offset(offset as isize), dtype.size()) };
+        // A bool in memory is a byte; any but 0 is true.
+        if dtype == DType::Bool { u64::from(bits != 0) } else { bits }
+    };
     let mut scratch = interp.scratch();
     let mut results = vec![0; layout.outputs.len()];
     for k in 0..computed {
@@ -675,7 +704,7 @@ unsafe fn interpret(
                 Source::Size(_) => unreachable!("a size is a scalar"),
             }
         }
-        let element = interp::Element { params: &params, index: &index, sizes: &sizes };
+        let element = interp::Element { params: &params, index: &index, sizes: &sizes, gather: &gather };
         interp.bounded(&element, turns, &mut scratch, &mut results)?;
         for ((dtype, array), bits) in layout.outputs.iter().zip(&arrays[layout.inputs.len()..]).zip(&results) {
             // SAFETY: as above.

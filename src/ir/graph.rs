@@ -187,11 +187,15 @@ pub(crate) enum Leaf {
     Reduced { domain: u32, axes: Axes, keepdims: bool },
 }
 
-/// How many elements a domain has along some axes.
+/// What is known of arrays before a run begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Size {
-    pub(crate) domain: u32,
-    pub(crate) axes: Axes,
+pub(crate) enum Size {
+    /// How many elements a domain has along some axes.
+    Elements { domain: u32, axes: Axes },
+    /// How many elements a parameter has along one of its own axes.
+    Extent { param: u32, axis: u8 },
+    /// How many bytes lie from one of its elements to the next along that axis; 0 if it has no elements.
+    Step { param: u32, axis: u8 },
 }
 
 /// Elements of a domain, taken together along some axes.
@@ -282,6 +286,9 @@ pub(crate) enum Node {
     Bitcast(Value),
     /// The element of a [`Graph::tables`] at an i64 index, clamped to the table.
     Lookup(u32, Value),
+    /// The element of an array parameter that begins so many bytes, an i64, behind its first one. Whoever makes the node keeps
+    /// it inside, for every value of what it is computed from; an array without elements has one to be read at 0.
+    Gather(u32, Value),
     /// Where `condition` holds the results of `body`, else `otherwise`; a body runs only if some element wants it.
     /// The results are this value's [`Node::Part`]s.
     When {
@@ -309,7 +316,8 @@ impl Node {
         match self {
             Node::Const(_) | Node::Param(_) | Node::Index(_) | Node::Size(_) | Node::Carried(_) => {}
             Node::Apply(_, operands) => operands.iter_mut().for_each(visit),
-            Node::Cast(x) | Node::Bitcast(x) | Node::Lookup(_, x) | Node::Reduce(_, x) | Node::Part(x, _) => visit(x),
+            Node::Cast(x) | Node::Bitcast(x) | Node::Lookup(_, x) | Node::Gather(_, x) => visit(x),
+            Node::Reduce(_, x) | Node::Part(x, _) => visit(x),
             Node::When { condition, otherwise, .. } => {
                 visit(condition);
                 otherwise.iter_mut().for_each(visit);
@@ -323,7 +331,8 @@ impl Node {
         match self {
             Node::Const(_) | Node::Param(_) | Node::Index(_) | Node::Size(_) | Node::Carried(_) => {}
             Node::Apply(_, operands) => operands.iter().copied().for_each(visit),
-            Node::Cast(x) | Node::Bitcast(x) | Node::Lookup(_, x) | Node::Reduce(_, x) | Node::Part(x, _) => visit(*x),
+            Node::Cast(x) | Node::Bitcast(x) | Node::Lookup(_, x) | Node::Gather(_, x) => visit(*x),
+            Node::Reduce(_, x) | Node::Part(x, _) => visit(*x),
             Node::When { condition, otherwise, .. } => {
                 visit(*condition);
                 otherwise.iter().copied().for_each(visit);

@@ -34,8 +34,17 @@ pub(crate) fn parse(text: &str) -> Graph {
     }
     let mut sizes = Vec::new();
     while let Some(rest) = next_with(&mut lines, "size ") {
-        let (_, domain, list) = split3(rest, " = domain ", " axes");
-        sizes.push(Size { domain: number(domain), axes: axes(list) });
+        let along = |of: &str| of.split_once(" along ").map(|(param, axis)| (number(param), number(axis) as u8));
+        sizes.push(if let Some((_, of)) = rest.split_once(" = extent of param ") {
+            let (param, axis) = along(of).expect("a parameter and its axis");
+            Size::Extent { param, axis }
+        } else if let Some((_, of)) = rest.split_once(" = step of param ") {
+            let (param, axis) = along(of).expect("a parameter and its axis");
+            Size::Step { param, axis }
+        } else {
+            let (_, domain, list) = split3(rest, " = domain ", " axes");
+            Size::Elements { domain: number(domain), axes: axes(list) }
+        });
     }
     let mut reductions = Vec::new();
     while let Some(rest) = next_with(&mut lines, "reduction ") {
@@ -99,6 +108,10 @@ impl<'a> Reader<'a> {
                     let (table, index) = rest.split_once(' ').expect("lookup table index");
                     let table = &self.tables[number(table) as usize];
                     b.table(&table.elements, table.dtype, self.known[index])
+                }
+                "gather" => {
+                    let (param, offset) = rest.split_once(' ').expect("gather param offset");
+                    b.push(Node::Gather(number(param), self.known[offset]), dtype)
                 }
                 "when" => {
                     let (condition, otherwise) =

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::graph::{Axes, BlockId, Graph, Leaf, Node, Rank, Value};
+use super::graph::{Axes, BlockId, Graph, Leaf, Node, Rank, Size, Value};
 use super::meaning::to_int;
 use crate::dtype::{DType, Element};
 
@@ -23,7 +23,11 @@ impl fmt::Display for Graph {
             writeln!(f, "domain {k} = {}", leaves.join(", "))?;
         }
         for (k, size) in self.sizes.iter().enumerate() {
-            writeln!(f, "size {k} = domain {}{}", size.domain, axes(size.axes))?;
+            match size {
+                Size::Elements { domain, axes: along } => writeln!(f, "size {k} = domain {domain}{}", axes(*along))?,
+                Size::Extent { param, axis } => writeln!(f, "size {k} = extent of param {param} along {axis}")?,
+                Size::Step { param, axis } => writeln!(f, "size {k} = step of param {param} along {axis}")?,
+            }
         }
         for (k, reduction) in self.reductions.iter().enumerate() {
             let kept = if reduction.keepdims { " kept" } else { "" };
@@ -59,6 +63,7 @@ impl Graph {
                 Node::Cast(x) => write!(f, "cast {x}")?,
                 Node::Bitcast(x) => write!(f, "bitcast {x}")?,
                 Node::Lookup(table, index) => write!(f, "lookup {table} {index}")?,
+                Node::Gather(param, offset) => write!(f, "gather {param} {offset}")?,
                 Node::When { condition, otherwise, .. } => write!(f, "when {condition} else {} {{", list(otherwise))?,
                 Node::Repeat { initial, turns: None, .. } => write!(f, "repeat {} {{", list(initial))?,
                 Node::Repeat { initial, turns: Some(k), .. } => write!(f, "loop {k} with {} {{", list(initial))?,

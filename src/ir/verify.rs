@@ -1,6 +1,6 @@
 //! Checks a graph's invariants; a graph that breaks one is our mistake, hence a panic.
 
-use super::graph::{BlockId, Graph, Node, Value};
+use super::graph::{BlockId, Graph, Node, Rank, Value};
 use super::op::Rule;
 use crate::dtype::DType;
 
@@ -84,6 +84,11 @@ impl Graph {
             Node::Lookup(table, index) => {
                 assert_eq!(dtype, self.tables[*table as usize].dtype, "v{id}: dtype of its table");
                 assert_eq!(of(index), DType::I64, "v{id}: an index is i64");
+            }
+            Node::Gather(param, offset) => {
+                let param = &self.params[*param as usize];
+                assert_eq!((dtype, Rank::Array), (param.dtype, param.rank), "v{id}: an element of its array");
+                assert_eq!(of(offset), DType::I64, "v{id}: an offset is i64");
             }
             Node::When { condition, .. } => assert_eq!(of(condition), DType::Bool, "v{id}: a condition is bool"),
             Node::Repeat { .. } => {}

@@ -87,7 +87,7 @@ struct Snapshot {
     mark: Mark,
     log: usize,
     variables: usize,
-    sized: usize,
+    asked: usize,
     indexed: usize,
     warnings: usize,
     loops: usize,
@@ -678,7 +678,7 @@ impl Lowerer<'_> {
             mark: self.b.mark(),
             log: self.flow.log.len(),
             variables: self.flow.variables.len(),
-            sized: self.sized.len(),
+            asked: self.asked.len(),
             indexed: self.indexed.len(),
             warnings: self.warnings.len(),
             loops: self.loops.len(),
@@ -692,7 +692,7 @@ impl Lowerer<'_> {
         self.flow.depth -= 1;
         self.b.rollback(&to.mark);
         self.ranks.truncate(to.mark.nodes);
-        self.sized.truncate(to.sized);
+        self.asked.truncate(to.asked);
         self.indexed.truncate(to.indexed);
         self.warnings.truncate(to.warnings);
         self.loops.truncate(to.loops);

@@ -1,7 +1,7 @@
 //! Calls to ops: what dtype each function computes in, and its meaning in terms of the op table.
 
 use super::weak::{self, Overflow, Weak};
-use super::{Join, Lowerer, Operand, Term};
+use super::{Asked, Join, Lowerer, Operand, Term};
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::Function;
@@ -117,6 +117,8 @@ impl Lowerer<'_> {
             Function::Index => self.index(integer(option), span),
             Function::Size => self.size(v(0)),
             Function::Shape => self.shape_of(v(0), integer(option), span),
+            Function::Shift => self.shift(v(0), &arguments[1..], span),
+            Function::Take => self.take(v(0), v(1), &arguments[2..]),
             Function::Dot => self.dot(v(0), v(1), span),
             Function::Sum
             | Function::Prod
@@ -148,6 +150,7 @@ impl Lowerer<'_> {
         match argument {
             Argument::Value(id) => Some(self.operand(*id)),
             Argument::DType(_) | Argument::Integer(_) | Argument::Axes(_) | Argument::Flag(_) | Argument::None => None,
+            Argument::Distances(_) | Argument::Boundary(_) => None,
         }
     }
 
@@ -463,9 +466,7 @@ impl Lowerer<'_> {
             Term::Weak(value) | Term::Strong(value) => value,
         };
         let axes = Axes::all(self.rank(value));
-        let size = self.b.push(Node::Size(self.sized.len() as u32), DType::I64);
-        self.sized.push(([value; 2], axes));
-        Ok(Term::Strong(size))
+        Ok(Term::Strong(self.asked(Asked::Elements([value; 2], axes))))
     }
 }
 

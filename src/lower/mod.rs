@@ -3,6 +3,7 @@
 mod floats;
 mod flow;
 mod functions;
+mod gather;
 mod operators;
 mod reduce;
 mod shapes;
@@ -16,7 +17,7 @@ use std::sync::Arc;
 
 use crate::dtype::{DType, Element};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{self, Axes, Boundary, Builder, Graph, Neighbour, Node, Output, Param, Rank, Value};
+use crate::ir::{self, Axes, Boundary, Builder, Graph, Neighbour, Node, Output, Param, Rank, Size, Value};
 use crate::resolve::{self, Meaning, Program, Results};
 use crate::source::Span;
 use crate::syntax::{BinaryOperator, ExprId, ExprKind, Number, NumberValue};
@@ -86,8 +87,29 @@ pub(crate) struct Lowered {
     pub(crate) loops: Vec<Span>,
     /// Parameters of the graph behind those of the program.
     pub(crate) neighbours: Vec<Neighbour>,
+    /// Arrays that are read at computed places.
+    pub(crate) gathered: Vec<Gathered>,
     /// What is legal but likely not meant, in the light of the dtypes.
     pub(crate) warnings: Vec<Error>,
+}
+
+/// An array that is read at computed places.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Gathered {
+    pub(crate) param: usize,
+    /// Whether every index means one of its elements, so that it must have some.
+    pub(crate) needs_elements: bool,
+    /// Where it is read.
+    pub(crate) span: Span,
+}
+
+/// What a `Node::Size` asks for.
+#[derive(Clone, Copy)]
+enum Asked {
+    /// How many elements these values, broadcast together, have along some axes.
+    Elements([Value; 2], Axes),
+    /// Something of an array as it is given.
+    Array(Size),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -116,7 +138,8 @@ pub(crate) fn lower(program: &Program, signature: &Signature, node_limit: usize)
         hulls: BTreeMap::new(),
         ranges: BTreeSet::new(),
         ranged: Vec::new(),
-        sized: Vec::new(),
+        asked: Vec::new(),
+        gathered: Vec::new(),
         reducing: Vec::new(),
         ranks: Vec::new(),
         indexed: Vec::new(),
@@ -192,8 +215,9 @@ struct Lowerer<'a> {
     ranges: BTreeSet<(usize, DType)>,
     /// The same in the order in which they were found.
     ranged: Vec<(usize, DType)>,
-    /// One for each `Node::Size`: the values that have the shape, and the axes asked for.
-    sized: Vec<([Value; 2], Axes)>,
+    /// One for each `Node::Size`.
+    asked: Vec<Asked>,
+    gathered: Vec<Gathered>,
     /// One for each `Node::Reduce`.
     reducing: Vec<Reducing>,
     /// The ranks of the first values, as far as they were asked for.
@@ -235,6 +259,7 @@ impl<'a> Lowerer<'a> {
             Meaning::Parameter(place) => return self.param(*place).map(Some),
             Meaning::Axis(axis) => return self.index(*axis as i64, expr.span).map(Some),
             Meaning::Neighbour(place, offsets) => return self.neighbour(*place, offsets).map(Some),
+            Meaning::Gather(place, indices) => return self.gather(*place, indices, expr.span).map(Some),
             Meaning::Variable(slot) => return Ok(self.variable(*slot).map(|operand| operand.term)),
             Meaning::Inline(function, args) => {
                 let args = args.iter().map(|arg| self.operand(*arg)).collect();
@@ -331,17 +356,15 @@ impl<'a> Lowerer<'a> {
             return self.param(place);
         }
         let parameter = &self.program.parameters[place];
-        let dtype = self.signature.params[place].dtype();
-        let boundary = match parameter.boundary.expect("resolve asks for a boundary") {
-            resolve::Boundary::Edge => Boundary::Edge,
-            resolve::Boundary::Wrap => Boundary::Wrap,
-            resolve::Boundary::Reflect => Boundary::Reflect,
-            resolve::Boundary::Symmetric => Boundary::Symmetric,
-            resolve::Boundary::Constant(number) => {
-                Boundary::Constant(self.boundary_bits(number, dtype, parameter.span)?)
-            }
-        };
-        let neighbour = Neighbour { of: place as u32, offsets: offsets.to_vec(), boundary };
+        let boundary = parameter.boundary.expect("resolve asks for a boundary");
+        let boundary = self.boundary(boundary, self.signature.params[place].dtype(), parameter.span)?;
+        Ok(self.moved(Neighbour { of: place as u32, offsets: offsets.to_vec(), boundary }))
+    }
+
+    /// The element of a neighbour: that of a parameter of its own.
+    fn moved(&mut self, neighbour: Neighbour) -> Term {
+        let (place, offsets) = (neighbour.of as usize, &neighbour.offsets);
+        let (parameter, dtype) = (&self.program.parameters[place], self.signature.params[place].dtype());
         let known = self.neighbours.iter().position(|known| *known == neighbour);
         let index = match known {
             Some(known) => self.signature.params.len() + known,
@@ -353,7 +376,24 @@ impl<'a> Lowerer<'a> {
                 self.b.add_param(Param { name, dtype, rank: Rank::Array })
             }
         };
-        Ok(Term::Strong(self.read_param(index)))
+        Term::Strong(self.read_param(index))
+    }
+
+    /// What stands beyond the edges of an array of `dtype`.
+    fn boundary(&self, boundary: resolve::Boundary, dtype: DType, span: Span) -> Result<Boundary> {
+        Ok(match boundary {
+            resolve::Boundary::Edge => Boundary::Edge,
+            resolve::Boundary::Wrap => Boundary::Wrap,
+            resolve::Boundary::Reflect => Boundary::Reflect,
+            resolve::Boundary::Symmetric => Boundary::Symmetric,
+            resolve::Boundary::Constant(number) => Boundary::Constant(self.boundary_bits(number, dtype, span)?),
+        })
+    }
+
+    /// A value that is known when shapes are.
+    fn asked(&mut self, asked: Asked) -> Value {
+        self.asked.push(asked);
+        self.b.push(Node::Size(self.asked.len() as u32 - 1), DType::I64)
     }
 
     fn boundary_bits(&self, number: NumberValue, dtype: DType, span: Span) -> Result<u64> {
@@ -592,13 +632,15 @@ impl<'a> Lowerer<'a> {
             source: &self.program.ast.source,
             ranks,
             moved: &self.neighbours,
-            sized: &self.sized,
+            asked: &self.asked,
+            axes: program.axes,
             reducing: &self.reducing,
             indexed: &self.indexed,
             node_limit,
         };
         let (graph, outputs, reductions) = shapes.finish(graph)?;
         let (ranges, loops) = (self.ranges.into_iter().collect(), self.loops);
-        Ok(Lowered { graph, ranges, outputs, reductions, loops, neighbours: self.neighbours, warnings: self.warnings })
+        let Lowerer { neighbours, gathered, warnings, .. } = self;
+        Ok(Lowered { graph, ranges, outputs, reductions, loops, neighbours, gathered, warnings })
     }
 }

@@ -1,6 +1,6 @@
 //! Calls of reductions to folds along axes, and what stands round them.
 
-use super::{Lowerer, Operand, Term};
+use super::{Asked, Lowerer, Operand, Term};
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::functions::Function;
@@ -171,7 +171,9 @@ impl Lowerer<'_> {
                 Argument::Flag(flag) => keepdims = *flag,
                 Argument::Value(id) => operands.push((parameter.name, self.operand(*id))),
                 Argument::Integer(_) | Argument::None => {}
-                Argument::DType(_) => panic!("a reduction takes no dtype"),
+                Argument::DType(_) | Argument::Distances(_) | Argument::Boundary(_) => {
+                    panic!("a reduction takes no {argument:?}")
+                }
             }
         }
         let of = |name: &str| operands.iter().find(|(known, _)| *known == name).map(|(_, operand)| *operand);
@@ -276,9 +278,7 @@ impl Lowerer<'_> {
 
     /// How many elements of the domain come together.
     fn size_along(&mut self, along: Along) -> Value {
-        let size = self.b.push(Node::Size(self.sized.len() as u32), DType::I64);
-        self.sized.push((along.shape, along.axes));
-        size
+        self.asked(Asked::Elements(along.shape, along.axes))
     }
 
     /// A sum or product; what does not count is an element that changes neither.

@@ -3,10 +3,10 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use super::OutputInfo;
 use super::reduce::Reducing;
+use super::{Asked, OutputInfo};
 use crate::error::{Error, ErrorKind, Result};
-use crate::ir::{Axes, BlockId, Graph, Leaf, Neighbour, Node, Reduction, Size, Value, rewrite};
+use crate::ir::{BlockId, Graph, Leaf, Neighbour, Node, Reduction, Size, Value, rewrite};
 use crate::source::Span;
 
 /// How many leaves all outputs may have together, for each graph node that the limit allows; a bound on memory.
@@ -19,12 +19,14 @@ pub(super) struct Shapes<'a> {
     pub(super) ranks: Vec<usize>,
     /// Parameters behind those of the program, which have the shape of another.
     pub(super) moved: &'a [Neighbour],
-    /// One for each `Node::Size`: the values that have the shape, and the axes asked for.
-    pub(super) sized: &'a [([Value; 2], Axes)],
+    /// One for each `Node::Size`.
+    pub(super) asked: &'a [Asked],
     /// One for each `Node::Reduce`.
     pub(super) reducing: &'a [Reducing],
     /// Each `Node::Index`, and where it is written.
     pub(super) indexed: &'a [(Value, Span)],
+    /// How many axes a kernel names.
+    pub(super) axes: usize,
     pub(super) node_limit: usize,
 }
 
@@ -39,7 +41,10 @@ impl Shapes<'_> {
     /// The graph with its domains, what its outputs depend on, and where each of its reductions is written.
     pub(super) fn finish(&self, graph: Graph) -> Result<(Graph, Vec<OutputInfo>, Vec<Span>)> {
         let of_reductions = self.reducing.iter().map(|reducing| reducing.along.shape);
-        let of_sizes = self.sized.iter().map(|(shape, _)| *shape);
+        let of_sizes = self.asked.iter().filter_map(|asked| match asked {
+            Asked::Elements(shape, _) => Some(*shape),
+            Asked::Array(_) => None,
+        });
         let of_outputs = graph.outputs.iter().map(|output| [output.value; 2]);
         let roots: Vec<[Value; 2]> = of_reductions.chain(of_sizes).chain(of_outputs).collect();
         let mut found = self.dependencies(&graph, &roots)?.into_iter();
@@ -59,13 +64,21 @@ impl Shapes<'_> {
             });
         }
         let mut sizes = Vec::new();
-        for ((_, axes), found) in self.sized.iter().zip(&mut found) {
+        for asked in self.asked {
+            let axes = match asked {
+                Asked::Elements(_, axes) => *axes,
+                Asked::Array(size) => {
+                    sizes.push(Some(*size));
+                    continue;
+                }
+            };
+            let found = found.next().expect("each of these is a root");
             let is_single = found.is_empty();
-            sizes.push((!is_single).then(|| Size { domain: domains.place(found, &reductions), axes: *axes }));
+            sizes.push((!is_single).then(|| Size::Elements { domain: domains.place(found, &reductions), axes }));
         }
         let mut outputs = Vec::new();
         for found in found {
-            let rank = found.iter().map(|found| self.rank(*found)).max().unwrap_or(0);
+            let rank = found.iter().map(|found| self.rank(*found)).max().unwrap_or(0).max(self.axes);
             outputs.push(OutputInfo { domain: domains.place(found, &reductions), rank });
         }
         self.check_axes(&graph, &outputs)?;

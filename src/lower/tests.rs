@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::*;
 use crate::functions::{Function, Kind};
 use crate::interp::{self, Interp};
-use crate::ir::Leaf;
+use crate::ir::{Leaf, Size};
 use crate::resolve::resolve;
 use crate::syntax::{Limits, parse};
 use DType::{Bool, F32, F64, I8, I16, I32, I64, U8, U16, U32, U64};
@@ -41,7 +41,7 @@ fn value<T: Element>(source: &str, params: &[(ParamType, u64)]) -> T {
     let mut outputs = vec![0; lowered.graph.outputs.len()];
     let interp = Interp::new(&lowered.graph);
     interp.element(
-        &interp::Element { params: &bits, index: &[2, 5], sizes: &[6, 24] },
+        &interp::Element { params: &bits, index: &[2, 5], sizes: &[6, 24], gather: &interp::nothing },
         &mut interp.scratch(),
         &mut outputs,
     );
@@ -219,6 +219,13 @@ fn leaves(program: &Lowered, output: usize) -> &[Leaf] {
     &program.graph.domains[program.outputs[output].domain as usize]
 }
 
+fn domain(size: &Size) -> usize {
+    match size {
+        Size::Elements { domain, .. } => *domain as usize,
+        Size::Extent { .. } | Size::Step { .. } => panic!("{size:?} is of one array"),
+    }
+}
+
 #[test]
 fn what_outputs_depend_on() {
     let of = |rank| ParamType::Array { dtype: F64, rank };
@@ -229,7 +236,7 @@ fn what_outputs_depend_on() {
     for (k, (expected, rank)) in expected.iter().enumerate() {
         assert_eq!((leaves(&program, k), program.outputs[k].rank), (&expected[..], *rank));
     }
-    assert_eq!(program.graph.domains[program.graph.sizes[0].domain as usize], params(&[0, 1, 4]));
+    assert_eq!(program.graph.domains[domain(&program.graph.sizes[0])], params(&[0, 1, 4]));
 
     let many: Vec<String> = (0..200).map(|k| format!("x{k}")).collect();
     let prefixes: Vec<String> = (0..200).map(|k| many[..=k].join("+")).collect();
@@ -243,7 +250,7 @@ fn what_outputs_depend_on() {
 fn sizes_and_indices() {
     let graph = lowered("size(x) + size(y) + size(x * 2) + size(3) + size(k)", &[array(F64), array(U8), WEAK]);
     let graph = graph.expect("a program").graph;
-    let domains: Vec<_> = graph.sizes.iter().map(|size| &graph.domains[size.domain as usize][..]).collect();
+    let domains: Vec<_> = graph.sizes.iter().map(|size| &graph.domains[domain(size)][..]).collect();
     assert_eq!(domains, [[Leaf::Param(0)], [Leaf::Param(1)]]);
     let matrix = ParamType::Array { dtype: F64, rank: 2 };
     assert_eq!(value::<f64>("index(1) * 10 + index(0) + x", &[(matrix, 1_f64.to_bits())]), 53.0);
@@ -391,6 +398,9 @@ fn any_program_is_a_graph_or_an_error() {
                     Kind::Axes => ["axis=None", "axis=0", "axis=-1", "axis=(0, 1)"][value.len() % 4].to_owned(),
                     Kind::Flag => "keepdims=True".to_owned(),
                     Kind::Optional => "initial=None".to_owned(),
+                    Kind::Distances => (value.len() % 3).to_string(),
+                    Kind::Mode(words) => format!("mode=\"{}\"", words[value.len() % words.len()]),
+                    Kind::Number => "fill=2".to_owned(),
                 });
             exprs.push(match below(4) {
                 0 => format!("({a} if {b} else {c})"),
@@ -409,10 +419,15 @@ fn any_program_is_a_graph_or_an_error() {
             // What a reduction comes to is no affair of one element.
             Ok(lowered) if !lowered.graph.reductions.is_empty() => graphs += 1,
             Ok(lowered) => {
-                let elements: Vec<u64> = params.iter().map(|_| below(2) as u64).collect();
-                let (index, sizes) = ([0; 3], [1; 8]);
                 let interp = Interp::new(&lowered.graph);
-                let element = interp::Element { params: &elements, index: &index, sizes: &sizes };
+                let elements: Vec<u64> = (0..interp.params()).map(|_| below(2) as u64).collect();
+                let (index, sizes) = ([0; 3], vec![1; interp.sizes()]);
+                let element = interp::Element {
+                    params: &elements,
+                    index: &index,
+                    sizes: &sizes,
+                    gather: &|_, offset| offset as u64,
+                };
                 interp.element(&element, &mut interp.scratch(), &mut [0]);
                 graphs += 1;
             }

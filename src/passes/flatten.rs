@@ -36,7 +36,7 @@ fn cost(graph: &Graph, block: BlockId, costs: &mut [Option<usize>], bodies: &mut
             Node::Cast(_) => Some(2),
             // As what chooses in its place.
             Node::Bitcast(_) | Node::Part(..) | Node::Reduce(..) => Some(1),
-            Node::Lookup(..) => Some(8),
+            Node::Lookup(..) | Node::Gather(..) => Some(8),
             Node::When { body, .. } => {
                 let own = cost(graph, *body, costs, bodies);
                 costs[value.index()] = own;

@@ -154,7 +154,9 @@ impl Twins<'_> {
         match (self.graph.node(x), self.graph.node(y)) {
             (Node::Apply(f, x), Node::Apply(g, y)) => f == g && self.lists(x, y),
             (Node::Cast(x), Node::Cast(y)) | (Node::Bitcast(x), Node::Bitcast(y)) => self.values(*x, *y),
-            (Node::Lookup(j, x), Node::Lookup(k, y)) => j == k && self.values(*x, *y),
+            (Node::Lookup(j, x), Node::Lookup(k, y)) | (Node::Gather(j, x), Node::Gather(k, y)) => {
+                j == k && self.values(*x, *y)
+            }
             (Node::Part(x, j), Node::Part(y, k)) => j == k && self.values(*x, *y),
             (
                 Node::When { condition: x, body: x_body, otherwise: x_else },

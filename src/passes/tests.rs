@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::dtype::{DType, Element as _};
-use crate::interp::{Element, Interp};
+use crate::interp::{self, Element, Interp};
 use crate::ir::parse::parse;
 use crate::ir::{Builder, Op, Output, Param, Rank, Rule, Value};
 
@@ -223,7 +223,7 @@ impl Twin {
     fn check(&mut self, params: &[u64]) {
         let results = self.runs.each_mut().map(|(interp, scratch)| {
             let mut result = [0];
-            interp.element(&Element { params, index: &[], sizes: &[] }, scratch, &mut result);
+            interp.element(&Element { params, index: &[], sizes: &[], gather: &interp::nothing }, scratch, &mut result);
             result[0]
         });
         let [expected, found] = results;

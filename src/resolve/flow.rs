@@ -154,7 +154,7 @@ impl Scope {
         &self.parameters[place]
     }
 
-    /// The parameter has as many axes as the kernel goes over, or another number was declared.
+    /// The parameter has so many axes, or another number was declared.
     pub(super) fn reads_along_axes(&mut self, place: usize, axes: usize) -> Result<(), usize> {
         match self.parameters[place].rank.replace(axes) {
             Some(rank) if rank != axes => Err(rank),
@@ -226,9 +226,10 @@ impl<'a> Resolver<'a> {
 
     fn unfinished(&mut self, body: Vec<Statement>, results: Results, outputs: Vec<Output>) -> Unfinished {
         let scope = std::mem::replace(&mut self.scope, Scope::new());
+        let axes = scope.axes.len();
         let slots = scope.variables.iter().map(|variable| variable.parameter).collect();
         let warnings = Vec::new();
-        Unfinished { body, slots, results, parameters: scope.parameters, outputs, warnings }
+        Unfinished { body, slots, results, axes, parameters: scope.parameters, outputs, warnings }
     }
 
     /// Statements of which the last gives the outputs: a value, else every name that is set by then.

@@ -1,13 +1,15 @@
 //! Indices beside the element that a kernel computes, and what stands beyond the edges.
 
-use super::{Boundary, Meaning, Resolver};
+use super::{Argument, Boundary, Constant, Meaning, Resolver};
 use crate::error::{ErrorKind, Result, did_you_mean};
-use crate::syntax::{BinaryOperator, ExprId, ExprKind, Name, Number, NumberValue, UnaryOperator};
+use crate::functions::{Default, Function, Kind};
+use crate::source::Span;
+use crate::syntax::{Arg, BinaryOperator, ExprId, ExprKind, Name, Number, NumberValue, UnaryOperator};
 
 const MODES: [&str; 5] = ["edge", "wrap", "reflect", "symmetric", "constant"];
 
 impl Resolver<'_> {
-    /// `u[i - 1, j]`: an element of a parameter, so far away.
+    /// `u[i - 1, j]`: an element of a parameter, so far away; `u[2 * i, k[j]]`: one at computed places.
     pub(super) fn neighbour(&mut self, operand: ExprId, indices: &[ExprId], id: ExprId) -> Result<Meaning> {
         let (ast, span) = (self.ast, self.ast.expr(id).span);
         let axes = self.scope.axes().len();
@@ -27,34 +29,37 @@ impl Resolver<'_> {
             return Err(self.error(ErrorKind::Syntax, "misplaced-index", message, written.span));
         };
         let name = self.scope.parameter(place).name.clone();
-        if indices.len() != axes {
-            let plural = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
-            let (needed, found) = (plural(axes, "axis", "axes"), plural(indices.len(), "index", "indices"));
-            let message = format!("the kernel goes over {needed}, found {found} of `{name}`");
-            return Err(self.error(ErrorKind::Shape, "index-count", message, span));
-        }
-        let mut offsets = Vec::with_capacity(axes);
-        for (axis, index) in indices.iter().enumerate() {
-            offsets.push(self.offset(axis, *index)?);
-        }
-        if offsets.iter().any(|offset| *offset != 0) && self.scope.parameter(place).boundary.is_none() {
-            let message =
-                format!("`{name}` is read beside its elements, and what stands beyond its edges is not declared");
+        let offsets = indices.iter().enumerate().map(|(axis, index)| self.offset(axis, *index));
+        let offsets: Option<Vec<isize>> = offsets.collect::<Option<_>>().filter(|_| indices.len() == axes);
+        let is_own = offsets.as_ref().is_some_and(|offsets| offsets.iter().all(|offset| *offset == 0));
+        if !is_own && self.scope.parameter(place).boundary.is_none() {
+            let how = if offsets.is_some() { "beside its elements" } else { "at computed places" };
+            let message = format!("`{name}` is read {how}, and what stands beyond its edges is not declared");
+            let declared = format!("`{name}: f64[{}] boundary(edge)`", indices.len());
             return Err(self
                 .error(ErrorKind::Shape, "boundary-missing", message, span)
-                .with_hint(format!("`{name}: f64[{axes}] boundary(edge)`, or wrap, reflect, symmetric, constant")));
+                .with_hint(format!("{declared}, or wrap, reflect, symmetric, constant")));
         }
-        self.meanings[operand.index()..id.index()].fill(Meaning::Option);
-        self.scope.reads_along_axes(place, axes).map_err(|rank| {
-            let plural = if axes == 1 { "axis" } else { "axes" };
-            let message = format!("the kernel goes over {axes} {plural}, `{name}` is declared with {rank}");
+        self.scope.reads_along_axes(place, indices.len()).map_err(|rank| {
+            let plural = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
+            let (axes, found) = (plural(rank, "axis", "axes"), plural(indices.len(), "index", "indices"));
+            let message = format!("`{name}` is an array of {axes}, found {found}");
             self.error(ErrorKind::Shape, "index-count", message, span)
         })?;
-        Ok(Meaning::Neighbour(place, offsets))
+        Ok(match offsets {
+            Some(offsets) => {
+                self.meanings[operand.index()..id.index()].fill(Meaning::Option);
+                Meaning::Neighbour(place, offsets)
+            }
+            None => {
+                self.meanings[operand.index()] = Meaning::Option;
+                Meaning::Gather(place, indices.to_vec())
+            }
+        })
     }
 
-    /// How far an index is from the axis that it stands for.
-    fn offset(&self, axis: usize, index: ExprId) -> Result<isize> {
+    /// How far an index is from the axis that it stands for, if that is written out.
+    fn offset(&self, axis: usize, index: ExprId) -> Option<isize> {
         let integer = |id: ExprId| match &self.ast.expr(id).kind {
             ExprKind::Number(Number { value: NumberValue::Int(x), .. }) => i32::try_from(*x).ok(),
             ExprKind::Unary { operator: UnaryOperator::Negative, operand } => match &self.ast.expr(*operand).kind {
@@ -78,17 +83,113 @@ impl Resolver<'_> {
             }
             _ => name(index).map(|axis| (axis, 0)),
         };
-        let own = &self.scope.axes()[axis].text;
-        match found {
-            Some((known, offset)) if known == axis => Ok(offset as isize),
+        found.filter(|(known, _)| *known == axis).map(|(_, offset)| offset as isize)
+    }
+
+    // -- functions --
+
+    /// `shift(x, d0, d1, mode="wrap", fill=0)`: the arguments without a name behind the first are distances.
+    pub(super) fn shift(&mut self, function: Function, callee: &Name, args: &[Arg], span: Span) -> Result<Meaning> {
+        let unnamed = args.iter().take_while(|arg| arg.name.is_none()).count();
+        let mut bound = args.to_vec();
+        let distances = bound.splice(1.min(unnamed)..unnamed, args.get(1).cloned().filter(|_| unnamed > 1));
+        let distances: Vec<ExprId> = distances.map(|arg| arg.value).collect();
+        let given = self.bind(function, callee, &bound, span)?;
+        let (x, first) = (given[0].expect("it has no default"), given[1].expect("it has no default"));
+        let distances = if distances.is_empty() { vec![first] } else { distances };
+        let distance = |this: &mut Self, value: ExprId| {
+            let number = this.integer(value, function, "d0")?;
+            i32::try_from(number).map(|number| number as isize).map_err(|_| {
+                let message = format!("`shift` moves by less than 2147483648 elements, found {number}");
+                this.error(ErrorKind::Arity, "option-kind", message, this.ast.expr(value).span)
+            })
+        };
+        let distances = distances.into_iter().map(|value| distance(self, value)).collect::<Result<_>>()?;
+        let boundary = self.mode(function, given[2], given[3])?;
+        let arguments = vec![Argument::Value(x), Argument::Distances(distances), Argument::Boundary(boundary)];
+        Ok(Meaning::Call(function, arguments))
+    }
+
+    /// What `mode` and `fill` of a function mean together.
+    pub(super) fn mode(&mut self, function: Function, mode: Option<ExprId>, fill: Option<ExprId>) -> Result<Boundary> {
+        let parameters = function.row().parameters;
+        let known = parameters.iter().find_map(|parameter| match (parameter.kind, parameter.default) {
+            (Kind::Mode(words), Some(Default::Mode(default))) => Some((words, default)),
+            _ => None,
+        });
+        let (words, default) = known.expect("a mode has words and a default");
+        let word = match mode {
+            None => default,
+            Some(value) => self.word(function, value, words)?,
+        };
+        let boundary = match word {
+            "edge" | "clip" => Boundary::Edge,
+            "wrap" => Boundary::Wrap,
+            "reflect" => Boundary::Reflect,
+            "symmetric" => Boundary::Symmetric,
             _ => {
-                let message =
-                    format!("index {axis} is `{own}` and a number written out, found `{}`", self.ast.text(expr.span));
+                let number = fill.map_or(Ok(NumberValue::Int(0)), |fill| self.fill(function, fill))?;
+                return Ok(Boundary::Constant(number));
+            }
+        };
+        match fill {
+            None => Ok(boundary),
+            Some(fill) => {
+                let constant = words.last().expect("a mode has words");
+                let message = format!("mode=\"{word}\" takes no `fill`");
                 Err(self
-                    .error(ErrorKind::Shape, "index-form", message, expr.span)
-                    .with_hint(format!("`{own}`, `{own} - 1` or `{own} + 2`")))
+                    .error(ErrorKind::Arity, "boundary-value", message, self.ast.expr(fill).span)
+                    .with_hint(format!("mode=\"{constant}\" does")))
             }
         }
+    }
+
+    fn word(&mut self, function: Function, value: ExprId, words: &[&'static str]) -> Result<&'static str> {
+        let expr = self.ast.expr(value);
+        let found = match &expr.kind {
+            ExprKind::Text(text) => words.iter().find(|word| ***word == **text),
+            _ => None,
+        };
+        let Some(word) = found else {
+            let listed: Vec<String> = words.iter().map(|word| format!("\"{word}\"")).collect();
+            let message = format!("`mode` of `{}` is one of {}", function.name(), listed.join(", "));
+            let error = self.error(ErrorKind::Arity, "option-kind", message, expr.span);
+            return Err(match &expr.kind {
+                ExprKind::Text(text) => match did_you_mean(text, words.iter().copied()) {
+                    Some(near) => error.with_hint(format!("did you mean \"{near}\"?")),
+                    None => error,
+                },
+                _ => error,
+            });
+        };
+        self.meanings[value.index()] = Meaning::Option;
+        Ok(word)
+    }
+
+    /// A number written out, or one of the constants that have no digits.
+    fn fill(&mut self, function: Function, value: ExprId) -> Result<NumberValue> {
+        let (negative, id) = match &self.ast.expr(value).kind {
+            ExprKind::Unary { operator: UnaryOperator::Negative, operand } => (true, *operand),
+            _ => (false, value),
+        };
+        let number = match &self.ast.expr(id).kind {
+            ExprKind::Number(Number { value, .. }) => Some(*value),
+            ExprKind::Name(name) => {
+                let constant = Constant::ALL.into_iter().find(|constant| constant.name() == &*name.text);
+                constant.map(|constant| NumberValue::Float(constant.value()))
+            }
+            _ => None,
+        };
+        let Some(number) = number else {
+            let message = format!("`fill` of `{}` must be a number written out", function.name());
+            return Err(self.error(ErrorKind::Arity, "option-kind", message, self.ast.expr(value).span));
+        };
+        self.meanings[id.index()..=value.index()].fill(Meaning::Option);
+        Ok(match number {
+            NumberValue::Int(x) if negative => NumberValue::Int(-x),
+            NumberValue::Float(x) if negative => NumberValue::Float(-x),
+            number => number,
+        })
     }
 
     /// What `boundary(mode, value)` declares.

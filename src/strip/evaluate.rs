@@ -134,6 +134,19 @@ impl Machine<'_> {
                 }
                 lanes
             }
+            Inst::Gather(whole, x, y) => {
+                let (array, (_, dtype)) =
+                    (&call.arrays[self.strip.whole(*whole) as usize], self.strip.wholes[*whole as usize]);
+                let offsets = self.lanes(*x).into_iter().chain(y.map(|y| self.lanes(y)).unwrap_or_default());
+                let element = |offset: u64| {
+                    let mut bits = [0; 8];
+                    bits[..dtype.size()].copy_from_slice(&array[offset as usize..][..dtype.size()]);
+                    u64::from_le_bytes(bits)
+                };
+                let mut lanes: Vec<u64> = offsets.map(element).collect();
+                lanes.resize(count, 0);
+                lanes
+            }
             Inst::ToF32(x) => self.lanes(*x).iter().map(|x| ir::cast(*x, DType::I32, DType::F32)).collect(),
             Inst::ToF64Low(x) => (0..count).map(|k| ir::cast(self.lane(*x, 4, k), DType::I32, DType::F64)).collect(),
             Inst::ToF64High(x) => {

@@ -78,6 +78,9 @@ pub(crate) enum Inst {
     ToF64High(Reg),
     /// The elements of a table at i64 lanes, all in bounds; a lane of 4 bytes takes those of two registers.
     Lookup(u32, Reg, Option<Reg>),
+    /// As `Lookup`, the elements of one of [`Strip::wholes`] so many bytes behind its first; those of 1 and 2 bytes with zeros
+    /// above them, as u32.
+    Gather(u32, Reg, Option<Reg>),
     /// Runs `body` if any lane of any mask is on; the results are those of `body`, else `otherwise`.
     When { masks: Vec<Reg>, body: Block, otherwise: Vec<Reg>, results: Vec<Reg> },
     /// Carries registers, first `initial`, through `body`, whose first `masks` results say whether to go on: while any lane is on.
@@ -103,7 +106,7 @@ impl Inst {
             | Inst::ToF64Low(x)
             | Inst::ToF64High(x) => [Some(*x), None, None],
             Inst::Apply(_, operands) => operands.map(Some),
-            Inst::Narrow(x, y) | Inst::Lookup(_, x, y) => [Some(*x), *y, None],
+            Inst::Narrow(x, y) | Inst::Lookup(_, x, y) | Inst::Gather(_, x, y) => [Some(*x), *y, None],
             Inst::When { .. } | Inst::Repeat { .. } => panic!("a region has more operands than an instruction"),
         }
     }
@@ -138,6 +141,8 @@ pub(crate) struct Strip {
     pub(crate) inputs: Vec<(Source, DType)>,
     /// The dtypes of the arrays that are written.
     pub(crate) outputs: Vec<DType>,
+    /// Parameters of which any element may be read, with the dtype in memory. Where they begin stands behind the arrays' addresses.
+    pub(crate) wholes: Vec<(u32, DType)>,
     /// The scalars, in order of their slots.
     pub(crate) scalars: Vec<(Source, DType)>,
     pub(crate) tables: Vec<Table>,
@@ -155,5 +160,10 @@ pub(crate) struct Strip {
 impl Strip {
     pub(crate) fn reg_type(&self, reg: Reg) -> RegType {
         self.types[reg.index()]
+    }
+
+    /// Where among the addresses of a call that of the `k`-th whole array stands.
+    pub(crate) fn whole(&self, k: u32) -> u32 {
+        (self.inputs.len() + self.outputs.len()) as u32 + k
     }
 }

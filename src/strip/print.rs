@@ -15,6 +15,9 @@ impl fmt::Display for Strip {
         for (slot, dtype) in self.outputs.iter().enumerate() {
             writeln!(f, "array {}: {dtype} written", self.inputs.len() + slot)?;
         }
+        for (k, (param, dtype)) in self.wholes.iter().enumerate() {
+            writeln!(f, "whole {k}: {dtype} of param {param}")?;
+        }
         for (slot, (source, dtype)) in self.scalars.iter().enumerate() {
             writeln!(f, "scalar {slot}: {dtype} of {source}")?;
         }
@@ -67,6 +70,8 @@ impl Strip {
             Inst::ToF64High(x) => writeln!(f, "to_f64_high {x}"),
             Inst::Lookup(table, x, None) => writeln!(f, "lookup {table} {x}"),
             Inst::Lookup(table, x, Some(y)) => writeln!(f, "lookup {table} {x}, {y}"),
+            Inst::Gather(whole, x, None) => writeln!(f, "gather {whole} {x}"),
+            Inst::Gather(whole, x, Some(y)) => writeln!(f, "gather {whole} {x}, {y}"),
             Inst::When { masks, otherwise, results, .. } => {
                 writeln!(f, "{} = when any of {} else {} {{", list(results), list(masks), list(otherwise))
             }

@@ -78,6 +78,7 @@ pub(crate) fn vectorise(stage: &Stage, target: &Target) -> Strip {
         group,
         inputs: Vec::new(),
         outputs: graph.outputs.iter().map(|output| graph.dtype(output.value)).collect(),
+        wholes: Vec::new(),
         scalars: Vec::new(),
         tables: graph.tables.clone(),
         prologue: Block::default(),
@@ -116,11 +117,15 @@ pub(crate) fn vectorise(stage: &Stage, target: &Target) -> Strip {
 /// Turns that a loop of the program takes, for all that is known.
 const TURNS: usize = 64;
 
+/// Instructions that take as long as reading as many elements as a register has, each by itself.
+const GATHER: usize = 12;
+
 /// A rough count of instructions, those of rare paths left out.
 fn cost(block: &Block) -> usize {
     let of = |inst: &Inst| match inst {
         Inst::Repeat { body, counted: true, .. } => TURNS.saturating_mul(cost(body)),
         Inst::When { body, .. } if has_counted(body) => cost(body),
+        Inst::Gather(..) => GATHER,
         _ => 1,
     };
     block.insts.iter().fold(0, |sum: usize, (_, inst)| sum.saturating_add(of(inst)))
@@ -144,6 +149,13 @@ impl Vectoriser<'_> {
                 Node::Param(index) => (Source::Param(*index), graph.params[*index as usize].rank == Rank::Array),
                 Node::Index(axis) => (Source::Index(*axis), true),
                 Node::Size(index) => (Source::Size(*index), false),
+                Node::Gather(param, _) => {
+                    let whole = (*param, graph.dtype(value));
+                    if !self.strip.wholes.contains(&whole) {
+                        self.strip.wholes.push(whole);
+                    }
+                    continue;
+                }
                 _ => continue,
             };
             let slots = if is_array { &mut self.strip.inputs } else { &mut self.strip.scalars };
@@ -399,8 +411,12 @@ impl Vectoriser<'_> {
             }
             Node::Lookup(table, index) => {
                 let index = self.vector(*index);
-                let regs = self.lookup(*table, index, dtype);
+                let regs = self.at_lanes(index, dtype, |x, y| Inst::Lookup(*table, x, y));
                 self.hold_vector(value, regs);
+            }
+            Node::Gather(param, offset) => {
+                let offset = self.vector(*offset);
+                self.gather(value, *param, offset, dtype);
             }
             Node::When { condition, body, otherwise } => self.when(value, *condition, *body, otherwise),
             Node::Repeat { initial, body, turns } => self.repeat(value, initial, *body, turns.is_some()),
@@ -438,20 +454,36 @@ impl Vectoriser<'_> {
         if of_size(size) == to { regs } else { self.each(RegType::Vector(to), &[regs], |x| Inst::Bitcast(x[0])) }
     }
 
-    fn lookup(&mut self, table: u32, index: Regs, dtype: DType) -> Regs {
+    /// What stands at i64 lanes, in lanes of `dtype`, which are of 4 or 8 bytes.
+    fn at_lanes(&mut self, index: Regs, dtype: DType, inst: impl Fn(Reg, Option<Reg>) -> Inst) -> Regs {
         let reg_type = RegType::Vector(dtype);
-        assert!(dtype.size() >= 4, "a table has elements of 4 or 8 bytes");
+        assert!(dtype.size() >= 4, "what is looked up is of 4 or 8 bytes");
         if dtype.size() == 8 {
-            return self.each(reg_type, &[index], |x| Inst::Lookup(table, x[0], None));
+            return self.each(reg_type, &[index], |x| inst(x[0], None));
         }
         if index.uniform {
-            return Regs::uniform(self.emit(reg_type, Inst::Lookup(table, index.get(0), Some(index.get(0)))));
+            return Regs::uniform(self.emit(reg_type, inst(index.get(0), Some(index.get(0)))));
         }
         let pair = |k: usize| match index.as_slice() {
-            [one] => Inst::Lookup(table, *one, None),
-            all => Inst::Lookup(table, all[2 * k], Some(all[2 * k + 1])),
+            [one] => inst(*one, None),
+            all => inst(all[2 * k], Some(all[2 * k + 1])),
         };
         Regs::collect((0..self.count(4)).map(|k| self.emit(reg_type, pair(k))))
+    }
+
+    /// Elements of less than 4 bytes are read into lanes of 4, which are narrowed as in a conversion.
+    fn gather(&mut self, value: Value, param: u32, offset: Regs, dtype: DType) {
+        let whole = self.strip.wholes.iter().position(|(known, _)| *known == param).expect("a whole array has a place");
+        let lanes = if dtype.size() < 4 { DType::U32 } else { dtype };
+        let regs = self.at_lanes(offset, lanes, |x, y| Inst::Gather(whole as u32, x, y));
+        if dtype == DType::Bool {
+            let zero = Regs::uniform(self.emit(RegType::Vector(lanes), Inst::Const(0)));
+            let mask = self.each(RegType::Mask(4), &[regs, zero], |x| Inst::Apply(Op::Ne, x));
+            self.hold_mask(value, 4, mask);
+        } else {
+            let regs = if lanes == dtype { regs } else { self.cast(regs, lanes, dtype) };
+            self.hold_vector(value, regs);
+        }
     }
 
     /// Opens a block, lets `fill` emit into it, and forgets what became known inside.

@@ -74,6 +74,7 @@ pub(super) fn inst(body: &mut Body<'_>, reg: Option<Reg>, inst: &Inst) -> Option
             to_f64(body, x)
         }
         Inst::Lookup(table, x, y) => lookup(body, ty, *table, *x, *y),
+        Inst::Gather(whole, x, y) => gather(body, ty, *whole, *x, *y),
     })
 }
 
@@ -317,16 +318,42 @@ fn to_f64(body: &mut Body<'_>, x: Value) -> Value {
 fn lookup(body: &mut Body<'_>, ty: Type, table: u32, x: Reg, y: Option<Reg>) -> Value {
     let base = body.tables[table as usize].as_ptr() as i64;
     let base = body.builder.ins().iconst(body.pointer, base);
-    let lane_type = ty.lane_type();
+    at_lanes(body, ty, x, y, |body, index| {
+        let offset = body.builder.ins().ishl_imm_u(index, 3);
+        let address = body.builder.ins().iadd(base, offset);
+        body.builder.ins().load(ty.lane_type(), MemFlags::trusted(), address, 0)
+    })
+}
+
+fn gather(body: &mut Body<'_>, ty: Type, whole: u32, x: Reg, y: Option<Reg>) -> Value {
+    let base = body.load_address(body.strip.whole(whole));
+    let (_, dtype) = body.strip.wholes[whole as usize];
+    at_lanes(body, ty, x, y, |body, offset| {
+        let address = body.builder.ins().iadd(base, offset);
+        let ins = body.builder.ins();
+        match dtype.size() {
+            1 => ins.uload8(types::I32, memory(), address, 0),
+            2 => ins.uload16(types::I32, memory(), address, 0),
+            _ => ins.load(ty.lane_type(), memory(), address, 0),
+        }
+    })
+}
+
+/// What `element` makes of each i64 lane of the registers.
+fn at_lanes(
+    body: &mut Body<'_>,
+    ty: Type,
+    x: Reg,
+    y: Option<Reg>,
+    element: impl Fn(&mut Body<'_>, Value) -> Value,
+) -> Value {
     let per_register = BYTES as u8 / 8;
     let mut found = constant(body, ty, 0);
     for (k, reg) in [Some(x), y].into_iter().flatten().enumerate() {
         let indices = body.value(reg);
         for lane in 0..per_register {
             let index = body.builder.ins().extractlane(indices, lane);
-            let offset = body.builder.ins().ishl_imm_u(index, 3);
-            let address = body.builder.ins().iadd(base, offset);
-            let element = body.builder.ins().load(lane_type, MemFlags::trusted(), address, 0);
+            let element = element(body, index);
             found = body.builder.ins().insertlane(found, element, lane + k as u8 * per_register);
         }
     }

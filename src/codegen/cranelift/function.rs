@@ -88,7 +88,7 @@ impl Body<'_> {
         self.builder.ins().iadd(array, bytes)
     }
 
-    fn load_address(&mut self, slot: u32) -> Value {
+    pub(super) fn load_address(&mut self, slot: u32) -> Value {
         let table = self.table.expect("the addresses are known on entry");
         let offset = (slot * self.pointer.bytes()) as i32;
         self.builder.ins().load(self.pointer, MemFlags::trusted(), table, offset)

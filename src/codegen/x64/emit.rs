@@ -232,6 +232,7 @@ impl Emitter<'_> {
     fn memory(&mut self, address: Address) -> Place {
         match address {
             Address::None => panic!("an operand is somewhere"),
+            Address::Whole(_) => panic!("elements of whole arrays are gathered"),
             Address::Data(datum) => Place::Data(datum),
             Address::Scalar(slot) => Place::at(SCALARS, slot as i32 * 8),
             Address::Array { slot, scale, offset } => {
@@ -255,15 +256,26 @@ impl Emitter<'_> {
                 let register = register(self.output.inst_allocs(inst)[0]);
                 self.to.vector(opcode, register, register, Place::Vector(register), None);
             }
-            Kind::Gather(opcode, table) => {
-                let [result, indices, wanted] = *self.output.inst_allocs(inst) else {
-                    panic!("a gather has three registers")
+            Kind::Gather(opcode) => {
+                let [result, indices, wanted] = self.gathered(inst);
+                let scale = match address {
+                    Address::Data(table) => {
+                        self.to.address_of_data(SCRATCH, table);
+                        3
+                    }
+                    Address::Whole(slot) => {
+                        self.to.load_general(SCRATCH, ARRAYS, slot as i32 * 8);
+                        0
+                    }
+                    Address::None | Address::Array { .. } | Address::Scalar(_) => panic!("{address:?} has no elements"),
                 };
-                let [result, indices, wanted] = [result, indices, wanted].map(register);
-                self.to.address_of_data(SCRATCH, table);
                 self.to.vector(Opcode::EqD, wanted, wanted, Place::Vector(wanted), None);
-                let place = Place::Memory { base: SCRATCH, index: Some((indices, 3)), offset: 0 };
+                let place = Place::Memory { base: SCRATCH, index: Some((indices, scale)), offset: 0 };
                 self.to.vector(opcode, result, wanted, place, None);
+            }
+            Kind::GatherNarrow(opcode) => {
+                let Address::Whole(slot) = address else { panic!("{address:?} is no whole array") };
+                self.gather_narrow(opcode, slot, self.gathered(inst));
             }
             Kind::Goto(to) => self.jump(to, block),
             Kind::IfAny(yes, no) => {
@@ -303,6 +315,25 @@ impl Emitter<'_> {
         }
     }
 
+    /// The registers of the result, the indices, and one for any use.
+    fn gathered(&self, inst: Inst) -> [u8; 3] {
+        let [result, indices, scratch] = *self.output.inst_allocs(inst) else { panic!("a gather has three registers") };
+        [result, indices, scratch].map(register)
+    }
+
+    /// No machine gathers less than 4 bytes, and beyond an element there may be nothing to read: each lane goes by itself.
+    fn gather_narrow(&mut self, opcode: Opcode, slot: u32, [result, offsets, upper]: [u8; 3]) {
+        let lanes_of_element = 4 / opcode.row().bytes as u8;
+        self.to.vector(Opcode::Extract128, offsets, 0, Place::Vector(upper), Some(1));
+        self.to.vector(Opcode::Xor, result, result, Place::Vector(result), None);
+        for lane in 0..4 {
+            let from = if lane < 2 { offsets } else { upper };
+            self.to.vector(Opcode::ExtractQ, from, 0, Place::Vector(SCRATCH.0), Some(lane % 2));
+            self.to.add_from(SCRATCH, ARRAYS, slot as i32 * 8);
+            self.to.vector(opcode, result, result, Place::at(SCRATCH, 0), Some(lane * lanes_of_element));
+        }
+    }
+
     fn jump(&mut self, to: Block, from: Block) {
         let to = self.target(to);
         if !self.follows(to, from) {
@@ -338,7 +369,7 @@ impl Emitter<'_> {
             Shape::Extract => self.to.vector(opcode, at(1), 0, Place::Vector(at(0)), last_byte),
             Shape::Store if self.streams => self.to.vector(Opcode::StorePast, at(0), 0, last, last_byte),
             Shape::Store => self.to.vector(opcode, at(0), 0, last, last_byte),
-            Shape::Gather | Shape::Test => panic!("{opcode:?} is part of another instruction"),
+            Shape::Gather | Shape::ToGeneral | Shape::Test => panic!("{opcode:?} is part of another instruction"),
         }
     }
 }

@@ -213,6 +213,12 @@ impl Assembler {
         self.list(|| format!("add {}, {number}", register.name()));
     }
 
+    /// `to += [base + offset]`.
+    pub(super) fn add_from(&mut self, to: Gpr, base: Gpr, offset: i32) {
+        self.general(0x03, to.0, Place::at(base, offset));
+        self.list(|| format!("add {}, [{}{offset:+}]", to.name(), base.name()));
+    }
+
     pub(super) fn subtract(&mut self, register: Gpr, number: i32) {
         self.with_number(5, register, number);
         self.list(|| format!("sub {}, {number}", register.name()));
@@ -380,6 +386,7 @@ fn text(opcode: Opcode, first: u8, second: u8, place: Place, immediate: Option<u
         _ => 16 << u32::from(row.wide),
     };
     let place = match place {
+        Place::Vector(register) if row.shape == Shape::ToGeneral => Gpr(register).name().into(),
         Place::Vector(register) => vector(register, row.bytes),
         Place::Data(datum) => format!("[data+{datum}]"),
         Place::Memory { base, index, offset } => {
@@ -395,7 +402,7 @@ fn text(opcode: Opcode, first: u8, second: u8, place: Place, immediate: Option<u
         Shape::Unary | Shape::Test => format!("{first}, {place}"),
         Shape::Binary | Shape::Fused => format!("{first}, {second}, {place}"),
         Shape::Shift => format!("{second}, {place}"),
-        Shape::Extract | Shape::Store => format!("{place}, {first}"),
+        Shape::Extract | Shape::ToGeneral | Shape::Store => format!("{place}, {first}"),
         Shape::Gather => format!("{first}, {place}, {second}"),
         Shape::Blend => {
             let mask = vector(immediate.unwrap_or(0) >> 4, 32);

@@ -19,6 +19,8 @@ pub(super) enum Address {
     Data(u32),
     /// A scalar of the call.
     Scalar(u32),
+    /// Where a whole array begins, the address at this place among those of the call.
+    Whole(u32),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -27,8 +29,10 @@ pub(super) enum Kind {
     Vector(Opcode, Option<u8>),
     /// A `Binary` of the table on the result's register alone, whatever is in it.
     OfItself(Opcode),
-    /// Elements of a table of 8 bytes each, which begins so many bytes behind the first datum.
-    Gather(Opcode, u32),
+    /// Elements of 4 or 8 bytes: of a table whose elements are 8 bytes apart, or of a whole array, so many bytes behind its first.
+    Gather(Opcode),
+    /// Elements of 1 or 2 bytes of a whole array as lanes of 4 bytes, one after the other; the opcode puts one in.
+    GatherNarrow(Opcode),
     Goto(Block),
     /// To the first block if a bit of the operand is on, else to the second.
     IfAny(Block, Block),
@@ -119,7 +123,8 @@ impl Function {
             Kind::Return => {}
             Kind::Vector(..)
             | Kind::OfItself(_)
-            | Kind::Gather(..)
+            | Kind::Gather(_)
+            | Kind::GatherNarrow(_)
             | Kind::CountTurn
             | Kind::KeepTurns
             | Kind::RestoreTurns => {
@@ -137,7 +142,8 @@ impl Function {
             Kind::IfAny(yes, no) | Kind::IfTurn(yes, no) | Kind::NextGroup(yes, no) => SmallVec::from_slice(&[yes, no]),
             Kind::Vector(..)
             | Kind::OfItself(_)
-            | Kind::Gather(..)
+            | Kind::Gather(_)
+            | Kind::GatherNarrow(_)
             | Kind::CountTurn
             | Kind::KeepTurns
             | Kind::RestoreTurns

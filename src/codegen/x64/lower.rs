@@ -283,7 +283,15 @@ impl Lowerer<'_> {
                 let x = self.upper_half(*x);
                 self.unary(Opcode::FloatHalf, None, x)
             }
-            Inst::Lookup(table, x, y) => self.lookup(reg_type.size(), *table, *x, *y),
+            Inst::Lookup(table, x, y) => {
+                let table = Address::Data(self.tables[*table as usize]);
+                self.at_lanes(reg_type.size(), table, *x, *y)
+            }
+            Inst::Gather(whole, x, y) => {
+                let (place, (_, dtype)) =
+                    (Address::Whole(self.strip.whole(*whole)), self.strip.wholes[*whole as usize]);
+                self.at_lanes(dtype.size(), place, *x, *y)
+            }
             Inst::Store { .. } | Inst::Bitcast(_) | Inst::When { .. } | Inst::Repeat { .. } => {
                 panic!("{inst:?} has no result of its own")
             }
@@ -392,21 +400,24 @@ impl Lowerer<'_> {
         self.unary(Opcode::PermuteQ, Some(0b11_01_10_00), mixed)
     }
 
-    fn lookup(&mut self, size: usize, table: u32, x: Reg, y: Option<Reg>) -> Source {
-        let table = self.tables[table as usize];
-        if size == 8 {
-            return self.gather(Opcode::GatherQq, table, x);
-        }
-        let low = self.gather(Opcode::GatherQd, table, x);
-        let high = y.map_or(low, |y| self.gather(Opcode::GatherQd, table, y));
+    /// The elements of `size` bytes at the lanes; those of less than 8 of two registers, one behind the other.
+    fn at_lanes(&mut self, size: usize, place: Address, x: Reg, y: Option<Reg>) -> Source {
+        let kind = match size {
+            1 => Kind::GatherNarrow(Opcode::InsertB),
+            2 => Kind::GatherNarrow(Opcode::InsertW),
+            4 => Kind::Gather(Opcode::GatherQd),
+            _ => return self.gather(Kind::Gather(Opcode::GatherQq), place, x),
+        };
+        let low = self.gather(kind, place, x);
+        let high = y.map_or(low, |y| self.gather(kind, place, y));
         self.binary(Opcode::Insert128, Some(1), low, high)
     }
 
-    fn gather(&mut self, opcode: Opcode, table: u32, indices: Reg) -> Source {
-        let indices = self.value(indices);
-        let (result, wanted) = (self.function.register(), self.function.register());
-        let operands = [Operand::reg_def_at_start(result), Operand::reg_use(indices), Operand::reg_temp(wanted)];
-        self.function.push(Kind::Gather(opcode, table), Address::None, &operands);
+    fn gather(&mut self, kind: Kind, place: Address, lanes: Reg) -> Source {
+        let lanes = self.value(lanes);
+        let (result, scratch) = (self.function.register(), self.function.register());
+        let operands = [Operand::reg_def_at_start(result), Operand::reg_use(lanes), Operand::reg_temp(scratch)];
+        self.function.push(kind, place, &operands);
         Source::Register(result)
     }
 

@@ -15,6 +15,8 @@ pub(super) enum Shape {
     Blend,
     /// Result in the place of the source: a part of it moves down.
     Extract,
+    /// As `Extract`, to a general register.
+    ToGeneral,
     /// Source; the result goes to memory.
     Store,
     /// Result, indices, mask of what is wanted.
@@ -214,6 +216,10 @@ opcodes! {
     PermuteQ = "vpermq", Unary 32, P66 M0F3A 0x00 w 1;
     Insert128 = "vinsertf128", Binary 16, P66 M0F3A 0x18;
     Extract128 = "vextractf128", Extract 16, P66 M0F3A 0x19;
+
+    ExtractQ = "vpextrq", ToGeneral 8, P66 M0F3A 0x16 w 1 l 0;
+    InsertB = "vpinsrb", Binary 1, P66 M0F3A 0x20 l 0;
+    InsertW = "vpinsrw", Binary 2, P66 M0F 0xc4 l 0;
 
     GatherQq = "vpgatherqq", Gather 32, P66 M0F38 0x91 w 1;
     GatherQd = "vpgatherqd", Gather 16, P66 M0F38 0x91;

@@ -33,8 +33,10 @@ fn places(row: &Row) -> Vec<Place> {
     let memory = memory.chain([Place::Data(96)].into_iter().filter(|_| !gathers));
     match row.shape {
         Shape::Unary if row.bytes <= 8 || row.name == "vbroadcastf128" => memory.collect(),
+        // From a register they would take a general one.
+        Shape::Binary if row.bytes <= 2 => memory.collect(),
         Shape::Store | Shape::Gather => memory.collect(),
-        Shape::Shift | Shape::Extract => vectors(),
+        Shape::Shift | Shape::Extract | Shape::ToGeneral => vectors(),
         Shape::Unary | Shape::Binary | Shape::Fused | Shape::Blend | Shape::Test => memory.chain(vectors()).collect(),
     }
 }
@@ -46,6 +48,9 @@ fn vector(number: u8, bytes: u32) -> Register {
 
 fn check_place(row: &Row, place: Place, found: &Instruction, operand: u32) {
     match place {
+        Place::Vector(number) if row.shape == Shape::ToGeneral => {
+            assert_eq!(found.op_register(operand), Register::RAX + u32::from(number), "{found:?}")
+        }
         Place::Vector(number) => assert_eq!(found.op_register(operand), vector(number, row.bytes), "{found:?}"),
         Place::Data(_) => {
             assert_eq!((found.op_kind(operand), found.memory_base()), (OpKind::Memory, Register::RIP), "{found:?}");
@@ -71,7 +76,7 @@ fn check_place(row: &Row, place: Place, found: &Instruction, operand: u32) {
 fn every_form_reads_as_it_was_meant() {
     for opcode in Opcode::ALL {
         let row = opcode.row();
-        let takes_byte = matches!(row.map as u8, 3) || matches!(row.code, 0xc2 | 0xc6) && row.map as u8 == 1;
+        let takes_byte = matches!(row.map as u8, 3) || matches!(row.code, 0xc2 | 0xc4 | 0xc6) && row.map as u8 == 1;
         let byte = (takes_byte || row.shape == Shape::Shift).then_some(1);
         for place in places(row) {
             for (k, first) in REGISTERS.into_iter().enumerate() {
@@ -86,7 +91,7 @@ fn check(opcode: Opcode, first: u8, second: u8, place: Place, byte: Option<u8>) 
     let row = opcode.row();
     let (first, second) = match row.shape {
         Shape::Shift => (row.digit, second),
-        Shape::Unary | Shape::Extract | Shape::Store | Shape::Test => (first, 0),
+        Shape::Unary | Shape::Extract | Shape::ToGeneral | Shape::Store | Shape::Test => (first, 0),
         Shape::Binary | Shape::Fused | Shape::Blend | Shape::Gather => (first, second),
     };
     let byte = if row.shape == Shape::Blend { Some(0x90) } else { byte };
@@ -123,7 +128,7 @@ fn check(opcode: Opcode, first: u8, second: u8, place: Place, byte: Option<u8>) 
             assert_eq!(found.op0_register(), vector(second, 32), "{text}");
             check_place(row, place, &found, 1);
         }
-        Shape::Extract | Shape::Store => {
+        Shape::Extract | Shape::ToGeneral | Shape::Store => {
             let source = if row.shape == Shape::Extract { 32 } else { wide };
             check_place(row, place, &found, 0);
             assert_eq!(found.op1_register(), vector(first, source), "{text}");

@@ -61,7 +61,7 @@ pub(super) fn each_use(inst: &Inst, mut visit: impl FnMut(Reg, Use)) {
             let how = if *op == Op::Fma { Use::Fused } else { Use::Whole };
             operands[..op.arity()].iter().for_each(|x| visit(*x, how));
         }
-        Inst::Narrow(x, y) | Inst::Lookup(_, x, y) => {
+        Inst::Narrow(x, y) | Inst::Lookup(_, x, y) | Inst::Gather(_, x, y) => {
             visit(*x, Use::Whole);
             y.iter().for_each(|y| visit(*y, Use::Whole));
         }

@@ -1,7 +1,7 @@
 //! Ops that no machine has in vectors to ops that the strip vectoriser takes. Behind it a graph holds only
 //!
-//! - constants, parameters, `index`, `size`, `reduce`, `when`, `repeat`, `carried`, `part`; `lookup` with an index in bounds; `bitcast`
-//!   between dtypes of one size, none of them bool;
+//! - constants, parameters, `index`, `size`, `reduce`, `gather`, `when`, `repeat`, `carried`, `part`; `lookup` with an index in
+//!   bounds; `bitcast` between dtypes of one size, none of them bool;
 //! - on floats: add sub mul div sqrt fma floor ceil trunc round lesser greater, the six comparisons, select;
 //! - on integers: add sub and or xor not, the six comparisons, select; lesser greater up to 32 bits; mul from 16 bits; shl and
 //!   shr from 16 bits by a constant, from 32 bits by any count, which is at least 0 and less than the width;
@@ -46,7 +46,8 @@ pub(super) fn verify(graph: &Graph) {
 fn is_legal(graph: &Graph, value: Value) -> bool {
     let to = graph.dtype(value);
     match graph.node(value) {
-        Node::Const(_) | Node::Param(_) | Node::Index(_) | Node::Size(_) | Node::Reduce(..) | Node::Lookup(..) => true,
+        Node::Const(_) | Node::Param(_) | Node::Index(_) | Node::Size(_) | Node::Reduce(..) => true,
+        Node::Lookup(..) | Node::Gather(..) => true,
         Node::When { .. } | Node::Repeat { .. } | Node::Carried(_) | Node::Part(..) => true,
         Node::Apply(op, operands) => is_legal_op(*op, graph.dtype(operands[operands.len() - 1]), || {
             graph.constant(operands[1]).is_some_and(|count| count < u64::from(to.bits()))
