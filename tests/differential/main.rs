@@ -1,12 +1,14 @@
 //! Random programs as text over random arrays: every executor gives the bits of the interpreter, or its error.
 
+mod reductions;
+#[path = "../support/mod.rs"]
 mod support;
 
 use std::collections::HashMap;
 
 use numlift::{Args, Backend, DType, Engine, Outputs, View};
 use proptest::prelude::*;
-use proptest::test_runner::{Config, TestRunner};
+use proptest::test_runner::{Config, TestCaseError, TestRunner};
 
 /// Bytes, dtype and shape of one array.
 #[derive(Clone, Debug)]
@@ -184,36 +186,56 @@ fn same(a: &Outputs, b: &Outputs) -> Result<(), String> {
 
 const SHAPES: &[&[usize]] = &[&[37], &[1], &[], &[3, 37], &[3, 1]];
 
-#[test]
-fn executors_agree() {
-    let reference = Engine::builder().backend(Backend::Interpreter).threads(1).build().expect("an engine");
+/// Engines with code, of each backend one for each number of threads and length of chunks.
+fn compiling(cuts: &[(usize, usize)]) -> Vec<Engine> {
     let engine = |backend, threads, chunk| Engine::builder().backend(backend).threads(threads).chunk_len(chunk).build();
-    let of_backend = |backend| [(1, 16 * 1024), (3, 1), (3, 7)].map(|(threads, chunk)| engine(backend, threads, chunk));
+    let of_backend = |backend| cuts.iter().map(move |(threads, chunk)| engine(backend, *threads, *chunk));
     let compiled = support::backends().into_iter().map(|(_, backend)| backend);
     let compiled = compiled.filter(|backend| *backend != Backend::Interpreter);
-    let others: Vec<Engine> = compiled.flat_map(of_backend).map(|engine| engine.expect("an engine")).collect();
-    let cases = std::env::var("CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(400);
+    compiled.flat_map(of_backend).map(|engine| engine.expect("an engine")).collect()
+}
+
+fn interpreting() -> Engine {
+    Engine::builder().backend(Backend::Interpreter).threads(1).build().expect("an engine")
+}
+
+/// Runs as many cases as `CASES` says.
+fn check<S: Strategy>(cases: u32, strategy: &S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
+    let cases = std::env::var("CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(cases);
     let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
-    let arrays = prop::collection::vec(array(SHAPES), NAMES.len());
-    let result = runner.run(&(program(), arrays), |(text, arrays)| {
-        let table: HashMap<&str, &Array> = NAMES.into_iter().zip(&arrays).collect();
-        let run = |engine: &Engine| {
-            engine.compile(&text)?.eval(Args::lookup(|name| table.get(name).map(|array| array.view())))
-        };
-        let expected = run(&reference);
-        for engine in &others {
-            match (&expected, &run(engine)) {
-                (Ok(a), Ok(b)) => prop_assert_eq!(same(a, b), Ok(()), "{}", text),
-                (Err(a), Err(b)) => prop_assert_eq!(a.render(), b.render(), "{}", text),
-                (Ok(_), Err(error)) => prop_assert!(false, "{} fails in code alone: {}", text, error.render()),
-                (Err(error), Ok(_)) => {
-                    prop_assert!(false, "{} fails in the interpreter alone: {}", text, error.render())
-                }
-            }
-        }
-        Ok(())
-    });
-    if let Err(failure) = result {
+    if let Err(failure) = runner.run(strategy, test) {
         panic!("{failure}");
     }
+}
+
+/// Fails unless all engines do with the text what the first does.
+fn agree(
+    text: &str,
+    views: &HashMap<&str, View<'_>>,
+    reference: &Engine,
+    others: &[Engine],
+) -> Result<(), TestCaseError> {
+    let run = |engine: &Engine| engine.compile(text)?.eval(Args::lookup(|name| views.get(name).cloned()));
+    let expected = run(reference);
+    for engine in others {
+        match (&expected, &run(engine)) {
+            (Ok(a), Ok(b)) => prop_assert_eq!(same(a, b), Ok(()), "{}", text),
+            (Err(a), Err(b)) => prop_assert_eq!(a.render(), b.render(), "{}", text),
+            (Ok(_), Err(error)) => prop_assert!(false, "{} fails in code alone: {}", text, error.render()),
+            (Err(error), Ok(_)) => {
+                prop_assert!(false, "{} fails in the interpreter alone: {}", text, error.render())
+            }
+        }
+    }
+    Ok(())
+}
+
+#[test]
+fn executors_agree() {
+    let (reference, others) = (interpreting(), compiling(&[(1, 16 * 1024), (3, 1), (3, 7)]));
+    let arrays = prop::collection::vec(array(SHAPES), NAMES.len());
+    check(400, &(program(), arrays), |(text, arrays)| {
+        let views = NAMES.into_iter().zip(arrays.iter().map(Array::view)).collect();
+        agree(&text, &views, &reference, &others)
+    });
 }
