@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::dtype::DType;
-use crate::ir::{Axes, BlockId, Graph, Node, Output, Param, Rank, Reduction, Value};
+use crate::ir::{Axes, BlockId, Fold, Graph, Node, Output, Param, Rank, Reduction, Value};
 
 /// A graph whose outputs all have one shape, its domain. Behind the program's parameters it has one for each of [`Staged::reads`].
 #[derive(Clone, Debug)]
@@ -13,6 +13,8 @@ pub(crate) struct Stage {
     pub(crate) outputs: Vec<usize>,
     /// Which totals the others are reduced to: over the same domain and axes.
     pub(crate) totals: Vec<u32>,
+    /// For each of these, if it is of all elements, so that code may keep its accumulators: how it folds.
+    pub(crate) folds: Vec<Option<Fold>>,
 }
 
 /// What a reduction comes to, between two stages.
@@ -192,7 +194,13 @@ impl Cut {
             let reduced = |total: &u32| Output { name: "total".into(), value: operands[*total as usize] };
             let outputs = plan.outputs.iter().map(|k| graph.outputs[*k].clone());
             graph.outputs = outputs.chain(plan.totals.iter().map(reduced)).collect();
-            Stage { graph, outputs: plan.outputs, totals: plan.totals }
+            let fold = |total: &u32| {
+                let Reduction { fold, is_scan, .. } = totals[*total as usize].reduction;
+                let is_one = !is_scan && totals[*total as usize].reduction.is_whole();
+                is_one.then_some(fold)
+            };
+            let folds = plan.totals.iter().map(fold).collect();
+            Stage { graph, outputs: plan.outputs, totals: plan.totals, folds }
         };
         let stages = plans.into_iter().enumerate().map(part).collect();
         Staged { totals, reads, stages, taken }

@@ -6,6 +6,7 @@ mod kernel;
 mod module;
 mod partial;
 mod reduce;
+mod rows;
 mod run;
 mod variant;
 

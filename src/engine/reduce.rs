@@ -3,7 +3,8 @@
 use smallvec::SmallVec;
 
 use super::kernel::Formula;
-use super::run::{Inputs, Run, left};
+use super::rows::{self, Rows};
+use super::run::{Inputs, Run, Shapes, left};
 use super::variant::{Part, Variant};
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
@@ -22,8 +23,30 @@ enum Place {
     Buffer(Buffer),
 }
 
-/// Runs the stages of `variant` one after another; `shapes` are those of the graph's domains.
+/// Runs the stages of `variant`; `shapes` are those of the graph's domains.
 pub(super) fn execute(
+    run: &Run<'_>,
+    variant: &Variant,
+    outputs: &mut [ViewMut<'_>],
+    shapes: &Shapes,
+    sizes: &[i64],
+    resources: &Resources<'_>,
+) -> Result<Report> {
+    check_empty(run, variant, shapes)?;
+    check_overwritten(run, variant)?;
+    let Some(rows) = Rows::of(run, variant, outputs, shapes) else {
+        return stages(run, variant, outputs, shapes, sizes, resources);
+    };
+    exec::by_rows(rows.count, rows.at_once, outputs, resources, |range, outputs, resources| {
+        let (views, shapes) = (rows.views(&range, run.inputs), rows.shapes(&range, shapes));
+        let inputs = rows::replaced(run.inputs, &views);
+        let run = Run { inputs: &inputs, ..*run };
+        stages(&run, variant, outputs, &shapes, sizes, resources)
+    })
+}
+
+/// Runs the stages one after another, each over all of its domain.
+fn stages(
     run: &Run<'_>,
     variant: &Variant,
     outputs: &mut [ViewMut<'_>],
@@ -31,8 +54,6 @@ pub(super) fn execute(
     sizes: &[i64],
     resources: &Resources<'_>,
 ) -> Result<Report> {
-    check_empty(run, variant, shapes)?;
-    check_overwritten(run, variant)?;
     let mut places = places(run, variant, outputs, shapes)?;
     let stages = InStages { run, variant, shapes, sizes, resources };
     let mut report = Report::default();

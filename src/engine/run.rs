@@ -118,7 +118,7 @@ fn misfit(own: &[usize], array: &[usize]) -> String {
 
 impl Run<'_> {
     /// The extents of what a parameter is given; none of a scalar.
-    fn shape<'s>(&'s self, param: u32, outputs: &'s [ViewMut<'_>]) -> &'s [usize] {
+    pub(super) fn shape<'s>(&'s self, param: u32, outputs: &'s [ViewMut<'_>]) -> &'s [usize] {
         match &self.inputs[param as usize] {
             Input::Array(view) => view.extents(),
             Input::InPlace(output) => outputs[*output].extents(),

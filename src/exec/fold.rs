@@ -8,9 +8,10 @@ use std::marker::PhantomData;
 
 use crate::dtype::DType;
 use crate::ir::Fold;
+use crate::strip::ACCUMULATORS;
 
 /// Accumulators of a block.
-pub(super) const LANES: usize = 16;
+pub(super) const LANES: usize = ACCUMULATORS;
 
 /// Elements of a block.
 pub(crate) const BLOCK: usize = 4096;

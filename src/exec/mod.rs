@@ -10,8 +10,9 @@ pub(crate) mod plan;
 pub(crate) mod pool;
 mod program;
 mod reduce;
-mod scan;
+mod rows;
 mod run;
+mod scan;
 pub(crate) mod stop;
 pub(crate) mod stream;
 #[cfg(test)]
@@ -20,5 +21,6 @@ mod tests;
 pub(crate) use fold::BLOCK;
 pub(crate) use program::{Layout, Machine, Program};
 pub(crate) use reduce::{Reducing, Target, accumulator, blocks, reduce, total};
+pub(crate) use rows::by_rows;
 pub(crate) use run::{Budget, Input, Job, Report, Resources, run, scalar};
 pub use stop::Cancel;

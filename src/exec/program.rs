@@ -27,10 +27,13 @@ pub(crate) struct Layout {
     pub(crate) group: usize,
     pub(crate) inputs: Vec<(Source, DType)>,
     pub(crate) outputs: Vec<DType>,
+    /// For each output whether code takes its elements into sixteen accumulators, of the dtype that stands there.
+    pub(crate) folds: Vec<bool>,
     pub(crate) scalars: Vec<(Source, DType)>,
     /// Parameters of which any element may be read; where they begin follows the arrays of a call.
     pub(crate) wholes: Vec<(u32, DType)>,
-    /// For each output the input that it is a copy of, if it is one; none is of bools, which are made 0 and 1.
+    /// For each output that code does not fold the input that it is a copy of, if it is one; none is of bools, which are made
+    /// 0 and 1.
     pub(crate) copies: Vec<Option<usize>>,
     /// How many elements are worth one more thread, roughly.
     pub(crate) thread_len: usize,
@@ -62,6 +65,7 @@ impl Layout {
             group: strip.group,
             inputs: strip.inputs.clone(),
             outputs: strip.outputs.clone(),
+            folds: strip.folds.clone(),
             scalars: strip.scalars.clone(),
             wholes: strip.wholes.clone(),
             copies: Vec::new(),
@@ -79,6 +83,7 @@ impl Layout {
             group: 1,
             inputs: Vec::new(),
             outputs: graph.outputs.iter().map(|output| graph.dtype(output.value)).collect(),
+            folds: vec![false; graph.outputs.len()],
             scalars: Vec::new(),
             wholes: Vec::new(),
             copies: Vec::new(),
@@ -120,13 +125,13 @@ impl Layout {
     }
 
     fn find_copies(&mut self, graph: &Graph) {
-        let copy = |output: &Output| match graph.node(output.value) {
-            Node::Param(param) if graph.dtype(output.value) != DType::Bool => {
+        let copy = |(output, folds): (&Output, &bool)| match graph.node(output.value) {
+            Node::Param(param) if graph.dtype(output.value) != DType::Bool && !folds => {
                 self.inputs.iter().position(|(source, _)| *source == Source::Param(*param))
             }
             _ => None,
         };
-        self.copies = graph.outputs.iter().map(copy).collect();
+        self.copies = graph.outputs.iter().zip(&self.folds).map(copy).collect();
     }
 
     /// With what follows from the arrays, and from the nanoseconds that computing an element takes.

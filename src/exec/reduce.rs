@@ -166,9 +166,11 @@ fn prepared<R>(
             Plan::nested(job.domain, &[&axes], totals)
         }
     };
-    let folds = job.totals.iter().map(|total| {
-        let to = total.array.dtype();
-        Folding { folder: folder(total.fold, total.from, to), fold: total.fold, from: total.from.size(), to: to.size() }
+    let by_code = &layout.folds[job.outputs.len()..];
+    let folds = job.totals.iter().zip(by_code).map(|(total, by_code)| {
+        let (from, to) = (total.from, total.array.dtype());
+        let folder = folder(total.fold, from, to);
+        Folding { folder, fold: total.fold, by_code: *by_code, from: from.size(), to: to.size() }
     });
     let extent = |axes: &[usize]| axes.iter().map(|axis| job.domain[*axis]).product::<usize>();
     let in_place = |k: usize| job.inputs.iter().any(|input| matches!(input, Input::InPlace(output) if *output == k));
@@ -252,6 +254,8 @@ impl Nest {
 pub(super) struct Folding {
     pub(super) folder: &'static dyn Folder,
     fold: Fold,
+    /// Whether code has accumulators of its own for whole groups.
+    by_code: bool,
     /// Bytes of an element, and of a total.
     pub(super) from: usize,
     pub(super) to: usize,
@@ -312,7 +316,7 @@ impl Reducer<'_> {
             return Ok(Report { threads: 1, chunks: 0 });
         }
         let panel = self.reduced * self.inner;
-        if panel <= self.runner.strip && self.reduced <= BLOCK {
+        if panel <= self.runner.strip && self.reduced <= BLOCK && !self.folds.iter().any(|fold| fold.by_code) {
             let at_once = self.runner.strip / panel;
             return self.chunks(self.outer, panel, resources, &|from, to| {
                 let mut scratch = self.scratch(at_once.max(LANES) * self.inner, at_once * self.inner);
@@ -511,20 +515,52 @@ impl Reducer<'_> {
             // SAFETY: there is room for sixteen rows of accumulators.
             unsafe { fold.folder.reset(accs.as_mut_ptr().cast(), LANES * width) };
         }
+        self.reset_code(scratch);
         // Rows that follow one another are computed together.
         let at_once = if width == self.inner { (self.runner.strip / width).max(1) } else { 1 };
         for row in block.rows.clone().step_by(at_once) {
             let rows = at_once.min(block.rows.end - row);
             let at = (block.outer * self.reduced + row) * self.inner + block.columns.start;
             let places = self.elements(at, rows * width, &mut scratch.buffers);
-            for (k, (fold, accs)) in self.folds.iter().zip(&mut scratch.accs).enumerate() {
+            for (k, (fold, accs)) in
+                self.folds.iter().zip(&mut scratch.accs).enumerate().filter(|(_, (fold, _))| !fold.by_code)
+            {
                 // SAFETY: the place has `rows` rows of `width` elements.
                 unsafe { take(fold, accs.as_mut_ptr().cast(), places[k], width, row, rows) };
             }
         }
+        self.take_from_code(block.rows.len() % LANES, scratch);
         for (fold, accs) in self.folds.iter().zip(&mut scratch.accs) {
             // SAFETY: as above.
             unsafe { fold.folder.halve(accs.as_mut_ptr().cast(), width, LANES) };
+        }
+    }
+}
+
+impl Reducer<'_> {
+    /// The accumulators that code has, of no elements: those of whole groups, and behind them those of the last one.
+    fn reset_code(&self, scratch: &mut Scratch) {
+        let buffers = aligned(&mut scratch.buffers);
+        for (k, fold) in self.folds.iter().enumerate().filter(|(_, fold)| fold.by_code) {
+            // SAFETY: the buffer has room for both.
+            unsafe { fold.folder.reset(self.runner.kept(self.first + k, buffers), 2 * LANES) };
+        }
+    }
+
+    /// The accumulators that code has left. Of the last group the first `rest` are of elements; what is taken into nothing is
+    /// as it was, so that merging is taking.
+    fn take_from_code(&self, rest: usize, scratch: &mut Scratch) {
+        let buffers = aligned(&mut scratch.buffers);
+        for (k, (fold, accs)) in
+            self.folds.iter().zip(&mut scratch.accs).enumerate().filter(|(_, (fold, _))| fold.by_code)
+        {
+            let (folder, whole) = (fold.folder, self.runner.kept(self.first + k, buffers));
+            let bytes = LANES * folder.size();
+            // SAFETY: code has written both; the others have room for sixteen.
+            unsafe {
+                folder.merge(whole, whole.add(bytes), rest);
+                accs.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(whole, bytes);
+            }
         }
     }
 }

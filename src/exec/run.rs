@@ -277,6 +277,8 @@ pub(super) struct Slot {
     streamed: bool,
     /// The buffer is read by whoever asked for the elements; there is no array.
     kept: bool,
+    /// It is kept as accumulators, of whole groups and of the last one where that is not whole.
+    folds: bool,
     /// Where its buffer begins.
     buffer: usize,
 }
@@ -299,7 +301,9 @@ impl<'a> Runner<'a> {
     ) -> Runner<'a> {
         let layout = &program.layout;
         let inner = plan.inner();
-        let by_rows = plan.extents.len() > 1 && inner >= LONG_AXIS;
+        // Each group begins with the first of the accumulators.
+        let is_even = inner.is_multiple_of(LANES) || !layout.folds.contains(&true);
+        let by_rows = plan.extents.len() > 1 && inner >= LONG_AXIS && is_even;
         let inputs = layout.inputs.len();
         let streams_from = if by_rows { None } else { streams_from(program, plan, &streamed) };
         let mut slots: SmallVec<[Slot; 8]> = SmallVec::new();
@@ -318,6 +322,7 @@ impl<'a> Runner<'a> {
                 direct: lies_right && !waits && !is_index && !streamed && !kept,
                 streamed,
                 kept,
+                folds: is_output && layout.folds[k - inputs],
                 buffer: 0,
             });
         }
@@ -452,6 +457,11 @@ impl<'a> Runner<'a> {
                 continue;
             }
             let buffer = buffers.wrapping_add(slot.buffer);
+            if slot.folds {
+                let last = if count == computed { 0 } else { LANES * slot.size };
+                arrays.push(buffer.wrapping_add(last));
+                continue;
+            }
             if slot.kept {
                 arrays.push(buffer.wrapping_add(done * slot.size));
                 continue;
@@ -528,7 +538,7 @@ impl<'a> Runner<'a> {
 
 /// Gives each slot its buffer; gives the elements of a strip, in steps of `unit`, and the bytes of all buffers.
 pub(super) fn lay_out(slots: &mut [Slot], len: usize, group: usize, unit: usize) -> (usize, usize) {
-    let bytes: usize = slots.iter().filter(|slot| !slot.direct).map(|slot| slot.size).sum();
+    let bytes: usize = slots.iter().filter(|slot| !slot.direct && !slot.folds).map(|slot| slot.size).sum();
     let fitting = STRIP_BYTES.checked_div(bytes).map_or(usize::MAX, |fitting| fitting.min(STRIP_LEN));
     let strip = (fitting / unit * unit).max(unit);
     let mut buffers = 0;
@@ -536,6 +546,7 @@ pub(super) fn lay_out(slots: &mut [Slot], len: usize, group: usize, unit: usize)
         slot.buffer = buffers;
         let elements = if slot.direct { group } else { strip.min(len.next_multiple_of(group)) };
         let elements = elements + if slot.kept { group } else { 0 };
+        let elements = if slot.folds { 2 * LANES } else { elements };
         buffers += (elements * slot.size).next_multiple_of(64);
     }
     (strip, buffers)

@@ -56,6 +56,11 @@ impl Machine<'_> {
                     let bytes = *bytes as usize;
                     call.arrays[*array as usize][at..at + bytes].copy_from_slice(&register[..bytes]);
                 }
+                Inst::Keep { array, offset, bytes, value } => {
+                    let (at, bytes) = (*offset as usize * self.strip.reg_type(*value).size(), *bytes as usize);
+                    let register = self.regs[value.index()].as_ref().expect("a kept register is written");
+                    call.arrays[*array as usize][at..at + bytes].copy_from_slice(&register[..bytes]);
+                }
                 Inst::When { masks, body, otherwise, results } => {
                     let from = if self.any(masks) {
                         self.block(body, call);
@@ -106,14 +111,17 @@ impl Machine<'_> {
             Inst::Const(bits) if matches!(reg_type, RegType::Mask(_)) => same(if *bits != 0 { ones } else { 0 }),
             Inst::Const(bits) => same(*bits),
             Inst::Scalar(slot) => same(call.scalars[*slot as usize] & ones),
-            Inst::Load { array, offset, bytes } => {
-                let at = (self.first + *offset as usize) * size;
+            Inst::Load { array, offset, bytes } | Inst::Recall { array, offset, bytes } => {
+                let first = if matches!(inst, Inst::Load { .. }) { self.first } else { 0 };
+                let at = (first + *offset as usize) * size;
                 let mut register = vec![UNSPECIFIED; self.strip.target.vector_bytes];
                 let bytes = *bytes as usize;
                 register[..bytes].copy_from_slice(&call.arrays[*array as usize][at..at + bytes]);
                 return register;
             }
-            Inst::Store { .. } | Inst::When { .. } | Inst::Repeat { .. } => panic!("{inst:?} has no single result"),
+            Inst::Store { .. } | Inst::Keep { .. } | Inst::When { .. } | Inst::Repeat { .. } => {
+                panic!("{inst:?} has no single result")
+            }
             Inst::Apply(op, operands) => self.apply(reg_type, *op, &operands[..op.arity()]),
             Inst::Shift(op, x, shift) => {
                 let RegType::Vector(dtype) = reg_type else { panic!("a mask is not shifted") };

@@ -219,6 +219,10 @@ impl Measure {
         self.chain <= SHORT_CHAIN && self.ops <= FEW_OPS
     }
 
+    pub(super) fn counts_turns(&self) -> bool {
+        self.counts_turns
+    }
+
     /// Elements of a group: as many vectors of the widest dtype side by side as hide latency and fit the registers.
     pub(super) fn group(&self, target: &Target) -> usize {
         let vectors = [4, 2, 1].into_iter().find(|vectors| self.fits(*vectors, target)).unwrap_or(1);

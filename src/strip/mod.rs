@@ -2,6 +2,7 @@
 
 #[cfg(test)]
 mod evaluate;
+mod fold;
 mod live;
 mod measure;
 mod order;
@@ -14,6 +15,7 @@ use crate::target::Target;
 
 #[cfg(test)]
 pub(crate) use evaluate::Call;
+pub(crate) use fold::ACCUMULATORS;
 pub(crate) use vectorise::vectorise;
 
 /// Names one register value of a [`Strip`]; it shares its numbers with nothing else.
@@ -56,6 +58,11 @@ pub(crate) enum Inst {
     Load { array: u32, offset: u32, bytes: u32 },
     /// `bytes` of the register to element `offset` of the group in an array.
     Store { array: u32, offset: u32, bytes: u32, value: Reg },
+    /// `bytes` of an accumulator at `offset` of an array that stays in place, as the group before left them.
+    Recall { array: u32, offset: u32, bytes: u32 },
+    /// Leaves `bytes` of the register as such an accumulator: to the next group, behind the last one to the array. Of each that
+    /// is recalled one stands in the body, outside of regions.
+    Keep { array: u32, offset: u32, bytes: u32, value: Reg },
     /// A legal op of the graph (see `passes::legalize`) on every lane; on masks `and or xor not`. An op of fewer
     /// operands repeats the first.
     Apply(Op, [Reg; 3]),
@@ -96,8 +103,9 @@ impl Inst {
     /// Of a region, which reads as many registers as it likes.
     fn operands(&self) -> [Option<Reg>; 3] {
         match self {
-            Inst::Const(_) | Inst::Scalar(_) | Inst::Load { .. } => [None; 3],
+            Inst::Const(_) | Inst::Scalar(_) | Inst::Load { .. } | Inst::Recall { .. } => [None; 3],
             Inst::Store { value: x, .. }
+            | Inst::Keep { value: x, .. }
             | Inst::Shift(_, x, _)
             | Inst::Bitcast(x)
             | Inst::WidenLow(x)
@@ -141,6 +149,8 @@ pub(crate) struct Strip {
     pub(crate) inputs: Vec<(Source, DType)>,
     /// The dtypes of the arrays that are written.
     pub(crate) outputs: Vec<DType>,
+    /// For each of these whether it is sixteen accumulators, which stay in place.
+    pub(crate) folds: Vec<bool>,
     /// Parameters of which any element may be read, with the dtype in memory. Where they begin stands behind the arrays' addresses.
     pub(crate) wholes: Vec<(u32, DType)>,
     /// The scalars, in order of their slots.

@@ -1,4 +1,4 @@
-//! The body of a short program in another order: vector after vector, as the stores ask for them.
+//! The body of a short program in another order: vector after vector, as what is stored and folded asks for them.
 
 use super::{Block, Inst, RegType};
 
@@ -14,7 +14,7 @@ pub(super) fn by_store(body: Block, types: &[RegType]) -> Block {
         if let Some(reg) = reg {
             defined_at[reg.index()] = Some(at);
         }
-        if let Inst::Store { offset, bytes, value, .. } = inst {
+        if let Inst::Store { offset, bytes, value, .. } | Inst::Keep { offset, bytes, value, .. } = inst {
             stores.push((*offset, at));
             range = range.max(bytes / types[value.index()].size() as u32);
         }
@@ -56,7 +56,7 @@ mod tests {
         let wide = b.cast(n, DType::F64);
         let shifted = b.add(wide, y);
         let outputs = [shifted, x, n].map(|value| Output { name: "0".into(), value });
-        let stage = Stage { graph: b.finish(outputs.to_vec()), outputs: vec![0, 1, 2], totals: vec![] };
+        let stage = Stage { graph: b.finish(outputs.to_vec()), outputs: vec![0, 1, 2], totals: vec![], folds: vec![] };
         let strip = vectorise(&stage, &Target::VECTOR_128);
         let ranges = strip.body.insts.iter().filter_map(|(_, inst)| match inst {
             Inst::Load { array, offset, .. } => Some((false, *array, *offset)),

@@ -12,8 +12,9 @@ impl fmt::Display for Strip {
         for (slot, (source, dtype)) in self.inputs.iter().enumerate() {
             writeln!(f, "array {slot}: {dtype} of {source}")?;
         }
-        for (slot, dtype) in self.outputs.iter().enumerate() {
-            writeln!(f, "array {}: {dtype} written", self.inputs.len() + slot)?;
+        for (slot, (dtype, folds)) in self.outputs.iter().zip(&self.folds).enumerate() {
+            let how = if *folds { "accumulators" } else { "written" };
+            writeln!(f, "array {}: {dtype} {how}", self.inputs.len() + slot)?;
         }
         for (k, (param, dtype)) in self.wholes.iter().enumerate() {
             writeln!(f, "whole {k}: {dtype} of param {param}")?;
@@ -57,6 +58,10 @@ impl Strip {
             Inst::Load { array, offset, bytes } => writeln!(f, "load {bytes} bytes of array {array} at {offset}"),
             Inst::Store { array, offset, bytes, value } => {
                 writeln!(f, "store {value}, {bytes} bytes to array {array} at {offset}")
+            }
+            Inst::Recall { array, offset, bytes } => writeln!(f, "recall {bytes} bytes of array {array} at {offset}"),
+            Inst::Keep { array, offset, bytes, value } => {
+                writeln!(f, "keep {value}, {bytes} bytes of array {array} at {offset}")
             }
             Inst::Apply(op, operands) => writeln!(f, "{} {}", op.name(), list(&operands[..op.arity()])),
             Inst::Shift(op, x, count) => writeln!(f, "{} {x} by {count}", op.name()),

@@ -1,5 +1,6 @@
 //! Stage to strip: each value becomes as many registers as a group of it fills, side by side in the order of emission.
 
+use super::fold::{self, ACCUMULATORS};
 use super::measure::{Measure, is_leaf};
 use super::order;
 use super::{Block, Inst, Reg, RegType, Source, Strip};
@@ -13,14 +14,14 @@ const MOST: usize = 4;
 
 /// The registers that hold a value: one for all elements if it is the same for each.
 #[derive(Clone, Copy, Debug)]
-struct Regs {
+pub(super) struct Regs {
     regs: [Reg; MOST],
     len: usize,
     uniform: bool,
 }
 
 impl Regs {
-    fn uniform(reg: Reg) -> Regs {
+    pub(super) fn uniform(reg: Reg) -> Regs {
         Regs { regs: [reg; MOST], len: 1, uniform: true }
     }
 
@@ -34,7 +35,7 @@ impl Regs {
     }
 
     /// The register for the `k`-th part of the group.
-    fn get(&self, k: usize) -> Reg {
+    pub(super) fn get(&self, k: usize) -> Reg {
         self.regs[if self.uniform { 0 } else { k }]
     }
 
@@ -50,7 +51,7 @@ struct Held {
     masks: Vec<(usize, Regs)>,
 }
 
-struct Vectoriser<'a> {
+pub(super) struct Vectoriser<'a> {
     stage: &'a Stage,
     measure: Measure,
     strip: Strip,
@@ -72,12 +73,27 @@ struct Vectoriser<'a> {
 pub(crate) fn vectorise(stage: &Stage, target: &Target) -> Strip {
     let graph = &stage.graph;
     let measure = Measure::new(graph);
-    let group = measure.group(target);
+    let (mut group, mut accumulators) = (measure.group(target), Vec::new());
+    // Groups of loops may run again, and smaller ones take longer for their elements than for what comes of them.
+    if group >= ACCUMULATORS && !measure.counts_turns() {
+        accumulators = fold::accumulators(stage, target);
+        group = if accumulators.iter().any(Option::is_some) { ACCUMULATORS } else { group };
+    }
+    accumulators.resize(stage.totals.len(), None);
+    let of_outputs = graph.outputs.iter().map(|output| graph.dtype(output.value));
+    let mut outputs: Vec<DType> = of_outputs.collect();
+    let mut folds = vec![false; outputs.len()];
+    for (k, dtype) in accumulators.iter().enumerate() {
+        if let Some(dtype) = dtype {
+            (outputs[stage.outputs.len() + k], folds[stage.outputs.len() + k]) = (*dtype, true);
+        }
+    }
     let strip = Strip {
         target: *target,
         group,
         inputs: Vec::new(),
-        outputs: graph.outputs.iter().map(|output| graph.dtype(output.value)).collect(),
+        outputs,
+        folds,
         wholes: Vec::new(),
         scalars: Vec::new(),
         tables: graph.tables.clone(),
@@ -165,10 +181,14 @@ impl Vectoriser<'_> {
         }
     }
 
-    fn emit(&mut self, reg_type: RegType, inst: Inst) -> Reg {
+    pub(super) fn emit(&mut self, reg_type: RegType, inst: Inst) -> Reg {
         let reg = self.reg(reg_type);
         self.current().insts.push((Some(reg), inst));
         reg
+    }
+
+    pub(super) fn dtype(&self, value: Value) -> DType {
+        self.stage.graph.dtype(value)
     }
 
     fn reg(&mut self, reg_type: RegType) -> Reg {
@@ -176,7 +196,7 @@ impl Vectoriser<'_> {
         Reg(self.strip.types.len() as u32 - 1)
     }
 
-    fn current(&mut self) -> &mut Block {
+    pub(super) fn current(&mut self) -> &mut Block {
         if self.hoisting { &mut self.strip.prologue } else { self.open.last_mut().expect("a block is open") }
     }
 
@@ -186,7 +206,7 @@ impl Vectoriser<'_> {
     }
 
     /// Emits an instruction for each register of the operands; one only where all are uniform.
-    fn each(&mut self, reg_type: RegType, operands: &[Regs], inst: impl Fn([Reg; 3]) -> Inst) -> Regs {
+    pub(super) fn each(&mut self, reg_type: RegType, operands: &[Regs], inst: impl Fn([Reg; 3]) -> Inst) -> Regs {
         let at = |k: usize| {
             let first = operands[0].get(k);
             std::array::from_fn(|j| operands.get(j).map_or(first, |regs| regs.get(k)))
@@ -218,7 +238,7 @@ impl Vectoriser<'_> {
     }
 
     /// The registers of a number.
-    fn vector(&mut self, value: Value) -> Regs {
+    pub(super) fn vector(&mut self, value: Value) -> Regs {
         if let Some(regs) = self.held[value.index()].vector {
             return regs;
         }
@@ -256,7 +276,7 @@ impl Vectoriser<'_> {
     }
 
     /// Registers, elements a register and bytes a register of a varying value in memory.
-    fn parts(&self, size: usize) -> (usize, u32, u32) {
+    pub(super) fn parts(&self, size: usize) -> (usize, u32, u32) {
         let count = self.count(size);
         let lanes = self.strip.group / count;
         (count, lanes as u32, (lanes * size) as u32)
@@ -287,7 +307,7 @@ impl Vectoriser<'_> {
     }
 
     /// The registers of a bool as masks of lanes of `size` bytes.
-    fn mask(&mut self, value: Value, size: usize) -> Regs {
+    pub(super) fn mask(&mut self, value: Value, size: usize) -> Regs {
         if let Some((_, regs)) = self.held[value.index()].masks.iter().find(|(known, _)| *known == size) {
             return *regs;
         }
@@ -423,7 +443,7 @@ impl Vectoriser<'_> {
         }
     }
 
-    fn cast(&mut self, regs: Regs, from: DType, to: DType) -> Regs {
+    pub(super) fn cast(&mut self, regs: Regs, from: DType, to: DType) -> Regs {
         if from == DType::I32 && to == DType::F32 {
             return self.each(RegType::Vector(to), &[regs], |x| Inst::ToF32(x[0]));
         }
@@ -760,10 +780,16 @@ impl Vectoriser<'_> {
 
     /// Stores stand last, behind the loads of what is no more than copied too, so that an output may lie where an input did.
     fn stores(&mut self) {
-        let outputs = &self.stage.graph.outputs;
-        let stored: Vec<(DType, Regs)> = outputs.iter().map(|output| self.stored(output.value)).collect();
-        for (slot, (dtype, regs)) in stored.into_iter().enumerate() {
-            let array = (self.strip.inputs.len() + slot) as u32;
+        let (outputs, first) = (&self.stage.graph.outputs, self.strip.inputs.len());
+        let (folded, written): (Vec<usize>, Vec<usize>) = (0..outputs.len()).partition(|slot| self.strip.folds[*slot]);
+        for slot in folded {
+            let fold = self.stage.folds[slot - self.stage.outputs.len()].expect("accumulators are of a fold");
+            self.fold((first + slot) as u32, fold, self.strip.outputs[slot], outputs[slot].value);
+        }
+        let stored: Vec<(usize, (DType, Regs))> =
+            written.into_iter().map(|slot| (slot, self.stored(outputs[slot].value))).collect();
+        for (slot, (dtype, regs)) in stored {
+            let array = (first + slot) as u32;
             let (count, lanes, bytes) = self.parts(dtype.size());
             for k in 0..count {
                 let store = Inst::Store { array, offset: k as u32 * lanes, bytes, value: regs.get(k) };

@@ -36,6 +36,10 @@ pub(super) fn inst(body: &mut Body<'_>, reg: Option<Reg>, inst: &Inst) -> Option
         store(body, *array, *offset, *bytes, *value);
         return None;
     }
+    if let Inst::Keep { array, offset, value, .. } = inst {
+        *body.kept_at(*array, *offset) = body.value(*value);
+        return None;
+    }
     let reg_type = body.strip.reg_type(reg.expect("an instruction with a result names it"));
     let ty = clif_type(reg_type);
     Some(match inst {
@@ -50,7 +54,10 @@ pub(super) fn inst(body: &mut Body<'_>, reg: Option<Reg>, inst: &Inst) -> Option
             body.builder.ins().splat(ty, scalar)
         }
         Inst::Load { array, offset, bytes } => load(body, ty, *array, *offset, *bytes),
-        Inst::Store { .. } | Inst::When { .. } | Inst::Repeat { .. } => panic!("{inst:?} has no single result"),
+        Inst::Recall { array, offset, .. } => *body.kept_at(*array, *offset),
+        Inst::Store { .. } | Inst::Keep { .. } | Inst::When { .. } | Inst::Repeat { .. } => {
+            panic!("{inst:?} has no single result")
+        }
         Inst::Apply(op, operands) => apply(body, reg_type, *op, operands),
         Inst::Shift(op, x, count) => {
             let (x, count) = (body.value(*x), body.builder.ins().iconst(types::I32, i64::from(*count)));
@@ -110,6 +117,11 @@ fn address(body: &mut Body<'_>, array: u32, offset: u32, size: usize) -> (Value,
 
 fn load(body: &mut Body<'_>, ty: Type, array: u32, offset: u32, bytes: u32) -> Value {
     let (address, offset) = address(body, array, offset, ty.lane_type().bytes() as usize);
+    load_from(body, ty, address, offset, bytes)
+}
+
+/// `bytes` that lie `offset` bytes behind an address.
+pub(super) fn load_from(body: &mut Body<'_>, ty: Type, address: Value, offset: i32, bytes: u32) -> Value {
     let part = match bytes {
         16 if body.isa.folds_loads => return body.builder.ins().load(ty, memory(), address, offset),
         16 => {
@@ -128,10 +140,16 @@ fn load(body: &mut Body<'_>, ty: Type, array: u32, offset: u32, bytes: u32) -> V
 fn store(body: &mut Body<'_>, array: u32, offset: u32, bytes: u32, value: Reg) {
     let size = body.strip.reg_type(value).size();
     let (address, offset) = address(body, array, offset, size);
+    let value = body.value(value);
+    store_to(body, value, address, offset, bytes);
+}
+
+/// The first `bytes` of a value to a place so many bytes behind an address.
+pub(super) fn store_to(body: &mut Body<'_>, value: Value, address: Value, offset: i32, bytes: u32) {
     let stored = match bytes {
-        16 => body.value(value),
+        16 => value,
         4 | 8 => {
-            let lanes = bitcast_to(body, int_type(bytes as usize), value);
+            let lanes = bitcast(body, int_type(bytes as usize), value);
             body.builder.ins().extractlane(lanes, 0)
         }
         _ => panic!("a store is of 4, 8 or 16 bytes"),

@@ -40,6 +40,7 @@ pub(super) fn build(
         at: None,
         places: Vec::new(),
         tables: &tables,
+        kept: Vec::new(),
     };
     body.function();
     body.builder.finalize(isa.target.frontend_config());
@@ -61,6 +62,8 @@ pub(super) struct Body<'a> {
     /// Where it is in each array, if they are few.
     places: Vec<Value>,
     pub(super) tables: &'a [Box<[u64]>],
+    /// The accumulators: array, first element, and the value that each has.
+    kept: Vec<(u32, u32, Value)>,
 }
 
 impl Body<'_> {
@@ -130,10 +133,12 @@ impl Body<'_> {
 
         let (turn, exit) = (self.builder.create_block(), self.builder.create_block());
         let at = self.builder.append_block_param(turn, self.pointer);
+        let recalled = self.recall(turn, exit);
         let zero = self.builder.ins().iconst(self.pointer, 0);
         let end = self.builder.ins().imul_imm_s(groups, strip.group as i64);
         let any = self.builder.ins().icmp(IntCC::NotEqual, end, zero);
-        self.builder.ins().brif(any, turn, &[BlockArg::Value(zero)], exit, &[]);
+        let first = [&[BlockArg::Value(zero)], &recalled[..]].concat();
+        self.builder.ins().brif(any, turn, &first, exit, &recalled);
 
         self.builder.switch_to_block(turn);
         self.at = Some(at);
@@ -144,12 +149,53 @@ impl Body<'_> {
         self.block(&strip.body);
         let next = self.builder.ins().iadd_imm_s(at, strip.group as i64);
         let more = self.builder.ins().icmp(IntCC::UnsignedLessThan, next, end);
-        self.builder.ins().brif(more, turn, &[BlockArg::Value(next)], exit, &[]);
+        let kept: Vec<BlockArg> = self.kept.iter().map(|(.., value)| BlockArg::Value(*value)).collect();
+        let next = [&[BlockArg::Value(next)], &kept[..]].concat();
+        self.builder.ins().brif(more, turn, &next, exit, &kept);
 
         self.builder.switch_to_block(exit);
+        self.keep(exit);
         let done = self.builder.ins().iconst(types::I32, 0);
         self.builder.ins().return_(&[done]);
         self.builder.seal_all_blocks();
+    }
+
+    /// Loads the accumulators, which the blocks `turn` and `exit` are given.
+    fn recall(&mut self, turn: Block, exit: Block) -> Vec<BlockArg> {
+        let strip = self.strip;
+        let mut recalled = Vec::new();
+        for (_, inst) in &strip.body.insts {
+            let Inst::Keep { array, offset, bytes, value } = inst else { continue };
+            let ty = emit::clif_type(strip.reg_type(*value));
+            let address = self.load_address(*array);
+            let from = (*offset * ty.lane_type().bytes()) as i32;
+            recalled.push(BlockArg::Value(emit::load_from(self, ty, address, from, *bytes)));
+            let inside = self.builder.append_block_param(turn, ty);
+            self.builder.append_block_param(exit, ty);
+            self.kept.push((*array, *offset, inside));
+        }
+        recalled
+    }
+
+    /// Which of the accumulators that are kept this one is.
+    pub(super) fn kept_at(&mut self, array: u32, offset: u32) -> &mut Value {
+        let found = self.kept.iter_mut().find(|(of, at, _)| (*of, *at) == (array, offset));
+        &mut found.expect("what is recalled is kept").2
+    }
+
+    /// Stores what `exit` was given.
+    fn keep(&mut self, exit: Block) {
+        let strip = self.strip;
+        let kept = self.builder.block_params(exit).to_vec();
+        let keeps = strip.body.insts.iter().filter_map(|(_, inst)| match inst {
+            Inst::Keep { array, offset, bytes, value } => Some((*array, *offset, *bytes, *value)),
+            _ => None,
+        });
+        for ((array, offset, bytes, reg), value) in keeps.zip(kept) {
+            let address = self.load_address(array);
+            let to = (offset as usize * strip.reg_type(reg).size()) as i32;
+            emit::store_to(self, value, address, to, bytes);
+        }
     }
 
     fn block(&mut self, block: &strip::Block) {

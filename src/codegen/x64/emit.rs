@@ -53,7 +53,11 @@ fn is_streamable(strip: &Strip) -> bool {
         strip::Inst::Store { bytes, .. } => *bytes as usize == VECTOR_BYTES,
         _ => true,
     };
-    strip.cost <= FEW_INSTS && !strip.counts_turns && strip.body.insts.iter().all(|(_, inst)| is_whole(inst))
+    let is_written = strip.folds.iter().any(|folds| !folds);
+    is_written
+        && strip.cost <= FEW_INSTS
+        && !strip.counts_turns
+        && strip.body.insts.iter().all(|(_, inst)| is_whole(inst))
 }
 
 /// The function with `data` behind it.
@@ -235,17 +239,20 @@ impl Emitter<'_> {
             Address::Whole(_) => panic!("elements of whole arrays are gathered"),
             Address::Data(datum) => Place::Data(datum),
             Address::Scalar(slot) => Place::at(SCALARS, slot as i32 * 8),
+            Address::InPlace { slot, offset } => Place::at(self.array(slot), offset),
             Address::Array { slot, scale, offset } => {
-                let base = match self.convention.pointers[..self.pointers].get(slot as usize) {
-                    Some(pointer) => *pointer,
-                    None => {
-                        self.to.load_general(SCRATCH, ARRAYS, slot as i32 * 8);
-                        SCRATCH
-                    }
-                };
-                Place::Memory { base, index: Some((INDEX.0, scale)), offset }
+                Place::Memory { base: self.array(slot), index: Some((INDEX.0, scale)), offset }
             }
         }
+    }
+
+    /// A register that has the address of an array.
+    fn array(&mut self, slot: u32) -> Gpr {
+        if let Some(pointer) = self.convention.pointers[..self.pointers].get(slot as usize) {
+            return *pointer;
+        }
+        self.to.load_general(SCRATCH, ARRAYS, slot as i32 * 8);
+        SCRATCH
     }
 
     fn inst(&mut self, inst: Inst, block: Block) {

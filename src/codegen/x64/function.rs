@@ -15,6 +15,8 @@ pub(super) enum Address {
     None,
     /// So many bytes from where the group begins in an array of elements of `1 << scale` bytes.
     Array { slot: u32, scale: u8, offset: i32 },
+    /// So many bytes from where an array begins that stays in place.
+    InPlace { slot: u32, offset: i32 },
     /// So many bytes behind the first datum.
     Data(u32),
     /// A scalar of the call.

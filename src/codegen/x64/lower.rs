@@ -39,6 +39,17 @@ pub(super) struct Lowerer<'a> {
     constants: Vec<Option<u64>>,
     /// Where each table begins.
     tables: Vec<u32>,
+    /// The accumulators, and the register that has each.
+    kept: Vec<(InPlace, VReg)>,
+}
+
+/// Accumulators of a register in an array that stays in place.
+#[derive(Clone, Copy)]
+struct InPlace {
+    array: u32,
+    /// In bytes, as `bytes`.
+    offset: i32,
+    bytes: u32,
 }
 
 pub(super) fn lower(strip: &Strip) -> Lowered {
@@ -49,7 +60,7 @@ pub(super) fn lower(strip: &Strip) -> Lowered {
     let left = facts.iter().map(|fact| fact.uses).collect();
     let (held, constants) = (vec![None; facts.len()], vec![None; facts.len()]);
     let function = Function::with_capacity(strip.types.len() * 5 / 4 + 16);
-    let mut lowerer = Lowerer { strip, function, data, facts, left, held, constants, tables };
+    let mut lowerer = Lowerer { strip, function, data, facts, left, held, constants, tables, kept: Vec::new() };
     lowerer.function();
     Lowered { function: lowerer.function, data: lowerer.data.bytes }
 }
@@ -62,20 +73,52 @@ impl Lowerer<'_> {
         if strip.counts_turns {
             self.function.push(Kind::KeepTurns, Address::None, &[]);
         }
+        let (first, recalled) = self.recall();
         let head = self.next_block(0);
-        self.function.end(Kind::Goto(head), &[], Vec::new());
-        self.function.open(Vec::new());
+        self.function.end(Kind::Goto(head), &[], first);
+        self.function.open(recalled);
         if strip.counts_turns {
             self.function.push(Kind::RestoreTurns, Address::None, &[]);
         }
         self.block(&strip.body);
+        let kept: Vec<VReg> = self.kept.iter().map(|(_, value)| *value).collect();
         let (again, out) = (self.next_block(0), self.next_block(1));
         self.function.end(Kind::NextGroup(again, out), &[], Vec::new());
         self.function.open(Vec::new());
-        self.function.end(Kind::Goto(head), &[], Vec::new());
+        self.function.end(Kind::Goto(head), &[], kept);
         self.function.open(Vec::new());
+        for (place, value) in std::mem::take(&mut self.kept) {
+            let address = Address::InPlace { slot: place.array, offset: place.offset };
+            self.function.push(Kind::Vector(storing(place.bytes), None), address, &[Operand::reg_use(value)]);
+        }
         self.function.end(Kind::Return, &[], Vec::new());
         self.function.link();
+    }
+
+    /// The accumulators as they are before the first group, and the registers that the loop has them in.
+    fn recall(&mut self) -> (Vec<VReg>, Vec<VReg>) {
+        let strip = self.strip;
+        let (mut first, mut recalled) = (Vec::new(), Vec::new());
+        for (reg, inst) in &strip.body.insts {
+            let Inst::Keep { array, offset, bytes, value } = inst else { continue };
+            let size = strip.reg_type(*value).size();
+            let place = InPlace { array: *array, offset: (*offset as usize * size) as i32, bytes: *bytes };
+            let address = Address::InPlace { slot: place.array, offset: place.offset };
+            first.push(self.load(loading(place.bytes), address));
+            let register = self.function.register();
+            recalled.push(register);
+            // Until it is kept anew.
+            self.kept.push((place, register));
+            debug_assert!(reg.is_none(), "what is kept has no other name");
+        }
+        (first, recalled)
+    }
+
+    /// Which of the accumulators that are kept this one is.
+    fn kept_at(&mut self, array: u32, offset: u32, size: usize) -> &mut VReg {
+        let offset = (offset as usize * size) as i32;
+        let found = self.kept.iter_mut().find(|(place, _)| place.array == array && place.offset == offset);
+        &mut found.expect("what is recalled is kept").1
     }
 
     /// The block that will be opened after `more` others.
@@ -100,6 +143,10 @@ impl Lowerer<'_> {
                     self.repeat((initial, carried), *masks, body, results, *counted);
                 }
                 Inst::Store { array, offset, bytes, value } => self.store(*array, *offset, *bytes, *value),
+                Inst::Keep { array, offset, value, .. } => {
+                    let register = self.value(*value);
+                    *self.kept_at(*array, *offset, self.strip.reg_type(*value).size()) = register;
+                }
                 // A copy is read under the name of what it is a copy of.
                 Inst::Bitcast(_) => {}
                 inst => {
@@ -253,6 +300,7 @@ impl Lowerer<'_> {
                 Source::Register(self.load(opcode, Address::Scalar(*slot)))
             }
             Inst::Load { array, offset, bytes } => self.load_array(reg, *array, *offset, *bytes),
+            Inst::Recall { array, offset, .. } => Source::Register(*self.kept_at(*array, *offset, reg_type.size())),
             Inst::Apply(Op::Xor, [x, sign, _]) if self.is_fused(reg) && self.is_sign(*sign, reg_type.size()) => {
                 Source::Negative(self.value(*x))
             }
@@ -292,7 +340,7 @@ impl Lowerer<'_> {
                     (Address::Whole(self.strip.whole(*whole)), self.strip.wholes[*whole as usize]);
                 self.at_lanes(dtype.size(), place, *x, *y)
             }
-            Inst::Store { .. } | Inst::Bitcast(_) | Inst::When { .. } | Inst::Repeat { .. } => {
+            Inst::Store { .. } | Inst::Keep { .. } | Inst::Bitcast(_) | Inst::When { .. } | Inst::Repeat { .. } => {
                 panic!("{inst:?} has no result of its own")
             }
         }
@@ -345,11 +393,7 @@ impl Lowerer<'_> {
         let opcode = match bytes {
             32 if stays && (fact.uses == 1 || by_halves) => return Source::Memory(address),
             16 if stays && by_halves => return Source::Memory(address),
-            32 => Opcode::Load,
-            16 => Opcode::Broadcast128,
-            8 => Opcode::Broadcast64,
-            4 => Opcode::Broadcast32,
-            _ => panic!("a load is of 4, 8, 16 or 32 bytes"),
+            bytes => loading(bytes),
         };
         Source::Register(self.load(opcode, address))
     }
@@ -357,14 +401,7 @@ impl Lowerer<'_> {
     fn store(&mut self, array: u32, offset: u32, bytes: u32, value: Reg) {
         let address = self.address(array, offset, self.strip.reg_type(value).size());
         let value = self.value(value);
-        let opcode = match bytes {
-            32 => Opcode::Store,
-            16 => Opcode::StoreHalf,
-            8 => Opcode::Store64,
-            4 => Opcode::Store32,
-            _ => panic!("a store is of 4, 8, 16 or 32 bytes"),
-        };
-        self.function.push(Kind::Vector(opcode, None), address, &[Operand::reg_use(value)]);
+        self.function.push(Kind::Vector(storing(bytes), None), address, &[Operand::reg_use(value)]);
     }
 
     /// The upper 16 bytes, as the lower ones of another register or in memory.
@@ -486,6 +523,26 @@ impl Lowerer<'_> {
             params.push(register);
         }
         params
+    }
+}
+
+fn loading(bytes: u32) -> Opcode {
+    match bytes {
+        32 => Opcode::Load,
+        16 => Opcode::Broadcast128,
+        8 => Opcode::Broadcast64,
+        4 => Opcode::Broadcast32,
+        _ => panic!("a load is of 4, 8, 16 or 32 bytes"),
+    }
+}
+
+fn storing(bytes: u32) -> Opcode {
+    match bytes {
+        32 => Opcode::Store,
+        16 => Opcode::StoreHalf,
+        8 => Opcode::Store64,
+        4 => Opcode::Store32,
+        _ => panic!("a store is of 4, 8, 16 or 32 bytes"),
     }
 }
 

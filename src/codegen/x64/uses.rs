@@ -52,10 +52,12 @@ pub(super) fn find(strip: &Strip) -> Vec<Fact> {
 /// Calls `visit` for every register that the instruction reads; of a region, outside of its body.
 pub(super) fn each_use(inst: &Inst, mut visit: impl FnMut(Reg, Use)) {
     match inst {
-        Inst::Const(_) | Inst::Scalar(_) | Inst::Load { .. } => {}
-        Inst::Store { value: x, .. } | Inst::Shift(_, x, _) | Inst::Bitcast(x) | Inst::ToF32(x) => {
-            visit(*x, Use::Whole)
-        }
+        Inst::Const(_) | Inst::Scalar(_) | Inst::Load { .. } | Inst::Recall { .. } => {}
+        Inst::Store { value: x, .. }
+        | Inst::Keep { value: x, .. }
+        | Inst::Shift(_, x, _)
+        | Inst::Bitcast(x)
+        | Inst::ToF32(x) => visit(*x, Use::Whole),
         Inst::WidenLow(x) | Inst::WidenHigh(x) | Inst::ToF64Low(x) | Inst::ToF64High(x) => visit(*x, Use::Half),
         Inst::Apply(op, operands) => {
             let how = if *op == Op::Fma { Use::Fused } else { Use::Whole };
