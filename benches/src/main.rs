@@ -7,6 +7,9 @@ mod functions;
 mod machine;
 mod peers;
 mod record;
+// Its limits are loops of AVX2.
+#[cfg(target_arch = "x86_64")]
+mod reductions;
 // Its limits are loops of AVX2, and it stops processes by signals.
 #[cfg(all(unix, target_arch = "x86_64"))]
 mod suite;
@@ -27,6 +30,8 @@ const SECTIONS: &[(&str, Section)] = &[
     ("call", call::measure),
     ("throughput", throughput::measure),
     ("functions", functions::measure),
+    #[cfg(target_arch = "x86_64")]
+    ("reductions", reductions::measure),
     #[cfg(all(unix, target_arch = "x86_64"))]
     ("suite", suite::measure),
 ];

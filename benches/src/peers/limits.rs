@@ -37,6 +37,7 @@ unsafe fn move_bytes(inputs: &[&[u8]], output: &mut [u8], streamed: bool) {
     let (first, to) = (inputs[0].len(), output.len());
     assert!(inputs.iter().all(|x| x.len() == first), "the inputs of a workload are of one size");
     let run = match (inputs.len(), to / first, streamed) {
+        (1, 0, _) => streams::<1, 128, 0, false>,
         (1, 1, false) => streams::<1, 128, 128, false>,
         (1, 1, true) => streams::<1, 128, 128, true>,
         (2, 0, _) => streams::<2, 128, 0, false>,
