@@ -265,19 +265,119 @@ fn what_does_not_merge_is_told() {
     }
 }
 
+/// Reductions and scans of every kind, of which the compiler and `exec` fold some each.
+const KINDS: [&str; 31] = [
+    "sum(x)",
+    "sum(x * x + 1)",
+    "prod(x)",
+    "prod(x != 0)",
+    "min(x)",
+    "max(x)",
+    "min(abs(x))",
+    "max(-x * 2)",
+    "mean(x)",
+    "var(x)",
+    "std(x, ddof=1)",
+    "any(x > 0)",
+    "all(x < 1)",
+    "count_nonzero(x)",
+    "sum(x > 0)",
+    "argmin(x)",
+    "argmax(x + 0)",
+    "ptp(x)",
+    "norm(x)",
+    "dot(x, x)",
+    "logsumexp(x / 1000)",
+    "nansum(x)",
+    "nanmin(x)",
+    "nanmax(x)",
+    "nanmean(x)",
+    "y = x * 2; y, sum(y), min(y), max(y), prod(y), argmin(y)",
+    "cumsum(x)",
+    "cumprod(x)",
+    "cummax(x)",
+    "cummin(x * 3)",
+    "(x - mean(x)) / std(x)",
+];
+
+#[test]
+fn every_reduction_has_the_same_bits_whoever_computes_it() {
+    let engine = |backend, threads, chunk| {
+        Engine::builder().backend(backend).threads(threads).chunk_len(chunk).build().expect("an engine")
+    };
+    let mut engines = vec![("the interpreter".to_owned(), engine(Backend::Interpreter, 1, 1 << 16))];
+    for threads in [1, 2, 3, 8, 64] {
+        for chunk in [1, 7, 1 << 15] {
+            for backend in [Backend::Interpreter, Backend::Cranelift, Backend::Auto] {
+                let name = format!("{backend:?}, {threads} threads, chunks of {chunk}");
+                engines.push((name, engine(backend, threads, chunk)));
+            }
+        }
+    }
+    // Three blocks, and a group that is not whole.
+    let len = 2 * 4096 + 77;
+    for dtype in [DType::F64, DType::F32, DType::I32, DType::U8, DType::I64, DType::U64, DType::Bool] {
+        let element = |i: u64| match dtype {
+            DType::F32 => u64::from((pattern(i) as f32).to_bits()),
+            DType::F64 => pattern(i).to_bits(),
+            DType::Bool => u64::from(pattern(i) > 0.0),
+            _ => pattern(i) as i64 as u64,
+        };
+        let x = Array { dtype, shape: vec![len], bits: (0..len as u64).map(element).collect() };
+        let memory = laid_out(&x, LAYOUTS[0]);
+        for text in KINDS {
+            let results = |engine: &Engine| {
+                let outputs = engine.compile(text)?.eval(Args::new().input("x", view(&x, &memory)))?;
+                let names: Vec<&str> = outputs.names().collect();
+                let bits = |name: &&str| {
+                    let found = outputs.view(name).expect("an output");
+                    let bytes = found.as_bytes().expect("outputs lie in C order");
+                    let bits = bytes.chunks(found.dtype().size()).map(|bytes| bits_at(bytes, found.dtype()));
+                    (found.dtype(), bits.collect::<Vec<u64>>())
+                };
+                Ok::<_, numlift::Error>(names.iter().map(bits).collect::<Vec<_>>())
+            };
+            // A dtype that the formula does not take is an error of every engine.
+            let Ok(expected) = results(&engines[0].1) else { continue };
+            for (name, engine) in &engines[1..] {
+                for ((dtype, bits), (_, expected)) in results(engine).expect("a run").iter().zip(&expected) {
+                    let same = bits.iter().zip(expected).all(|(x, y)| same(*dtype, *x, *y));
+                    assert!(same && bits.len() == expected.len(), "{text} of {dtype}: {name}");
+                }
+            }
+        }
+    }
+}
+
 #[test]
 fn sums_are_accurate() {
-    // Ten million times 0.1 in f32, and large numbers that cancel.
+    // A hundred million times 0.1 in f32, which take the memory of one.
     let engine = Engine::new().expect("an engine");
     let sum = engine.compile("sum(x)").expect("a formula");
-    let tenths = vec![0.1_f32; 10_000_000];
-    let found: f32 = sum.scalar(Args::new().input("x", &tenths)).expect("a sum");
-    assert!((f64::from(found) / 1e6 - 1.0).abs() < 1e-6, "{found}");
-    let cancelling: Vec<f64> = (0..100_000).map(|i| if i % 2 == 0 { 1e10 } else { -1e10 + 0.5 }).collect();
-    let found: f64 = sum.scalar(Args::new().input("x", &cancelling)).expect("a sum");
-    // The bound of the tree: an accumulator takes 256 elements, and halves and blocks are folded pairwise.
-    let bound = (256.0 + 4.0 + 5.0) * f64::EPSILON / 2.0 * 1e10 * 100_000.0;
-    assert!((found - 25_000.0).abs() <= bound, "{found} is not within {bound} of 25000");
+    let tenths = View::new(&[0.1_f32]).broadcast([100_000_000]);
+    let found: f32 = sum.scalar(Args::new().input("x", tenths)).expect("a sum");
+    assert!((f64::from(found) / 1e7 - 1.0).abs() < 1e-6, "{found}");
+}
+
+#[test]
+fn what_cancels_is_off_by_no_more_than_the_tree_allows() {
+    // Tenths, and at the end their sum, rounded, with the other sign: what is left is known exactly.
+    const COUNT: i128 = 4_000_000;
+    let (bits, tenth) = (0.1_f64.to_bits(), 0.1_f64);
+    let mantissa = i128::from(bits & ((1 << 52) - 1) | 1 << 52);
+    let unit = tenth / mantissa as f64;
+    let rounded = (COUNT * mantissa) as f64 * unit;
+    let left = (COUNT * mantissa - (rounded / unit) as i128) as f64 * unit;
+    let mut x = vec![tenth; COUNT as usize];
+    x.push(-rounded);
+    let sum = Engine::new().expect("an engine").compile("sum(x)").expect("a formula");
+    let found: f64 = sum.scalar(Args::new().input("x", &x)).expect("a sum");
+    // An accumulator takes 256 elements; halves and blocks are folded pairwise.
+    let depth = 256.0 + 4.0 + (x.len() as f64 / 4096.0).log2().ceil();
+    let bound = depth * f64::EPSILON / 2.0 * x.iter().map(|x| x.abs()).sum::<f64>();
+    assert!((found - left).abs() <= bound, "{found} is not within {bound} of {left}");
+    let one_by_one: f64 = x.iter().sum();
+    assert!((one_by_one - left).abs() > bound, "one element after another loses more");
 }
 
 #[test]

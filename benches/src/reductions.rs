@@ -140,7 +140,7 @@ pub(crate) fn measure(machine: &Machine, filter: &Filter) -> Result<Records, Box
         let arrays = formula.inputs.len() + usize::from(formula.output == Output::All);
         let step = 24_576 / 64;
         let second = machine.caches[1] / 2 / arrays / formula.dtype.size() / step * step;
-        for (n, threads) in [(second, 1), (BEYOND, machine.cores)] {
+        for (n, threads) in [(second, 1), (BEYOND, 1), (BEYOND, machine.cores)] {
             one(formula, n, threads, &mut record)?;
         }
     }

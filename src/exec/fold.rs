@@ -60,11 +60,18 @@ pub(super) trait Folder: Sync {
     /// Takes the k-th of the other accumulators, which stand for later elements, into the k-th of these.
     unsafe fn merge(&self, accs: *mut u8, others: *const u8, count: usize);
 
+    /// Folds the sixteen accumulators of one place by halves into the first.
+    unsafe fn halve_one(&self, accs: *mut u8);
+
     /// Gives what the accumulators come to.
     unsafe fn finish(&self, accs: *const u8, count: usize, results: *mut u8);
 
     /// Folds rows of `width` accumulators by halves into the first; those beyond `rows`, sixteen at most, hold nothing.
     unsafe fn halve(&self, accs: *mut u8, width: usize, mut rows: usize) {
+        if width == 1 && rows == LANES {
+            // SAFETY: the caller's promise.
+            return unsafe { self.halve_one(accs) };
+        }
         for half in [8, 4, 2, 1] {
             if rows > half {
                 // SAFETY: the caller's promise; the upper half lies behind the lower.
@@ -176,6 +183,12 @@ impl<R: Rule> Folder for By<R> {
         let (accs, others) = (accs.cast::<R::Acc>(), others.cast::<R::Acc>());
         // SAFETY: the caller's promise.
         (0..count).for_each(|k| unsafe { accs.add(k).write(R::merge(accs.add(k).read(), others.add(k).read())) });
+    }
+
+    unsafe fn halve_one(&self, accs: *mut u8) {
+        let accs = accs.cast::<[R::Acc; LANES]>();
+        // SAFETY: the caller's promise.
+        unsafe { accs.cast::<R::Acc>().write(halved::<R>(accs.read())) };
     }
 
     unsafe fn finish(&self, accs: *const u8, count: usize, results: *mut u8) {

@@ -4,7 +4,7 @@
 //! their results pairwise by number: whichever way the arrays lie, the same elements meet in the same order.
 #![expect(unsafe_code, reason = "buffers are read and totals written through addresses")]
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use smallvec::SmallVec;
@@ -15,6 +15,7 @@ use super::plan::{Placed, Plan, Strides};
 use super::pool;
 use super::program::Program;
 use super::run::{self, Input, LONGEST_CHUNK, Placing, Report, Resources, Runner};
+use super::stream;
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::ir::{Axes, Fold};
@@ -46,6 +47,9 @@ pub(crate) struct Target<'b> {
 
 /// From so many elements on a row of kept ones is cut, so that there is work for several threads.
 const WIDE_TILE: usize = 2048;
+
+/// Bytes that the second cache likely holds: totals of a tile of rows are read again at once.
+const SECOND_CACHE: usize = 1 << 20;
 
 /// Runs `program` over the domain and folds what it computes.
 ///
@@ -167,10 +171,11 @@ fn prepared<R>(
         }
     };
     let by_code = &layout.folds[job.outputs.len()..];
-    let folds = job.totals.iter().zip(by_code).map(|(total, by_code)| {
+    let folds = job.totals.iter().zip(by_code).zip(&kept.walks).map(|((total, by_code), walk)| {
         let (from, to) = (total.from, total.array.dtype());
         let folder = folder(total.fold, from, to);
-        Folding { folder, fold: total.fold, by_code: *by_code, from: from.size(), to: to.size() }
+        let streamed = walk.dense && total.array.len().saturating_mul(to.size()) > resources.cache.max(SECOND_CACHE);
+        Folding { folder, fold: total.fold, by_code: *by_code, streamed, from: from.size(), to: to.size() }
     });
     let extent = |axes: &[usize]| axes.iter().map(|axis| job.domain[*axis]).product::<usize>();
     let in_place = |k: usize| job.inputs.iter().any(|input| matches!(input, Input::InPlace(output) if *output == k));
@@ -256,6 +261,8 @@ pub(super) struct Folding {
     fold: Fold,
     /// Whether code has accumulators of its own for whole groups.
     by_code: bool,
+    /// Whether totals are written past the caches, which could not hold them.
+    streamed: bool,
     /// Bytes of an element, and of a total.
     pub(super) from: usize,
     pub(super) to: usize,
@@ -348,7 +355,7 @@ impl Reducer<'_> {
                 stopped.store(true, Ordering::Relaxed);
                 return ControlFlow::Break(());
             }
-            self.runner.fence();
+            self.fence();
             ControlFlow::Continue(())
         };
         let threads = pool::run(resources.pool, chunks, helpers.min(chunks - 1), &one);
@@ -357,6 +364,14 @@ impl Reducer<'_> {
         }
         resources.stop.check_whole()?;
         Ok(Report { threads, chunks })
+    }
+
+    /// As the runner's, for totals too.
+    fn fence(&self) {
+        self.runner.fence();
+        if self.folds.iter().any(|fold| fold.streamed) {
+            stream::fence();
+        }
     }
 
     fn scratch(&self, accs: usize, results: usize) -> Scratch {
@@ -384,7 +399,7 @@ impl Reducer<'_> {
     }
 
     /// Where `count` elements from `at` on of each fold are: in the array that they come from, else computed to a buffer.
-    fn elements(&self, at: usize, count: usize, buffers: &mut [u128]) -> SmallVec<[*const u8; 4]> {
+    pub(super) fn elements(&self, at: usize, count: usize, buffers: &mut [u128]) -> SmallVec<[*const u8; 4]> {
         let buffers = aligned(buffers);
         let lying: SmallVec<[Option<*const u8>; 4]> =
             (0..self.folds.len()).map(|k| self.runner.lying(self.first + k, at, count)).collect();
@@ -395,15 +410,19 @@ impl Reducer<'_> {
         lying.into_iter().enumerate().map(place).collect()
     }
 
-    /// Where totals go from number `at` on, if they lie without gaps.
+    /// Where totals go from number `at` on, if they lie without gaps and stay in the caches.
     pub(super) fn lies(&self, k: usize, at: usize) -> Option<*mut u8> {
         let walk = &self.kept.walks[k];
-        walk.dense.then(|| self.kept.address(walk, at))
+        (walk.dense && !self.folds[k].streamed).then(|| self.kept.address(walk, at))
     }
 
     /// Writes totals to their places from number `at` on.
     pub(super) fn write(&self, k: usize, at: usize, count: usize, results: *const u8) {
         let (walk, size) = (&self.kept.walks[k], self.folds[k].to);
+        if self.folds[k].streamed {
+            // SAFETY: without gaps `count` totals follow, and as many results are there.
+            return unsafe { stream::copy(results, self.kept.address(walk, at), count * size) };
+        }
         self.kept.rows(walk, at, count, |start, done, row| {
             // SAFETY: the plan stays within the total's array, and `count` results are there.
             unsafe { run::scatter(results.wrapping_add(done * size), start, self.kept.step(walk), size, row) };
@@ -456,6 +475,7 @@ impl Reducer<'_> {
             partials = memory.collect::<Result<_>>()?;
         }
         let shared: SmallVec<[Shared; 4]> = partials.iter_mut().map(|all| Shared(all.as_mut_ptr().cast())).collect();
+        let is_by_code = self.folds.iter().all(|fold| fold.by_code);
         let report = self.chunks(self.outer * blocks * tiles, rows * width, resources, &|from, to| {
             let mut scratch = self.scratch(LANES * width, width);
             for item in from..to {
@@ -465,7 +485,10 @@ impl Reducer<'_> {
                     rows: block * BLOCK..self.reduced.min((block + 1) * BLOCK),
                     columns: tile * width..self.inner.min((tile + 1) * width),
                 };
-                self.block(&block, &mut scratch);
+                match is_by_code {
+                    true => self.block_by_code(&block.rows, &mut scratch),
+                    false => self.block(&block, &mut scratch),
+                }
                 let count = block.columns.len();
                 for (k, fold) in self.folds.iter().enumerate() {
                     let accs = scratch.accs[k].as_ptr().cast::<u8>();
@@ -487,6 +510,7 @@ impl Reducer<'_> {
         })?;
         if !gives {
             partials.iter_mut().enumerate().for_each(|(k, partials)| self.combine(k, blocks, partials));
+            self.fence();
         }
         Ok((report, partials))
     }
@@ -515,51 +539,59 @@ impl Reducer<'_> {
             // SAFETY: there is room for sixteen rows of accumulators.
             unsafe { fold.folder.reset(accs.as_mut_ptr().cast(), LANES * width) };
         }
-        self.reset_code(scratch);
+        self.reset_code(aligned(&mut scratch.buffers));
         // Rows that follow one another are computed together.
         let at_once = if width == self.inner { (self.runner.strip / width).max(1) } else { 1 };
         for row in block.rows.clone().step_by(at_once) {
             let rows = at_once.min(block.rows.end - row);
             let at = (block.outer * self.reduced + row) * self.inner + block.columns.start;
             let places = self.elements(at, rows * width, &mut scratch.buffers);
-            for (k, (fold, accs)) in
-                self.folds.iter().zip(&mut scratch.accs).enumerate().filter(|(_, (fold, _))| !fold.by_code)
-            {
-                // SAFETY: the place has `rows` rows of `width` elements.
-                unsafe { take(fold, accs.as_mut_ptr().cast(), places[k], width, row, rows) };
+            for (k, (fold, accs)) in self.folds.iter().zip(&mut scratch.accs).enumerate() {
+                if !fold.by_code {
+                    // SAFETY: the place has `rows` rows of `width` elements.
+                    unsafe { take(fold, accs.as_mut_ptr().cast(), places[k], width, row, rows) };
+                }
             }
         }
-        self.take_from_code(block.rows.len() % LANES, scratch);
-        for (fold, accs) in self.folds.iter().zip(&mut scratch.accs) {
+        for (fold, accs) in self.folds.iter().zip(&mut scratch.accs).filter(|(fold, _)| !fold.by_code) {
             // SAFETY: as above.
             unsafe { fold.folder.halve(accs.as_mut_ptr().cast(), width, LANES) };
         }
+        self.take_from_code(block.rows.len() % LANES, scratch);
     }
-}
 
-impl Reducer<'_> {
-    /// The accumulators that code has, of no elements: those of whole groups, and behind them those of the last one.
-    fn reset_code(&self, scratch: &mut Scratch) {
+    /// As [`block`](Reducer::block), where all accumulators are code's: of all elements, one block after another.
+    fn block_by_code(&self, rows: &Range<usize>, scratch: &mut Scratch) {
         let buffers = aligned(&mut scratch.buffers);
+        self.reset_code(buffers);
+        self.runner.evaluate(rows.start, rows.len(), 0, buffers);
+        // What comes next is on its way while this is folded.
+        self.runner.prefetch(rows.end);
+        self.take_from_code(rows.len() % LANES, scratch);
+    }
+
+    /// The accumulators that code has, of no elements: those of whole groups, and behind them those of the last one.
+    fn reset_code(&self, buffers: *mut u8) {
         for (k, fold) in self.folds.iter().enumerate().filter(|(_, fold)| fold.by_code) {
             // SAFETY: the buffer has room for both.
             unsafe { fold.folder.reset(self.runner.kept(self.first + k, buffers), 2 * LANES) };
         }
     }
 
-    /// The accumulators that code has left. Of the last group the first `rest` are of elements; what is taken into nothing is
-    /// as it was, so that merging is taking.
+    /// What the accumulators come to that code has left. Of the last group the first `rest` are of elements; what is taken into
+    /// nothing is as it was, so that merging is taking.
     fn take_from_code(&self, rest: usize, scratch: &mut Scratch) {
         let buffers = aligned(&mut scratch.buffers);
-        for (k, (fold, accs)) in
-            self.folds.iter().zip(&mut scratch.accs).enumerate().filter(|(_, (fold, _))| fold.by_code)
-        {
+        for (k, (fold, accs)) in self.folds.iter().zip(&mut scratch.accs).enumerate() {
             let (folder, whole) = (fold.folder, self.runner.kept(self.first + k, buffers));
-            let bytes = LANES * folder.size();
-            // SAFETY: code has written both; the others have room for sixteen.
+            if !fold.by_code {
+                continue;
+            }
+            // SAFETY: code has written both; there is room for one.
             unsafe {
-                folder.merge(whole, whole.add(bytes), rest);
-                accs.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(whole, bytes);
+                folder.merge(whole, whole.add(LANES * folder.size()), rest);
+                folder.halve(whole, 1, LANES);
+                accs.as_mut_ptr().cast::<u8>().copy_from_nonoverlapping(whole, folder.size());
             }
         }
     }
@@ -568,8 +600,8 @@ impl Reducer<'_> {
 /// One block of reduced elements for each of some inner ones.
 struct Block {
     outer: usize,
-    rows: std::ops::Range<usize>,
-    columns: std::ops::Range<usize>,
+    rows: Range<usize>,
+    columns: Range<usize>,
 }
 
 /// Takes `rows` rows of `width` elements, the first of which is number `row`, into sixteen rows of accumulators.

@@ -13,7 +13,7 @@ use crate::error::Result;
 use crate::view::ViewMut;
 
 /// Calls `act` with ranges of `at_once` of the `count` rows, the outputs cut to these rows along their first axis, and what
-/// a run on one thread may use. An output of which all is beyond the last cache is written past it.
+/// a run on one thread may use.
 ///
 /// Fails as the first tile that does.
 pub(crate) fn by_rows(
@@ -24,8 +24,8 @@ pub(crate) fn by_rows(
     act: impl Fn(Range<usize>, &mut [ViewMut<'_>], &Resources<'_>) -> Result<Report> + Sync,
 ) -> Result<Report> {
     let tiles = count.div_ceil(at_once);
-    let is_large = |output: &ViewMut<'_>| output.len().saturating_mul(output.dtype().size()) > resources.cache;
-    let cache = if outputs.iter().any(is_large) { 0 } else { resources.cache };
+    // An output of which all is beyond the cache is so in each tile.
+    let cache = (resources.cache as u128 * at_once as u128 / count as u128) as usize;
     let alone = Pool::own(1)?;
     let places: SmallVec<[Shared; 4]> = outputs.iter_mut().map(|output| Shared(output.pointer())).collect();
     let outputs = &*outputs;

@@ -415,6 +415,17 @@ impl<'a> Runner<'a> {
         }
     }
 
+    /// Has the first elements from `at` on of what code reads in place brought to the cache.
+    pub(super) fn prefetch(&self, at: usize) {
+        if at >= self.plan.len {
+            return;
+        }
+        let slots = self.slots.iter().zip(&self.plan.walks);
+        slots.filter(|(slot, _)| slot.direct && !slot.is_output).for_each(|(_, walk)| {
+            stream::prefetch(self.plan.address(walk, at));
+        });
+    }
+
     /// Where `count` elements of the `k`-th output lie in an array, if it is no more than a copy of one.
     pub(super) fn lying(&self, k: usize, at: usize, count: usize) -> Option<*const u8> {
         let input = self.program.layout.copies[k]?;

@@ -58,6 +58,9 @@ impl Reducer<'_> {
         if self.outer * self.reduced * self.inner == 0 {
             return Ok(Report { threads: 1, chunks: 0 });
         }
+        if self.inner == 1 && 2 * self.reduced <= self.runner.strip && self.reduced <= BLOCK {
+            return self.short_lines(resources);
+        }
         // A strip has room for sixteen rows.
         let width = self.inner.min(WIDTH).min(self.runner.strip / LANES).max(1);
         let rows = (resources.chunk / width / BLOCK).max(1) * BLOCK;
@@ -84,6 +87,36 @@ impl Reducer<'_> {
                 };
                 self.part(&part, &cut, &left, &mut scratch, resources)
             })
+        })
+    }
+
+    /// Lines of a block at most, as many as fit a strip together.
+    fn short_lines(&self, resources: &Resources<'_>) -> Result<Report> {
+        let len = self.reduced;
+        let at_once = self.runner.strip / len;
+        self.chunks(self.outer, len, resources, &|from, to| {
+            let mut scratch = self.scan_scratch(&Cut { width: 1, rows: BLOCK, chunks: 1 });
+            for at in (from..to).step_by(at_once) {
+                let lines = at_once.min(to - at);
+                let places = self.elements(at * len, lines * len, &mut scratch.buffers);
+                for (k, fold) in self.folds.iter().enumerate() {
+                    let (state, lanes) = (scratch.states[k].as_mut_ptr().cast(), scratch.lanes.as_mut_ptr().cast());
+                    let lies = self.lies(k, at * len);
+                    let results = lies.unwrap_or(scratch.results.as_mut_ptr().cast());
+                    for line in 0..lines {
+                        let (elements, results) = (line * len * fold.from, results.wrapping_add(line * len * fold.to));
+                        // SAFETY: the elements of the lines are there, and room for what comes of them.
+                        unsafe {
+                            fold.folder.reset(state, 2);
+                            fold.folder.scan(places[k].add(elements), (len, 1), 0, state, lanes, results);
+                        }
+                    }
+                    if lies.is_none() {
+                        self.write(k, at * len, lines * len, results);
+                    }
+                }
+            }
+            true
         })
     }
 

@@ -15,6 +15,11 @@ pub(crate) unsafe fn copy(source: *const u8, dest: *mut u8, bytes: usize) {
     unsafe { isa::copy(source, dest, bytes) }
 }
 
+/// Has some cache lines from an address on brought to the cache, if they are there; what follows the machine finds by itself.
+pub(crate) fn prefetch(from: *const u8) {
+    isa::prefetch(from);
+}
+
 /// Orders the streamed stores of this thread before all its later ones; due before a chunk is reported done.
 #[inline]
 pub(crate) fn fence() {
@@ -23,7 +28,7 @@ pub(crate) fn fence() {
 
 #[cfg(all(target_arch = "x86_64", not(miri)))]
 mod isa {
-    use std::arch::x86_64::{__m128i, _mm_loadu_si128, _mm_sfence, _mm_stream_si128};
+    use std::arch::x86_64::{__m128i, _MM_HINT_T0, _mm_loadu_si128, _mm_prefetch, _mm_sfence, _mm_stream_si128};
 
     /// Bytes of a cache line, which is what the write-combining buffers send out whole.
     const LINE: usize = 64;
@@ -50,6 +55,13 @@ mod isa {
         unsafe { dest.add(tail).copy_from_nonoverlapping(source.add(tail), bytes - tail) };
     }
 
+    pub(super) fn prefetch(from: *const u8) {
+        for line in 0..8 {
+            // SAFETY: SSE is part of x86-64; an address of nothing is passed over.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(line * LINE).cast()) };
+        }
+    }
+
     pub(super) fn fence() {
         // SAFETY: SSE is part of x86-64.
         unsafe { _mm_sfence() };
@@ -62,6 +74,8 @@ mod isa {
         // SAFETY: the caller's promise.
         unsafe { dest.copy_from_nonoverlapping(source, bytes) };
     }
+
+    pub(super) fn prefetch(_: *const u8) {}
 
     pub(super) fn fence() {}
 }

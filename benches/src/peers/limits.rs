@@ -15,7 +15,8 @@ pub(crate) fn traffic(case: &mut Case, workers: &Workers) {
     let n = case.inputs[0].len();
     let output = case.output.bytes_mut();
     let streamed = output.len() >= STREAMED;
-    let size = output.len() / n;
+    // Where less is given than is taken only the taking counts.
+    let size = if output.len() < inputs[0].len() { 0 } else { output.len() / n };
     let pieces: Vec<(usize, &mut [u8])> = if size == 0 {
         (0..n.div_ceil(CHUNK)).map(|k| (k * CHUNK, [].as_mut_slice())).collect()
     } else {
