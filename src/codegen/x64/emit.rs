@@ -274,7 +274,9 @@ impl Emitter<'_> {
                         self.to.load_general(SCRATCH, ARRAYS, slot as i32 * 8);
                         0
                     }
-                    Address::None | Address::Array { .. } | Address::Scalar(_) => panic!("{address:?} has no elements"),
+                    Address::None | Address::Array { .. } | Address::InPlace { .. } | Address::Scalar(_) => {
+                        panic!("{address:?} has no elements")
+                    }
                 };
                 self.to.vector(Opcode::EqD, wanted, wanted, Place::Vector(wanted), None);
                 let place = Place::Memory { base: SCRATCH, index: Some((indices, scale)), offset: 0 };
