@@ -564,7 +564,9 @@ impl Reducer<'_> {
     fn block_by_code(&self, rows: &Range<usize>, scratch: &mut Scratch) {
         let buffers = aligned(&mut scratch.buffers);
         self.reset_code(buffers);
-        self.runner.evaluate(rows.start, rows.len(), 0, buffers);
+        for at in rows.clone().step_by(self.runner.strip) {
+            self.runner.evaluate(at, self.runner.strip.min(rows.end - at), 0, buffers);
+        }
         // What comes next is on its way while this is folded.
         self.runner.prefetch(rows.end);
         self.take_from_code(rows.len() % LANES, scratch);

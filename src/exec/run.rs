@@ -405,6 +405,7 @@ impl<'a> Runner<'a> {
     /// Computes `count` elements from `at` on into arrays and the buffers of what is kept, there behind `before` elements;
     /// `before + count` are a strip at most.
     pub(super) fn evaluate(&self, at: usize, count: usize, before: usize, buffers: *mut u8) {
+        debug_assert!(before + count <= self.strip, "the buffers have room for a strip");
         let inner = self.plan.inner();
         let mut done = 0;
         while done < count {
