@@ -8,14 +8,14 @@ import random
 import numpy as np
 
 SHAPES = [(6,), (1,), (2,), (3, 5), (1, 3), (4, 1), (2, 3, 4), (1, 2, 3), (40,), (3, 37)]
-MODES = ["edge", "wrap", "reflect", "symmetric", "constant"]
+MODES = ["edge", "wrap", "reflect", "symmetric", "constant", "interior"]
 AXES = "ijk"
 REACH = 4
 
 
 def moved(u, offsets, mode):
     options = {"constant_values": -7} if mode == "constant" else {}
-    padded = np.pad(u, REACH, mode=mode, **options)
+    padded = np.pad(u, REACH, mode="empty" if mode == "interior" else mode, **options)
     places = tuple(slice(REACH + o, REACH + o + n) for o, n in zip(offsets, u.shape))
     return padded[places]
 
@@ -33,6 +33,14 @@ def main():
             u = np.arange(1, 1 + int(np.prod(shape)), dtype=np.int64).reshape(shape)
             a, b = ([random.randint(-REACH, REACH) for _ in shape] for _ in range(2))
             expected = moved(u, a, mode) * 1000 + moved(u, b, mode) - u
+            if mode == "interior":
+                # Where a neighbour is missing nothing is computed: zeros stay.
+                every = np.ones(shape, bool)
+                for axis, n in enumerate(shape):
+                    at = np.arange(n).reshape([-1 if k == axis else 1 for k in range(len(shape))])
+                    for offset in (a[axis], b[axis]):
+                        every &= (at + offset >= 0) & (at + offset < n)
+                expected = np.where(every, expected, 0)
             declared = "constant, -7" if mode == "constant" else mode
             axes = ", ".join(AXES[: len(shape)])
             extents = ", ".join(map(str, shape))

@@ -156,6 +156,7 @@ pub(crate) enum Boundary {
     Reflect,
     Symmetric,
     Constant(NumberValue),
+    Interior,
 }
 
 /// A result of the program.

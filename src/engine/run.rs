@@ -254,80 +254,71 @@ impl Run<'_> {
         let formula = self.formula;
         let resources = resources(formula, self.lowered, stop);
         if !self.lowered.neighbours.is_empty() {
-            return self.with_neighbours(variant, outputs, &sizes, &resources);
+            let inputs = self.with_neighbours(outputs)?;
+            return Run { inputs: &inputs, ..*self }.stages(variant, outputs, &sizes, &resources);
         }
         if !variant.totals.is_empty() {
             return reduce::execute(self, variant, outputs, &shapes, &sizes, &resources);
         }
-        if let [part] = &variant.stages[..] {
-            return self.stage(part, self.inputs, outputs, &sizes, &resources);
-        }
-        for (group, part) in variant.stages.iter().enumerate() {
-            if let Some(param) = self.overwritten(part, variant, group as u32) {
-                let message = format!("`{}` is written before another output reads it", formula.param_names[param]);
-                return Err(Error::new(ErrorKind::Argument, "aliasing", message)
-                    .with_hint("give that output an array of its own"));
-            }
-        }
-        let mut report = Report::default();
-        for (group, part) in variant.stages.iter().enumerate() {
-            let one = self.one_of_many(part, variant, group as u32, outputs, &sizes, &resources)?;
-            report.threads = report.threads.max(one.threads);
-            report.chunks += one.chunks;
-        }
-        Ok(report)
+        self.stages(variant, outputs, &sizes, &resources)
     }
 
-    /// Runs a kernel that reads beside its elements: each neighbour is an input of its own.
-    fn with_neighbours(
+    /// Runs stages that no total goes between.
+    fn stages(
         &self,
         variant: &Variant,
         outputs: &mut [ViewMut<'_>],
         sizes: &[i64],
         resources: &Resources<'_>,
     ) -> Result<Report> {
-        let (neighbours, names) = (&self.lowered.neighbours, &self.formula.param_names);
-        let mut inputs = Inputs::new();
-        for (k, input) in self.inputs.iter().enumerate() {
-            inputs.push(match input {
-                Input::Array(view) => Input::Array(view),
-                Input::Scalar(bits) => Input::Scalar(*bits),
+        if let [part] = &variant.stages[..] {
+            return self.stage(part, self.inputs, outputs, sizes, resources);
+        }
+        for (group, part) in variant.stages.iter().enumerate() {
+            if let Some(param) = self.overwritten(part, variant, group as u32) {
+                let name = &self.formula.param_names[param];
+                let message = format!("`{name}` is written before another output reads it");
+                return Err(Error::new(ErrorKind::Argument, "aliasing", message)
+                    .with_hint("give that output an array of its own"));
+            }
+        }
+        let mut report = Report::default();
+        for (group, part) in variant.stages.iter().enumerate() {
+            let one = self.one_of_many(part, variant, group as u32, outputs, sizes, resources)?;
+            report.threads = report.threads.max(one.threads);
+            report.chunks += one.chunks;
+        }
+        Ok(report)
+    }
+
+    /// The inputs of a run that reads beside its elements: behind its own the array that each neighbour moves.
+    fn with_neighbours(&self, outputs: &[ViewMut<'_>]) -> Result<Inputs<'_>> {
+        let mut inputs: Inputs<'_> = self.inputs.iter().copied().collect();
+        for neighbour in &self.lowered.neighbours {
+            let name = &self.formula.param_names[neighbour.of as usize];
+            let view = match inputs[neighbour.of as usize] {
+                Input::Array(view) => view,
                 Input::InPlace(_) => {
-                    let message = format!("`{}` is written in a kernel that reads neighbours", names[k]);
+                    let message = format!("`{name}` is written in a run that reads its neighbours");
                     return Err(Error::new(ErrorKind::Argument, "in-place-neighbours", message).with_hint(
                         "a neighbour may be written before it is read: give the output an array of its own",
                     ));
                 }
-            });
-        }
-        let domain = outputs[0].extents();
-        for neighbour in neighbours {
-            let of = neighbour.of as usize;
-            let Input::Array(view) = inputs[of] else { unreachable!("an array has neighbours") };
-            if let Some(output) = outputs.iter().find(|output| output.extents() != view.extents()) {
+                Input::Scalar(_) => unreachable!("an array has neighbours"),
+            };
+            // What a formula moves is repeated as any array is; a kernel goes over its own axes.
+            let is_other = |output: &&ViewMut<'_>| output.extents() != view.extents();
+            if self.formula.program.axes > 0
+                && let Some(output) = outputs.iter().find(is_other)
+            {
                 let (own, found) = (plan::show(view.extents()), plan::show(output.extents()));
-                let message =
-                    format!("the kernel goes over `{}` of shape {own}, an output has the shape {found}", names[of]);
+                let message = format!("the kernel goes over `{name}` of shape {own}, an output has the shape {found}");
                 return Err(Error::new(ErrorKind::Shape, "neighbour-shape", message)
                     .with_note("arrays of which neighbours are read have the shape of the outputs"));
             }
             inputs.push(Input::Array(view));
         }
-        debug_assert!(
-            outputs.iter().all(|output| output.extents() == domain),
-            "one shape, one stage for each 64 outputs"
-        );
-        let mut report = Report::default();
-        let mut rest = outputs;
-        for part in &variant.stages {
-            let (own, others) = rest.split_at_mut(part.outputs.len());
-            let job = Job { inputs: &inputs, outputs: own, sizes, neighbours };
-            let one = exec::run(&part.program, job, resources)?;
-            report.threads = report.threads.max(one.threads);
-            report.chunks += one.chunks;
-            rest = others;
-        }
-        Ok(report)
+        Ok(inputs)
     }
 
     fn stage(
@@ -338,7 +329,7 @@ impl Run<'_> {
         sizes: &[i64],
         resources: &Resources<'_>,
     ) -> Result<Report> {
-        exec::run(&part.program, Job { inputs, outputs, sizes, neighbours: &[] }, resources)
+        exec::run(&part.program, Job { inputs, outputs, sizes, neighbours: &self.lowered.neighbours }, resources)
     }
 
     /// A stage that writes some of the outputs, and may read what later ones write.

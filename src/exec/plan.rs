@@ -73,6 +73,14 @@ pub(super) struct Walk {
     pub(super) dense: bool,
 }
 
+impl Walk {
+    /// Where the element at these positions along the axes of the plan is.
+    pub(super) fn address(&self, positions: &[usize]) -> *mut u8 {
+        let offset = positions.iter().zip(&self.strides).map(|(position, stride)| *position as isize * stride).sum();
+        self.start.wrapping_offset(offset)
+    }
+}
+
 /// The order of elements: axes from slow to fast, as few as the arrays allow.
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
@@ -155,6 +163,13 @@ impl Plan {
     /// The extent of the fastest axis.
     pub(super) fn inner(&self) -> usize {
         self.extents.last().copied().unwrap_or(1)
+    }
+
+    /// The position of element `at` along each axis.
+    pub(super) fn positions(&self, at: usize) -> Extents {
+        let mut positions = Extents::from_elem(0, self.extents.len());
+        self.each_axis(at, |axis, position| positions[axis] = position);
+        positions
     }
 
     /// Where an array has its element `at`, which lies right: without gaps, or along the fastest axis.

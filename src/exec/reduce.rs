@@ -14,7 +14,7 @@ use super::fold::{BLOCK, Folder, LANES, folder};
 use super::plan::{Placed, Plan, Strides};
 use super::pool;
 use super::program::Program;
-use super::run::{self, Input, LONGEST_CHUNK, Placing, Report, Resources, Runner};
+use super::run::{self, Input, LONGEST_CHUNK, Placing, Prepared, Report, Resources, Runner};
 use super::stream;
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
@@ -179,19 +179,24 @@ fn prepared<R>(
     });
     let extent = |axes: &[usize]| axes.iter().map(|axis| job.domain[*axis]).product::<usize>();
     let in_place = |k: usize| job.inputs.iter().any(|input| matches!(input, Input::InPlace(output) if *output == k));
-    let streamed = (0..job.outputs.len())
+    let streamed: SmallVec<[bool; 8]> = (0..job.outputs.len())
         .map(|k| plan.len.saturating_mul(layout.outputs[k].size()) > resources.cache && !in_place(k))
         .collect();
     let wholes = run::wholes(layout, job.inputs);
+    let repeats = resources.repeats(layout, job.inputs);
+    let is_in_place = job.inputs.iter().any(|input| matches!(input, Input::InPlace(_)));
     let reducer = Reducer {
         runner: Runner::new(
-            program,
+            Prepared {
+                program,
+                scalars: &scalars,
+                wholes: &wholes,
+                streamed: &streamed,
+                resources,
+                repeats,
+                is_in_place,
+            },
             &plan,
-            &scalars,
-            &wholes,
-            streamed,
-            resources,
-            resources.repeats(layout, job.inputs),
         ),
         program,
         kept: &kept,

@@ -10,6 +10,7 @@ use smallvec::SmallVec;
 
 use super::float_env::FloatEnv;
 use super::fold::LANES;
+use super::neighbours;
 use super::plain;
 use super::plan::{Placed, Plan, Walk};
 use super::pool::{self, Pool};
@@ -20,12 +21,13 @@ use crate::codegen::code::Call;
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::interp::{self, Halt, Interp, Turns};
-use crate::ir::Neighbour;
+use crate::ir::{Boundary, Neighbour};
 use crate::source::Span;
 use crate::strip::Source;
 use crate::view::{MAX_RANK, View, ViewMut};
 
 /// What a parameter of the program is in one run.
+#[derive(Clone, Copy)]
 pub(crate) enum Input<'a> {
     Array(&'a View<'a>),
     /// The array that this output of the job is written to.
@@ -42,7 +44,7 @@ pub(crate) struct Job<'a, 'b> {
     pub(crate) outputs: &'a mut [ViewMut<'b>],
     /// The answers to the graph's sizes.
     pub(crate) sizes: &'a [i64],
-    /// What the last of the inputs are: the array that each moves has the shape of the outputs.
+    /// What the last of the inputs are; each of these is given the array that it moves.
     pub(crate) neighbours: &'a [Neighbour],
 }
 
@@ -140,8 +142,7 @@ pub(crate) fn run(program: &Program, job: Job<'_, '_>, resources: &Resources<'_>
     let domain = outputs_of[0].extents();
     let len = domain.iter().product();
     let repeats = resources.repeats(layout, job.inputs);
-    let moves = !job.neighbours.is_empty();
-    if !repeats && !moves && is_one_piece(layout, len, resources) {
+    if !repeats && !looks_aside(layout, &job) && is_one_piece(layout, len, resources) {
         if resources.stop.poll().is_break() {
             resources.stop.check()?;
         }
@@ -153,20 +154,44 @@ pub(crate) fn run(program: &Program, job: Job<'_, '_>, resources: &Resources<'_>
     let placing = Placing { inputs: job.inputs, outputs: outputs_of, written: &outputs, domain };
     let read = layout.inputs.iter().map(|input| placing.input(*input));
     let arrays = read.chain((0..layout.outputs.len()).map(|k| placing.output(k, layout.outputs[k])));
-    let plan = if moves { Plan::in_order(domain, arrays) } else { Plan::new(domain, arrays) };
-    if plan.len == 0 {
+    if len == 0 {
         return Ok(Report { threads: 1, chunks: 0 });
     }
     let in_place = |k: usize| job.inputs.iter().any(|input| matches!(input, Input::InPlace(output) if *output == k));
-    let streamed = (0..layout.outputs.len())
-        .map(|k| plan.len.saturating_mul(layout.outputs[k].size()) > resources.cache && !in_place(k))
+    let streamed: SmallVec<[bool; 8]> = (0..layout.outputs.len())
+        .map(|k| len.saturating_mul(layout.outputs[k].size()) > resources.cache && !in_place(k))
         .collect();
     let wholes = wholes(layout, job.inputs);
-    let mut runner = Runner::new(program, &plan, &scalars, &wholes, streamed, resources, repeats);
-    if moves {
-        runner.move_inputs(job.neighbours, job.inputs.len() - job.neighbours.len());
+    let is_in_place = job.inputs.iter().any(|input| matches!(input, Input::InPlace(_)));
+    let (scalars, wholes, streamed) = (&scalars[..], &wholes[..], &streamed[..]);
+    let run = Prepared { program, scalars, wholes, streamed, resources, repeats, is_in_place };
+    if looks_aside(layout, &job) {
+        return neighbours::run(run, &Plan::in_order(domain, arrays), job.inputs, job.neighbours);
     }
-    runner.run()
+    Runner::new(run, &Plan::new(domain, arrays)).run()
+}
+
+/// Whether the program reads a neighbour, or keeps to the elements that have all of theirs.
+fn looks_aside(layout: &Layout, job: &Job<'_, '_>) -> bool {
+    let first = job.inputs.len() - job.neighbours.len();
+    let is_neighbour = |source: &Source| matches!(source, Source::Param(param) if *param as usize >= first);
+    job.neighbours.iter().any(|neighbour| neighbour.boundary == Boundary::Interior)
+        || layout.inputs.iter().any(|(source, _)| is_neighbour(source))
+}
+
+/// What is the same for all parts of a run.
+#[derive(Clone, Copy)]
+pub(super) struct Prepared<'a> {
+    pub(super) program: &'a Program,
+    pub(super) scalars: &'a [u64],
+    pub(super) wholes: &'a [*mut u8],
+    /// Of each output that is written to an array whether it is written past the caches.
+    pub(super) streamed: &'a [bool],
+    pub(super) resources: &'a Resources<'a>,
+    /// Whether outputs are written when all of a span is known.
+    pub(super) repeats: bool,
+    /// Whether an output lies where an input does.
+    pub(super) is_in_place: bool,
 }
 
 /// Where the arrays of a job lie.
@@ -245,34 +270,29 @@ static AXIS_STEPS: [[isize; MAX_RANK]; MAX_RANK] = {
 };
 
 pub(super) struct Runner<'a> {
-    pub(super) program: &'a Program,
+    run: Prepared<'a>,
     pub(super) plan: &'a Plan,
-    scalars: &'a [u64],
-    wholes: &'a [*mut u8],
-    pub(super) slots: SmallVec<[Slot; 8]>,
+    slots: SmallVec<[Slot; 8]>,
     /// Elements of one call of code where buffers are used.
     pub(super) strip: usize,
     /// Bytes of all buffers.
     pub(super) buffers: usize,
     /// Whether spans end where the fastest axis does.
-    pub(super) by_rows: bool,
+    by_rows: bool,
     /// If code itself writes past the caches: how many elements of a chunk go before, until every output is aligned.
-    pub(super) streams_from: Option<usize>,
-    resources: &'a Resources<'a>,
-    /// Of each slot the array beside which it reads; none where no slot does.
-    pub(super) moved: SmallVec<[Option<&'a Neighbour>; 8]>,
-    /// How many elements of a row, at its beginning and end, have neighbours in no row.
-    pub(super) rims: (usize, usize),
+    streams_from: Option<usize>,
+    /// Whether what is left of a span behind its whole groups is computed with elements before it, a second time.
+    overlaps: bool,
 }
 
 /// How one array is reached.
 #[derive(Clone, Copy)]
-pub(super) struct Slot {
+struct Slot {
     size: usize,
     is_output: bool,
     is_index: bool,
     /// Code reads or writes the array itself, where whole groups are left.
-    pub(super) direct: bool,
+    direct: bool,
     /// What the buffer holds is written past the caches.
     streamed: bool,
     /// The buffer is read by whoever asked for the elements; there is no array.
@@ -290,22 +310,15 @@ unsafe impl Sync for Runner<'_> {}
 impl<'a> Runner<'a> {
     /// What is written to arrays are the first outputs, one for each of `streamed`; the others are kept. With `repeats` they are
     /// written when all of a span is known.
-    pub(super) fn new(
-        program: &'a Program,
-        plan: &'a Plan,
-        scalars: &'a [u64],
-        wholes: &'a [*mut u8],
-        streamed: SmallVec<[bool; 8]>,
-        resources: &'a Resources<'a>,
-        repeats: bool,
-    ) -> Runner<'a> {
+    pub(super) fn new(run: Prepared<'a>, plan: &'a Plan) -> Runner<'a> {
+        let Prepared { program, streamed, repeats, .. } = run;
         let layout = &program.layout;
         let inner = plan.inner();
         // Each group begins with the first of the accumulators.
         let is_even = inner.is_multiple_of(LANES) || !layout.folds.contains(&true);
         let by_rows = plan.extents.len() > 1 && inner >= LONG_AXIS && is_even;
         let inputs = layout.inputs.len();
-        let streams_from = if by_rows { None } else { streams_from(program, plan, &streamed) };
+        let streams_from = if by_rows { None } else { streams_from(program, plan, streamed) };
         let mut slots: SmallVec<[Slot; 8]> = SmallVec::new();
         for (k, walk) in plan.walks.iter().enumerate() {
             let is_output = k >= inputs;
@@ -329,24 +342,13 @@ impl<'a> Runner<'a> {
         // Both are powers of two: what is kept is best looked at in whole rows of accumulators.
         let unit = if streamed.len() < layout.outputs.len() { layout.group.max(LANES) } else { layout.group };
         let (strip, buffers) = lay_out(&mut slots, plan.len, layout.group, unit);
-        Runner {
-            program,
-            plan,
-            scalars,
-            wholes,
-            slots,
-            strip,
-            buffers,
-            by_rows,
-            streams_from,
-            resources,
-            moved: SmallVec::new(),
-            rims: (0, 0),
-        }
+        // Only what code writes itself is sure to be the same a second time, and only where it does not lie on what it reads.
+        let overlaps = !run.is_in_place && slots.iter().all(|slot| slot.direct || !slot.is_output);
+        Runner { run, plan, slots, strip, buffers, by_rows, streams_from, overlaps }
     }
 
     fn run(&self) -> Result<Report> {
-        let (layout, resources) = (&self.program.layout, self.resources);
+        let (layout, resources) = (&self.run.program.layout, self.run.resources);
         let chunk = resources.chunk.min(layout.thread_len.saturating_mul(LONGEST_CHUNK)).next_multiple_of(layout.group);
         let chunks = self.plan.len.div_ceil(chunk);
         let helpers = self.plan.len / layout.thread_len;
@@ -368,7 +370,7 @@ impl<'a> Runner<'a> {
     }
 
     /// Elements `start..end` in the order of the plan.
-    fn chunk(&self, start: usize, end: usize) {
+    pub(super) fn chunk(&self, start: usize, end: usize) {
         if self.buffers <= STACK_BYTES {
             let mut stack = MaybeUninit::<Aligned>::uninit();
             self.spans(start, end, stack.as_mut_ptr().cast());
@@ -391,11 +393,11 @@ impl<'a> Runner<'a> {
         let mut at = start;
         let before = self.streams_from.map_or(0, |before| before.min(end - start));
         if before > 0 {
-            self.call(at, before, self.program.layout.group, buffers, 0);
+            self.call(at, before, self.run.program.layout.group, buffers, 0);
             at += before;
         }
         while at < end {
-            let left = if self.by_rows { self.rim_from(at % inner, inner) } else { usize::MAX };
+            let left = if self.by_rows { inner - at % inner } else { usize::MAX };
             let span = left.min(end - at).min(self.strip);
             self.span(at, span, buffers, 0);
             at += span;
@@ -429,7 +431,7 @@ impl<'a> Runner<'a> {
 
     /// Where `count` elements of the `k`-th output lie in an array, if it is no more than a copy of one.
     pub(super) fn lying(&self, k: usize, at: usize, count: usize) -> Option<*const u8> {
-        let input = self.program.layout.copies[k]?;
+        let input = self.run.program.layout.copies[k]?;
         let (slot, walk) = (&self.slots[input], &self.plan.walks[input]);
         let inner = self.plan.inner();
         let is_one_run = walk.dense || (slot.direct && at % inner + count <= inner);
@@ -438,34 +440,35 @@ impl<'a> Runner<'a> {
 
     /// Where the `k`-th output is kept.
     pub(super) fn kept(&self, k: usize, buffers: *mut u8) -> *mut u8 {
-        buffers.wrapping_add(self.slots[self.program.layout.inputs.len() + k].buffer)
+        buffers.wrapping_add(self.slots[self.run.program.layout.inputs.len() + k].buffer)
     }
 
     /// Elements from `at` on, not beyond a row's end if rows are walked: whole groups, then what is left. What is kept goes
     /// behind `done` elements.
     fn span(&self, at: usize, span: usize, buffers: *mut u8, done: usize) {
-        let group = self.program.layout.group;
+        let group = self.run.program.layout.group;
         let whole = span / group * group;
         if whole > 0 {
             self.call(at, whole, whole, buffers, done);
         }
-        if whole < span {
+        if whole == span {
+            return;
+        }
+        if whole > 0 && self.overlaps {
+            self.call(at + span - group, group, group, buffers, done);
+        } else {
             self.call(at + whole, span - whole, group, buffers, done + whole);
         }
     }
 
     /// Computes `count` elements in code that takes `computed`: the same, or one group for what is less than a group.
     fn call(&self, at: usize, count: usize, computed: usize, buffers: *mut u8, done: usize) {
+        let Prepared { program, scalars, wholes, resources, .. } = self.run;
         let mut arrays: SmallVec<[*mut u8; 16]> = SmallVec::new();
-        for (k, (slot, walk)) in self.slots.iter().zip(&self.plan.walks).enumerate() {
-            if let Some(Some(neighbour)) = self.moved.get(k) {
-                let buffer = buffers.wrapping_add(slot.buffer);
-                // SAFETY: the walk is that of the array moved, of the domain's shape; the buffer has room as below.
-                arrays.push(unsafe { self.beside(neighbour, walk, slot.size, at..at + count, computed, buffer) });
-                continue;
-            }
+        let positions = self.plan.positions(at);
+        for (slot, walk) in self.slots.iter().zip(&self.plan.walks) {
             if slot.direct && count == computed {
-                arrays.push(self.plan.address(walk, at));
+                arrays.push(walk.address(&positions));
                 continue;
             }
             let buffer = buffers.wrapping_add(slot.buffer);
@@ -484,17 +487,20 @@ impl<'a> Runner<'a> {
                 unsafe { self.fill(slot, walk, at, count, computed, buffer) };
             }
         }
-        arrays.extend_from_slice(self.wholes);
+        arrays.extend_from_slice(wholes);
         let is_whole = count == computed;
-        if self.streams_from.is_some() && is_whole {
+        if let Some(before) = self.streams_from
+            && is_whole
+            && at % program.layout.group == before
+        {
             // SAFETY: as below; every output is reached directly, and aligned behind the elements that went before.
-            unsafe { compute_streaming(self.program, &arrays, self.scalars, computed) };
+            unsafe { compute_streaming(program, &arrays, scalars, computed) };
             return;
         }
         // SAFETY: arrays and buffers have `computed` elements from their addresses on.
-        let computed = unsafe { compute(self.program, &arrays, self.scalars, computed, self.resources.turns()) };
+        let computed = unsafe { compute(program, &arrays, scalars, computed, resources.turns()) };
         if let Err(halt) = computed {
-            self.resources.interrupt(halt);
+            resources.interrupt(halt);
             return;
         }
         for (slot, walk) in self.slots.iter().zip(&self.plan.walks) {
@@ -549,7 +555,7 @@ impl<'a> Runner<'a> {
 }
 
 /// Gives each slot its buffer; gives the elements of a strip, in steps of `unit`, and the bytes of all buffers.
-pub(super) fn lay_out(slots: &mut [Slot], len: usize, group: usize, unit: usize) -> (usize, usize) {
+fn lay_out(slots: &mut [Slot], len: usize, group: usize, unit: usize) -> (usize, usize) {
     let bytes: usize = slots.iter().filter(|slot| !slot.direct && !slot.folds).map(|slot| slot.size).sum();
     let fitting = STRIP_BYTES.checked_div(bytes).map_or(usize::MAX, |fitting| fitting.min(STRIP_LEN));
     let strip = (fitting / unit * unit).max(unit);

@@ -59,32 +59,55 @@ pub(crate) enum Boundary {
     Symmetric,
     /// These bits.
     Constant(u64),
+    /// Nothing: only elements all of whose neighbours exist are computed.
+    Interior,
+}
+
+/// Where elements are found that follow one another beyond the edges of an array or between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Stretch {
+    /// The place of the first, and the step from each to the next: 1, 0 or -1. None if they are the constant.
+    pub(crate) place: Option<(usize, isize)>,
+    /// How many of them go on like this.
+    pub(crate) count: usize,
 }
 
 impl Boundary {
-    /// Where among `count` elements (one at least) the element `at` is found; none if it is the constant.
-    pub(crate) fn place(self, at: isize, count: usize) -> Option<usize> {
-        if let Ok(inside) = usize::try_from(at)
-            && inside < count
-        {
-            return Some(inside);
-        }
+    /// Where among `count` elements (one at least) those from `at` on are found.
+    pub(crate) fn stretch(self, at: isize, count: usize) -> Stretch {
         let n = count as isize;
-        let place = match self {
-            Boundary::Constant(_) => return None,
-            Boundary::Edge => at.clamp(0, n - 1),
-            Boundary::Wrap => at.rem_euclid(n),
+        let stretch = |place: isize, step: isize, count: isize| Stretch {
+            place: Some((place as usize, step)),
+            count: count as usize,
+        };
+        if (0..n).contains(&at) {
+            return stretch(at, 1, n - at);
+        }
+        let outside = if at < 0 { -at } else { isize::MAX };
+        match self {
+            Boundary::Constant(_) => Stretch { place: None, count: outside as usize },
+            Boundary::Interior => panic!("elements without all their neighbours are left out"),
+            Boundary::Edge => stretch(at.clamp(0, n - 1), 0, outside),
+            Boundary::Wrap => stretch(at.rem_euclid(n), 1, n - at.rem_euclid(n)),
             Boundary::Symmetric => {
                 let turned = at.rem_euclid(2 * n);
-                turned.min(2 * n - 1 - turned)
+                if turned < n {
+                    stretch(turned, 1, n - turned)
+                } else {
+                    stretch(2 * n - 1 - turned, -1, 2 * n - turned)
+                }
             }
-            Boundary::Reflect if n == 1 => 0,
+            Boundary::Reflect if n == 1 => stretch(0, 0, outside),
             Boundary::Reflect => {
-                let turned = at.rem_euclid(2 * n - 2);
-                turned.min(2 * n - 2 - turned)
+                let end = n - 1;
+                let turned = at.rem_euclid(2 * end);
+                if turned < end {
+                    stretch(turned, 1, end - turned)
+                } else {
+                    stretch(2 * end - turned, -1, 2 * end - turned)
+                }
             }
-        };
-        Some(place as usize)
+        }
     }
 }
 

@@ -137,6 +137,7 @@ impl Lowerer<'_> {
                 });
                 Bounded { index: inside, is_inside }
             }
+            Boundary::Interior => panic!("resolve asks for a boundary that names an element"),
             Boundary::Wrap => Bounded { index: self.turned(index, some), is_inside: None },
             Boundary::Symmetric => {
                 let period = self.b.add(some, some);

@@ -386,6 +386,7 @@ impl<'a> Lowerer<'a> {
             resolve::Boundary::Wrap => Boundary::Wrap,
             resolve::Boundary::Reflect => Boundary::Reflect,
             resolve::Boundary::Symmetric => Boundary::Symmetric,
+            resolve::Boundary::Interior => Boundary::Interior,
             resolve::Boundary::Constant(number) => Boundary::Constant(self.boundary_bits(number, dtype, span)?),
         })
     }

@@ -6,7 +6,7 @@ use crate::functions::{Default, Function, Kind};
 use crate::source::Span;
 use crate::syntax::{Arg, BinaryOperator, ExprId, ExprKind, Name, Number, NumberValue, UnaryOperator};
 
-const MODES: [&str; 5] = ["edge", "wrap", "reflect", "symmetric", "constant"];
+const MODES: [&str; 6] = ["edge", "wrap", "reflect", "symmetric", "constant", "interior"];
 
 impl Resolver<'_> {
     /// `u[i - 1, j]`: an element of a parameter, so far away; `u[2 * i, k[j]]`: one at computed places.
@@ -38,7 +38,14 @@ impl Resolver<'_> {
             let declared = format!("`{name}: f64[{}] boundary(edge)`", indices.len());
             return Err(self
                 .error(ErrorKind::Shape, "boundary-missing", message, span)
-                .with_hint(format!("{declared}, or wrap, reflect, symmetric, constant")));
+                .with_hint(format!("{declared}, or wrap, reflect, symmetric, constant, interior")));
+        }
+        if offsets.is_none() && self.scope.parameter(place).boundary == Some(Boundary::Interior) {
+            let message =
+                format!("`{name}` is read at computed places, and `interior` names no element beyond its edges");
+            return Err(self
+                .error(ErrorKind::Shape, "boundary-missing", message, span)
+                .with_hint("one of edge, wrap, reflect, symmetric, constant"));
         }
         self.scope.reads_along_axes(place, indices.len()).map_err(|rank| {
             let plural = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
@@ -199,6 +206,7 @@ impl Resolver<'_> {
             "wrap" => Boundary::Wrap,
             "reflect" => Boundary::Reflect,
             "symmetric" => Boundary::Symmetric,
+            "interior" => Boundary::Interior,
             "constant" => return self.constant(mode, value),
             other => {
                 let message = format!("unknown boundary `{other}`");
