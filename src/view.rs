@@ -800,6 +800,29 @@ impl<'a> ViewMut<'a> {
         self.raw.pointer
     }
 
+    /// Copies the elements of an array of this dtype and shape, or of one that broadcasts to it.
+    pub(crate) fn copy_from(&mut self, from: &View<'_>) {
+        assert_eq!(self.dtype(), from.dtype(), "a copy keeps the dtype");
+        if let Some(bytes) = from.as_bytes()
+            && self.raw.is_contiguous()
+            && self.extents() == from.extents()
+        {
+            // SAFETY: contiguous elements cover as many bytes as those of the other array, which no one writes meanwhile.
+            unsafe { self.raw.pointer.copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) };
+            return;
+        }
+        let shape = self.extents().to_vec();
+        let from = from.clone().broadcast(&shape);
+        let mut index = vec![0; shape.len()];
+        for mut rest in 0..shape.iter().product() {
+            for axis in (0..shape.len()).rev() {
+                index[axis] = rest % shape[axis];
+                rest /= shape[axis];
+            }
+            self.set_bits(&index, from.bits(&index));
+        }
+    }
+
     /// Stores the low bits of `bits` as the element at `index`.
     ///
     /// # Panics

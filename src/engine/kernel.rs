@@ -53,12 +53,12 @@ pub(super) struct Formula {
 }
 
 /// What is known of a run before shapes are.
-struct Typed {
-    lowered: Arc<Lowered>,
+pub(super) struct Typed {
+    pub(super) lowered: Arc<Lowered>,
     /// A variant of the signature, if there is one.
     variant: Option<Arc<Variant>>,
     /// Spent on the way here.
-    compile_time: Duration,
+    pub(super) compile_time: Duration,
 }
 
 impl Kernel {
@@ -136,9 +136,7 @@ impl Kernel {
     /// if the run is cancelled or beyond its deadline, and then the outputs hold unspecified but initialised values.
     pub fn run(&self, args: Args<'_>) -> Result<Stats, Error> {
         let mut matched = args.matched(&self.0.param_names, &self.0.output_names)?;
-        let outputs = std::mem::take(&mut matched.outputs).into_iter().zip(&self.0.output_names);
-        let outputs = outputs.map(|(output, name)| output.ok_or_else(|| missing_output(name)));
-        let mut outputs = outputs.collect::<Result<SmallVec<[ViewMut<'_>; 4]>>>()?;
+        let mut outputs = self.0.given_outputs(&mut matched)?;
         self.0.run(&matched, &mut outputs)
     }
 
@@ -278,7 +276,7 @@ impl Formula {
     }
 
     /// The program for these types; from a variant if there is one.
-    fn typed(&self, params: &[ParamType]) -> Result<Typed> {
+    pub(super) fn typed(&self, params: &[ParamType]) -> Result<Typed> {
         if let Some(variant) = self.variants.find(params, None) {
             let lowered = Arc::clone(&variant.lowered);
             return Ok(Typed { lowered, variant: Some(variant), compile_time: Duration::ZERO });
@@ -337,6 +335,12 @@ impl Formula {
     }
 
     // -- runs --
+
+    /// An array for each output.
+    pub(super) fn given_outputs<'a>(&self, matched: &mut Matched<'a>) -> Result<SmallVec<[ViewMut<'a>; 4]>> {
+        let outputs = std::mem::take(&mut matched.outputs).into_iter().zip(&self.output_names);
+        outputs.map(|(output, name)| output.ok_or_else(|| missing_output(name))).collect()
+    }
 
     fn run(&self, matched: &Matched<'_>, outputs: &mut [ViewMut<'_>]) -> Result<Stats> {
         let start = Instant::now();

@@ -2,6 +2,7 @@
 
 mod bound;
 mod builder;
+mod iterate;
 mod kernel;
 mod module;
 mod partial;

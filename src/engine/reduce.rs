@@ -71,26 +71,12 @@ fn stages(
                 let (low, high) = outputs.split_at_mut(known.max(*output));
                 let (from, to) =
                     if known < *output { (&low[known], &mut high[0]) } else { (&high[0], &mut low[*output]) };
-                copy(&stages.shown(read, from.as_view()), to);
+                to.copy_from(&stages.shown(read, from.as_view()));
             }
-            Place::Buffer(buffer) => copy(&stages.shown(read, buffer.view()), &mut outputs[*output]),
+            Place::Buffer(buffer) => outputs[*output].copy_from(&stages.shown(read, buffer.view())),
         }
     }
     Ok(report)
-}
-
-/// Copies a total to an array that has its shape or one that it is broadcast to.
-fn copy(from: &View<'_>, to: &mut ViewMut<'_>) {
-    let shape: Extents = to.extents().into();
-    let from = from.clone().broadcast(&*shape);
-    let mut index: SmallVec<[usize; 4]> = SmallVec::from_elem(0, shape.len());
-    for mut rest in 0..shape.iter().product() {
-        for axis in (0..shape.len()).rev() {
-            index[axis] = rest % shape[axis];
-            rest /= shape[axis];
-        }
-        to.set_bits(&index, from.bits(&index));
-    }
 }
 
 /// Fails if a fold that has no answer for no elements would have to give one.

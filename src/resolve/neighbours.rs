@@ -33,12 +33,15 @@ impl Resolver<'_> {
         let offsets: Option<Vec<isize>> = offsets.collect::<Option<_>>().filter(|_| indices.len() == axes);
         let is_own = offsets.as_ref().is_some_and(|offsets| offsets.iter().all(|offset| *offset == 0));
         if !is_own && self.scope.parameter(place).boundary.is_none() {
-            let how = if offsets.is_some() { "beside its elements" } else { "at computed places" };
+            let (how, interior) = match offsets {
+                Some(_) => ("beside its elements", ", interior"),
+                None => ("at computed places", ""),
+            };
             let message = format!("`{name}` is read {how}, and what stands beyond its edges is not declared");
             let declared = format!("`{name}: f64[{}] boundary(edge)`", indices.len());
             return Err(self
                 .error(ErrorKind::Shape, "boundary-missing", message, span)
-                .with_hint(format!("{declared}, or wrap, reflect, symmetric, constant, interior")));
+                .with_hint(format!("{declared}, or wrap, reflect, symmetric, constant{interior}")));
         }
         if offsets.is_none() && self.scope.parameter(place).boundary == Some(Boundary::Interior) {
             let message =
