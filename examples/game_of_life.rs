@@ -75,9 +75,7 @@ fn plain_loop(u: &mut Vec<u8>) -> Duration {
                 u8::from(n == 3 || n == 2 && at[j] == 1)
             };
             to[0] = cell(0, SIDE - 1, 1);
-            for j in 1..SIDE - 1 {
-                to[j] = cell(j, j - 1, j + 1);
-            }
+            (1..SIDE - 1).for_each(|j| to[j] = cell(j, j - 1, j + 1));
             to[SIDE - 1] = cell(SIDE - 1, SIDE - 2, 0);
         }
         std::mem::swap(u, &mut v);
