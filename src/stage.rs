@@ -46,7 +46,13 @@ pub(crate) struct Staged {
     pub(crate) stages: Vec<Stage>,
     /// Outputs that are totals as they are, and the place in `reads` of each.
     pub(crate) taken: Vec<(usize, u32)>,
+    /// The output in whose array the last stage finds what the one before it has left there: the parameter behind all reads.
+    pub(crate) kept: Option<usize>,
 }
+
+/// The fewest operations that are worth to be kept in an output's array until they are asked for again, where rows are in a
+/// cache by then: what writing and reading takes there.
+const KEPT_OPS: usize = 12;
 
 /// The most values that a pass over one domain computes. They are alive together where a group of elements ends; more
 /// would take the register allocator time in their square.
@@ -78,6 +84,14 @@ pub(crate) struct Cut {
     read_of: Vec<Option<u32>>,
     plans: Vec<Plan>,
     taken: Vec<(usize, u32)>,
+    kept: Option<Kept>,
+}
+
+/// What the last pass that reduces leaves in an output's array for the last one, which is of the same shape.
+#[derive(Clone, Copy)]
+struct Kept {
+    value: Value,
+    output: usize,
 }
 
 impl Cut {
@@ -95,6 +109,7 @@ impl Cut {
             read_of: Vec::new(),
             plans: Vec::new(),
             taken: Vec::new(),
+            kept: None,
         };
         let mut depths = Vec::new();
         let mut passes = Vec::new();
@@ -122,7 +137,71 @@ impl Cut {
         let reducing = passes.into_iter().map(|pass| Plan { outputs: pass.outputs, totals: pass.totals });
         let writing = members.into_iter().filter(|outputs| !outputs.is_empty());
         cut.plans = reducing.chain(writing.map(|outputs| Plan { outputs, totals: Vec::new() })).collect();
+        cut.kept = cut.find_kept(graph, of_outputs, of_domains);
+        if let (Some(kept), [.., reducing, _]) = (cut.kept, &mut cut.plans[..]) {
+            reducing.outputs.push(kept.output);
+        }
         cut
+    }
+
+    /// What totals take that is asked for again behind them, and costs more than to write and to read it. Nothing else may be
+    /// asked for then: the output may be an input's array.
+    fn find_kept(&self, graph: &Graph, of_outputs: &[u32], of_domains: &[u32]) -> Option<Kept> {
+        let [.., reducing, writing] = &self.plans[..] else { return None };
+        let first = &self.totals[*reducing.totals.first()? as usize].reduction;
+        let group = of_outputs[*writing.outputs.first()?];
+        // Along the first axis whole arrays are reduced, which no cache holds until then.
+        if !reducing.outputs.is_empty()
+            || !writing.totals.is_empty()
+            || first.is_scan
+            || first.axes.contains(0)
+            || of_domains[first.domain as usize] != group
+        {
+            return None;
+        }
+        let asked: Vec<Value> = writing.outputs.iter().map(|output| graph.outputs[*output].value).collect();
+        let keeps = |value: Value| {
+            let dtype = graph.dtype(value);
+            let has_dtype = |output: &&usize| graph.dtype(graph.outputs[**output].value) == dtype;
+            let output = *writing.outputs.iter().find(has_dtype)?;
+            let is_plain = matches!(graph.node(value), Node::Apply(..) | Node::Cast(_)) && dtype != DType::Bool;
+            let (cost, _) = self.needs(graph, &[value], None);
+            let (_, others) = self.needs(graph, &asked, Some(value));
+            (is_plain && cost >= KEPT_OPS && others == [value]).then_some(Kept { value, output })
+        };
+        reducing.totals.iter().find_map(|total| keeps(self.operands[*total as usize]))
+    }
+
+    /// How many operations values take, and which arrays: as these counts `known`, whose own operations are none.
+    fn needs(&self, graph: &Graph, values: &[Value], known: Option<Value>) -> (usize, Vec<Value>) {
+        let (mut is_met, mut open) = (vec![false; graph.len()], values.to_vec());
+        let (mut operations, mut arrays) = (0, Vec::new());
+        while let Some(value) = open.pop() {
+            if std::mem::replace(&mut is_met[value.index()], true) {
+                continue;
+            }
+            let node = graph.node(value);
+            let is_array = match node {
+                Node::Param(param) => graph.params[*param as usize].rank == Rank::Array,
+                Node::Gather(..) => true,
+                _ => Some(value) == known,
+            };
+            if is_array {
+                arrays.push(value);
+            }
+            if Some(value) == known || self.read_of[value.index()].is_some() {
+                continue;
+            }
+            operations += 1;
+            node.operands(|x| open.push(x));
+            if let Node::Part(region, _) = node {
+                open.push(*region);
+            }
+            if let Some(body) = node.body() {
+                open.extend(&graph.block(body).values);
+            }
+        }
+        (operations, arrays)
     }
 
     /// How many stages there are.
@@ -184,16 +263,25 @@ impl Cut {
 
     /// The stages themselves. Values that a stage has no use for stay in its graph; `strip` leaves them out.
     pub(crate) fn finish(self, graph: Graph) -> Staged {
-        let Cut { totals, operands, reads, read_of, plans, taken } = self;
-        let whole = if reads.is_empty() { graph } else { with_reads(&graph, &totals, &reads, &read_of) };
+        let Cut { totals, operands, reads, read_of, plans, taken, kept } = self;
+        let whole = if reads.is_empty() { graph } else { with_reads(&graph, &totals, &reads, &read_of, kept) };
         let mut whole = Some(whole);
         let last = plans.len() - 1;
         let part = |(k, plan): (usize, Plan)| {
             let graph = if k == last { whole.take() } else { whole.clone() };
             let mut graph = graph.expect("the last stage takes the graph");
             let reduced = |total: &u32| Output { name: "total".into(), value: operands[*total as usize] };
-            let outputs = plan.outputs.iter().map(|k| graph.outputs[*k].clone());
-            graph.outputs = outputs.chain(plan.totals.iter().map(reduced)).collect();
+            let reduces = !plan.totals.is_empty();
+            let output = |output: &usize| match kept {
+                Some(kept) if reduces && kept.output == *output => Output { name: "kept".into(), value: kept.value },
+                Some(_) | None => graph.outputs[*output].clone(),
+            };
+            let outputs: Vec<Output> = plan.outputs.iter().map(output).collect();
+            if let Some(kept) = kept.filter(|_| k == last) {
+                let behind = graph.params.len() as u32 - 1;
+                graph.set_node(kept.value, Node::Param(behind));
+            }
+            graph.outputs = outputs.into_iter().chain(plan.totals.iter().map(reduced)).collect();
             let fold = |total: &u32| {
                 let Reduction { fold, is_scan, .. } = totals[*total as usize].reduction;
                 let is_one = !is_scan && totals[*total as usize].reduction.is_whole();
@@ -203,18 +291,21 @@ impl Cut {
             Stage { graph, outputs: plan.outputs, totals: plan.totals, folds }
         };
         let stages = plans.into_iter().enumerate().map(part).collect();
-        Staged { totals, reads, stages, taken }
+        Staged { totals, reads, stages, taken, kept: kept.map(|kept| kept.output) }
     }
 }
 
-/// The graph with each reduction as a parameter.
-fn with_reads(graph: &Graph, totals: &[Total], reads: &[Read], read_of: &[Option<u32>]) -> Graph {
+/// The graph with each reduction as a parameter, and behind them one for what is kept.
+fn with_reads(graph: &Graph, totals: &[Total], reads: &[Read], read_of: &[Option<u32>], kept: Option<Kept>) -> Graph {
     let mut graph = graph.clone();
     let first = graph.params.len() as u32;
     for read in reads {
         let Total { reduction, dtype, .. } = totals[read.total as usize];
         let rank = if reduction.is_whole() { Rank::Scalar } else { Rank::Array };
         graph.params.push(Param { name: format!("total {}", read.total).into(), dtype, rank });
+    }
+    if let Some(kept) = kept {
+        graph.params.push(Param { name: "kept".into(), dtype: graph.dtype(kept.value), rank: Rank::Array });
     }
     for value in (0..graph.len()).map(Value::from_index) {
         if let Some(read) = read_of[value.index()] {

@@ -5,7 +5,7 @@ mod support;
 
 use std::collections::HashMap;
 
-use numlift::{Args, Backend, DType, Engine, Kernel, Partial, View};
+use numlift::{Args, Backend, DType, Engine, Kernel, Partial, Schema, View, ViewMut};
 use support::{bits_at, same};
 
 /// Elements in C order.
@@ -398,6 +398,47 @@ fn reductions_meet_outputs_of_all_kinds() {
     let mut place = x.clone();
     engine.compile("cumsum(x)").expect("a formula").run(Args::new().inout("x", &mut place)).expect("a run");
     assert_eq!(place, [1.0, 3.0, 9.0]);
+}
+
+#[test]
+fn passes_are_as_few_as_what_waits_for_what_allows() {
+    let engine = Engine::new().expect("an engine");
+    let passes = |text: &str, rank: usize| {
+        let schema = Schema::new().array("x", DType::F64, rank).array("y", DType::F64, rank);
+        engine.compile(text).expect("a formula").strip(&schema).expect("passes").matches("for each group:").count()
+    };
+    assert_eq!(passes("(x - mean(x)) / std(x)", 1), 3);
+    assert_eq!(passes("e = exp(x - max(x, axis=1, keepdims=True)); e / sum(e, axis=1, keepdims=True)", 2), 3);
+    assert_eq!(passes("sum(x), sum(x * x), min(x), max(x), dot(x, y), norm(y - x)", 1), 2);
+    assert_eq!(passes("y = x + 1; y, sum(y), count_nonzero(y > 2)", 1), 1);
+}
+
+#[test]
+fn rows_that_ask_for_no_others_go_tile_by_tile() {
+    // Several tiles, of which the last is shorter; in place, with rows backwards, and where the input is asked for again.
+    let (rows, columns) = (1003, 128);
+    let x: Vec<f64> = (0..rows * columns).map(|i| pattern(i as u64).sin()).collect();
+    let softmax = "e = exp(x - max(x, axis=1, keepdims=True)); e / sum(e, axis=1, keepdims=True)";
+    let texts = [softmax, &format!("{softmax} + x"), "(x - mean(x, axis=1, keepdims=True)) * index(0)"];
+    let one = Engine::builder().backend(Backend::Interpreter).threads(1).build().expect("an engine");
+    for text in texts {
+        let view = || View::new(&x).shape([rows, columns]).step(0, -1);
+        let expected = one.compile(text).expect("a formula").eval(Args::new().input("x", view())).expect("a run");
+        let expected = expected.into_vec::<f64>().expect("one output");
+        let bits = |x: &[f64]| x.iter().map(|x| x.to_bits()).collect::<Vec<u64>>();
+        for (threads, backend) in [(1, Backend::Auto), (3, Backend::Auto), (2, Backend::Cranelift)] {
+            let engine = Engine::builder().threads(threads).backend(backend).build().expect("an engine");
+            let kernel = engine.compile(text).expect("a formula");
+            let found = kernel.eval(Args::new().input("x", view())).expect("a run").into_vec::<f64>();
+            assert_eq!(bits(&found.expect("one output")), bits(&expected), "{text}");
+            let mut place: Vec<f64> = x.clone();
+            let turned = ViewMut::new(&mut place).shape([rows, columns]).step(0, -1);
+            kernel.run(Args::new().inout("x", turned)).expect("a run");
+            for (row, expected) in place.chunks(columns).rev().zip(expected.chunks(columns)) {
+                assert_eq!(bits(row), bits(expected), "{text} in place");
+            }
+        }
+    }
 }
 
 #[test]

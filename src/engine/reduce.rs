@@ -247,6 +247,12 @@ impl InStages<'_> {
                 None => Input::Scalar(0),
             });
         }
+        if let Some(output) = self.variant.kept {
+            inputs.push(match part.totals.is_empty() {
+                true => Input::InPlace(part.outputs.iter().take_while(|k| **k != output).count()),
+                false => Input::Scalar(0),
+            });
+        }
         if part.totals.is_empty() {
             let job = Job { inputs: &inputs, outputs: &mut own, sizes: self.sizes, neighbours: &[] };
             return exec::run(&part.program, job, self.resources);
@@ -269,6 +275,9 @@ impl InStages<'_> {
             totals: &mut totals,
             sizes: self.sizes,
         };
-        exec::reduce(&part.program, job, self.resources)
+        // What is kept is read again at once.
+        let keeps = self.variant.kept.is_some_and(|output| part.outputs.contains(&output));
+        let cache = if keeps { usize::MAX } else { self.resources.cache };
+        exec::reduce(&part.program, job, &Resources { cache, ..*self.resources })
     }
 }

@@ -35,6 +35,8 @@ pub(super) struct Variant {
     pub(super) reads: Vec<Read>,
     /// Outputs that are totals as they are, and the place in `reads` of each.
     pub(super) taken: Vec<(usize, u32)>,
+    /// The output in whose array the last stage finds what the one before it has left there: the parameter behind all reads.
+    pub(super) kept: Option<usize>,
     /// When it was used last, by the clock of [`Variants`].
     used: AtomicU64,
 }
@@ -120,8 +122,8 @@ impl Variant {
             check_reads(part, &staged.totals, lowered);
         }
         let (params, lowered) = (params.into(), Arc::clone(lowered));
-        let (totals, reads, taken) = (staged.totals, staged.reads, staged.taken);
-        Ok(Variant { params, lowered, groups, stages, totals, reads, taken, used: AtomicU64::new(0) })
+        let (totals, reads, taken, kept) = (staged.totals, staged.reads, staged.taken, staged.kept);
+        Ok(Variant { params, lowered, groups, stages, totals, reads, taken, kept, used: AtomicU64::new(0) })
     }
 }
 

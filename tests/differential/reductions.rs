@@ -164,6 +164,9 @@ fn program() -> impl Strategy<Value = String> {
     prop_oneof![
         3 => expression(),
         1 => (expression(), expression()).prop_map(|(a, b)| format!("{a}, {b}")),
+        1 => (expression(), prop::sample::select(vec!["-1", "0", "1"])).prop_map(|(x, axis)| {
+            format!("e = exp({x} - max({x}, axis={axis}, keepdims=True)); e / sum(e, axis={axis}, keepdims=True)")
+        }),
         1 => (expression(), expression(), expression()).prop_map(|(a, b, c)| format!("a, b = {a}, {b}\na, a + b, {c}")),
     ]
 }
