@@ -267,9 +267,11 @@ impl Users {
                 if let Node::Part(region, k) = graph.node(value) {
                     visit(value, *region);
                     visit(*region, value);
-                    // What someone asks for at the end stays as it is where an element ends early.
+                    // A bool that someone asks for at the end stays as it is where an element ends early; what a number is then is
+                    // carried beside it.
                     if let Node::Repeat { body, .. } = graph.node(*region)
                         && live[value.index()]
+                        && graph.dtype(value) == DType::Bool
                     {
                         let body = graph.block(*body);
                         visit(body.results[0], body.values[*k as usize]);

@@ -7,6 +7,7 @@ mod live;
 mod measure;
 mod order;
 mod print;
+mod recur;
 mod vectorise;
 
 use crate::dtype::DType;

@@ -2,8 +2,7 @@
 
 use super::fold::{self, ACCUMULATORS};
 use super::measure::{Measure, is_leaf};
-use super::order;
-use super::{Block, Inst, Reg, RegType, Source, Strip};
+use super::{Block, Inst, Reg, RegType, Source, Strip, order, recur};
 use crate::dtype::DType;
 use crate::ir::{BlockId, Node, Op, Rank, Value};
 use crate::stage::Stage;
@@ -655,9 +654,15 @@ impl Vectoriser<'_> {
                 (x, (graph.dtype(x) == DType::Bool).then(|| self.part_mask_size(*first, uniform)), uniform)
             })
             .collect();
+        let parts = self.live_parts(value, initial.len());
+        let part = |k: usize| parts.iter().find(|(known, _)| *known == k).map(|(_, part)| *part);
+        // The same for all elements that are under way, but not where they end: what each ends with is carried beside it.
+        let ends_apart = |k: usize| !together && held[k].2 && part(k).is_some();
+        let apart: Vec<usize> = (0..held.len()).filter(|k| ends_apart(*k)).collect();
         // Lanes as wide as the widest that is carried, so that the choices need the fewest resizes; and wide enough to fill
         // registers, for a lane that is no element's could go on for ever.
-        let sizes = held.iter().filter(|(_, _, uniform)| !uniform).map(|(x, ..)| graph.dtype(*x).size());
+        let varies = |k: &usize| !held[*k].2 || apart.contains(k);
+        let sizes = (0..held.len()).filter(varies).map(|k| graph.dtype(held[k].0).size());
         let widest = sizes.max().unwrap_or(1);
         let size = match together {
             true => self.common_mask_size(&[*again]),
@@ -672,8 +677,9 @@ impl Vectoriser<'_> {
         for (x, (_, mask_size, uniform)) in initial.iter().zip(&held) {
             first.extend(self.spread(*x, *mask_size, *uniform));
         }
-        let parts = self.live_parts(value, initial.len());
-        let part = |k: usize| parts.iter().find(|(known, _)| *known == k).map(|(_, part)| *part);
+        for k in &apart {
+            first.extend(self.spread(initial[*k], None, false));
+        }
 
         let (mut block, (carried, results)) = self.region(|this| {
             let active = Regs::collect((0..masks).map(|_| this.reg(RegType::Mask(size))));
@@ -683,13 +689,15 @@ impl Vectoriser<'_> {
             }
             let mut carried = active.as_slice().to_vec();
             carried.extend(this.results(&held));
+            let ends: Vec<Vec<Reg>> = apart.iter().map(|k| this.fresh(graph.dtype(held[*k].0))).collect();
+            carried.extend(ends.iter().flatten());
             this.block(body);
             let goes = this.spread(*again, Some(size), together);
             let mut results = if together { goes } else { this.both(active, &goes, size) };
             for (k, (&(known, mask_size, uniform), x)) in held.iter().zip(next).enumerate() {
                 let new = this.spread(*x, mask_size, uniform);
                 // Where nobody asks at the end, a lane that is off may hold anything.
-                if together || part(k).is_none() {
+                if together || part(k).is_none() || apart.contains(&k) {
                     results.extend(new);
                     continue;
                 }
@@ -700,6 +708,14 @@ impl Vectoriser<'_> {
                     results.push(this.choose(reg_type, mask.get(k), new, old));
                 }
             }
+            for (k, old) in apart.iter().zip(&ends) {
+                let reg_type = RegType::Vector(graph.dtype(held[*k].0));
+                let new = this.spread(next[*k], None, false);
+                let mask = this.resize_mask(active, size, reg_type.size());
+                for (j, (new, old)) in new.into_iter().zip(old).enumerate() {
+                    results.push(this.choose(reg_type, mask.get(j), new, *old));
+                }
+            }
             (carried, results)
         });
         self.loops -= 1;
@@ -707,7 +723,7 @@ impl Vectoriser<'_> {
         let mut results: Vec<Reg> = (0..masks).map(|_| self.reg(RegType::Mask(size))).collect();
         for (k, &(x, mask_size, uniform)) in held.iter().enumerate() {
             // A part that nobody needs still has its registers, for the loop gives all that it carries.
-            match part(k) {
+            match part(k).filter(|_| !apart.contains(&k)) {
                 Some(part) => results.extend(self.results(&[(part, mask_size, uniform)])),
                 None => {
                     let reg_type = mask_size.map_or(RegType::Vector(graph.dtype(x)), RegType::Mask);
@@ -716,9 +732,21 @@ impl Vectoriser<'_> {
                 }
             }
         }
+        for k in &apart {
+            let part = part(*k).expect("what ends apart is asked for");
+            results.extend(self.results(&[(part, None, false)]));
+        }
         self.strip.counts_turns |= counted;
-        let inst = Inst::Repeat { initial: first, carried, masks, body: block, results, counted };
+        let mut inst = Inst::Repeat { initial: first, carried, masks, body: block, results, counted };
+        let (mut types, registers) = (std::mem::take(&mut self.strip.types), self.strip.target.registers);
+        recur::run(&mut inst, self.current(), &mut types, registers);
+        self.strip.types = types;
         self.current().insts.push((None, inst));
+    }
+
+    /// Registers for a varying number.
+    fn fresh(&mut self, dtype: DType) -> Vec<Reg> {
+        (0..self.count(dtype.size())).map(|_| self.reg(RegType::Vector(dtype))).collect()
     }
 
     /// Where both masks of lanes of `size` bytes hold.
