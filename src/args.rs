@@ -28,8 +28,11 @@ use crate::view::{Buffer, View, ViewMut};
 /// ```
 #[derive(Default)]
 pub struct Args<'a> {
-    inputs: Vec<(&'a str, Input<'a>)>,
-    targets: Vec<(Target<'a>, ViewMut<'a>)>,
+    // Of few arguments nothing is allocated.
+    inputs: SmallVec<[(&'a str, Input<'a>); 4]>,
+    targets: SmallVec<[Target<'a>; 4]>,
+    /// One for each of `targets`.
+    arrays: SmallVec<[ViewMut<'a>; 1]>,
     lookup: Option<Lookup<'a>>,
     deadline: Option<Duration>,
     cancel: Option<&'a Cancel>,
@@ -84,6 +87,7 @@ numbers!(Float: f32 f64);
 
 impl<'a> Args<'a> {
     /// No arguments yet.
+    #[inline]
     pub fn new() -> Args<'a> {
         Args::default()
     }
@@ -103,6 +107,7 @@ impl<'a> Args<'a> {
     }
 
     /// The array, or the scalar of a fixed dtype (`&2.0_f32`), that the parameter `name` reads.
+    #[inline]
     pub fn input(mut self, name: &'a str, array: impl Into<View<'a>>) -> Args<'a> {
         self.inputs.push((name, Input::Array(array.into())));
         self
@@ -110,6 +115,7 @@ impl<'a> Args<'a> {
 
     /// A number without a dtype of its own: `f32array * a` stays f32, as with a literal. Another value or another kind of
     /// array does not compile the kernel again.
+    #[inline]
     pub fn scalar(mut self, name: &'a str, value: impl Number) -> Args<'a> {
         self.inputs.push((name, Input::Weak(value.weak().0)));
         self
@@ -117,21 +123,28 @@ impl<'a> Args<'a> {
 
     /// The array that the parameter `name` reads and an output replaces: the output of that name, else the next one, as with
     /// [`output`](Args::output).
+    #[inline]
     pub fn inout(mut self, name: &'a str, array: impl Into<ViewMut<'a>>) -> Args<'a> {
         self.inputs.push((name, Input::Target(self.targets.len())));
-        self.targets.push((Target::InOut(name), array.into()));
-        self
+        self.to(Target::InOut(name), array.into())
     }
 
     /// Where the kernel's next output goes, in their order, that has no array of its name.
-    pub fn output(mut self, array: impl Into<ViewMut<'a>>) -> Args<'a> {
-        self.targets.push((Target::Next, array.into()));
-        self
+    #[inline]
+    pub fn output(self, array: impl Into<ViewMut<'a>>) -> Args<'a> {
+        self.to(Target::Next, array.into())
     }
 
     /// Where the output `name` goes.
-    pub fn output_named(mut self, name: &'a str, array: impl Into<ViewMut<'a>>) -> Args<'a> {
-        self.targets.push((Target::Named(name), array.into()));
+    #[inline]
+    pub fn output_named(self, name: &'a str, array: impl Into<ViewMut<'a>>) -> Args<'a> {
+        self.to(Target::Named(name), array.into())
+    }
+
+    #[inline]
+    fn to(mut self, target: Target<'a>, array: ViewMut<'a>) -> Args<'a> {
+        self.targets.push(target);
+        self.arrays.push(array);
         self
     }
 
@@ -148,35 +161,49 @@ impl<'a> Args<'a> {
     }
 
     /// Puts the arguments in the order of the kernel's `params` and `outputs`.
-    pub(crate) fn matched(mut self, params: &[Arc<str>], outputs: &[Arc<str>]) -> Result<Matched<'a>> {
-        let slots = slots(&self.targets, outputs)?;
-        let mut given: SmallVec<[Option<Input<'a>>; 8]> = params.iter().map(|_| None).collect();
+    pub(crate) fn matched<'m>(&'m mut self, params: &[Arc<str>], outputs: &[Arc<str>]) -> Result<Matched<'m, 'a>> {
+        let mut slots = slots(&self.targets, outputs)?;
+        let mut places: SmallVec<[Option<usize>; 8]> = SmallVec::from_elem(None, params.len());
         let names = Names::new(params, self.inputs.len());
-        for (name, input) in self.inputs {
-            let place = names.place(name).ok_or_else(|| unknown("parameter", name, params))?;
-            if given[place].replace(input).is_some() {
-                return Err(twice("parameter", &params[place]));
+        for (given, (name, _)) in self.inputs.iter().enumerate() {
+            let param = names.place(name).ok_or_else(|| unknown("parameter", name, params))?;
+            if places[param].replace(given).is_some() {
+                return Err(twice("parameter", &params[param]));
             }
         }
-        let mut inputs = Vec::with_capacity(params.len());
-        for (param, given) in params.iter().zip(given) {
-            let found = given.or_else(|| self.lookup.as_mut().and_then(|find| find(param)).map(Input::Array));
-            let given = match found.ok_or_else(|| missing(param))? {
-                Input::Array(view) => Given::Array(view),
+        if let Some(find) = &mut self.lookup {
+            for (param, place) in params.iter().zip(&mut places).filter(|(_, place)| place.is_none()) {
+                if let Some(view) = find(param) {
+                    *place = Some(self.inputs.len());
+                    self.inputs.push(("", Input::Array(view)));
+                }
+            }
+        }
+        let mut inputs = SmallVec::new();
+        for (param, place) in params.iter().zip(&places) {
+            inputs.push(match &self.inputs[place.ok_or_else(|| missing(param))?].1 {
+                Input::Array(view) => {
+                    check_fault(view.fault(), "parameter", param)?;
+                    Given::Array(view)
+                }
                 Input::Weak(number) => Given::Weak(number),
-                Input::Target(target) => Given::InPlace(slots[target]),
-            };
-            if let Given::Array(view) = &given {
-                check_fault(view.fault(), "parameter", param)?;
+                Input::Target(target) => Given::InPlace(slots[*target]),
+            });
+        }
+        for (slot, array) in slots.iter().zip(&self.arrays) {
+            check_fault(array.fault(), "output", &outputs[*slot])?;
+        }
+        if slots.len() == outputs.len() {
+            for k in 0..slots.len() {
+                while slots[k] != k {
+                    let place = slots[k];
+                    slots.swap(k, place);
+                    self.arrays.swap(k, place);
+                }
             }
-            inputs.push(given);
         }
-        let mut arrays: Vec<Option<ViewMut<'a>>> = outputs.iter().map(|_| None).collect();
-        for (slot, (_, array)) in slots.into_iter().zip(self.targets) {
-            check_fault(array.fault(), "output", &outputs[slot])?;
-            arrays[slot] = Some(array);
-        }
-        Ok(Matched { inputs, outputs: arrays, deadline: self.deadline, cancel: self.cancel })
+        let ends = Ends { deadline: self.deadline, cancel: self.cancel };
+        Ok(Matched { inputs, outputs: &mut self.arrays, slots, ends })
     }
 }
 
@@ -205,34 +232,42 @@ impl<'a> Names<'a> {
 }
 
 /// Arguments in the order of a kernel's parameters and outputs. No view has a fault.
-pub(crate) struct Matched<'a> {
-    pub(crate) inputs: Vec<Given<'a>>,
-    /// None where the caller gave no array.
-    pub(crate) outputs: Vec<Option<ViewMut<'a>>>,
+pub(crate) struct Matched<'m, 'a> {
+    pub(crate) inputs: SmallVec<[Given<'m>; 8]>,
+    /// In the order of the kernel's outputs if each has one.
+    pub(crate) outputs: &'m mut [ViewMut<'a>],
+    /// Which output each of `outputs` is for.
+    pub(crate) slots: SmallVec<[usize; 4]>,
+    pub(crate) ends: Ends<'a>,
+}
+
+/// What may end a run.
+#[derive(Clone, Copy)]
+pub(crate) struct Ends<'a> {
     pub(crate) deadline: Option<Duration>,
     pub(crate) cancel: Option<&'a Cancel>,
 }
 
 /// What one parameter reads.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub(crate) enum Given<'a> {
-    Array(View<'a>),
-    Weak(Weak),
+    Array(&'a View<'a>),
+    Weak(&'a Weak),
     /// The array of that output, which the caller gave.
     InPlace(usize),
 }
 
 /// The output that each target takes; no two the same.
-fn slots(targets: &[(Target<'_>, ViewMut<'_>)], outputs: &[Arc<str>]) -> Result<Vec<usize>> {
-    let mut slots = vec![None; targets.len()];
-    for (slot, (target, _)) in slots.iter_mut().zip(targets) {
+fn slots(targets: &[Target<'_>], outputs: &[Arc<str>]) -> Result<SmallVec<[usize; 4]>> {
+    let mut slots: SmallVec<[Option<usize>; 4]> = SmallVec::from_elem(None, targets.len());
+    for (slot, target) in slots.iter_mut().zip(targets) {
         *slot = match target {
             Target::Next => None,
             Target::InOut(name) => position(name, outputs),
             Target::Named(name) => Some(position(name, outputs).ok_or_else(|| unknown("output", name, outputs))?),
         };
     }
-    let mut free: Vec<bool> = vec![true; outputs.len()];
+    let mut free: SmallVec<[bool; 16]> = SmallVec::from_elem(true, outputs.len());
     for slot in slots.iter().copied().flatten() {
         if !std::mem::replace(&mut free[slot], false) {
             return Err(twice("output", &outputs[slot]));
@@ -594,22 +629,22 @@ mod tests {
         names.iter().map(|name| Arc::from(*name)).collect()
     }
 
-    fn failure(args: Args<'_>, params: &[&str], outputs: &[&str]) -> Error {
+    fn failure(mut args: Args<'_>, params: &[&str], outputs: &[&str]) -> Error {
         args.matched(&names(params), &names(outputs)).err().expect("the arguments do not match")
     }
 
     #[test]
     fn inputs_come_in_the_kernels_order() {
         let (x, y) = ([1_u8, 2], vec![3.0_f32; 2]);
-        let args = Args::new().input("y", &y).scalar("k", 2).input("x", &x);
+        let mut args = Args::new().input("y", &y).scalar("k", 2).input("x", &x);
         let matched = args.matched(&names(&["x", "y", "k"]), &[]).unwrap();
         let [Given::Array(x), Given::Array(y), Given::Weak(k)] = &matched.inputs[..] else { panic!("x, y, k") };
-        assert_eq!((x.dtype(), y.dtype(), *k), (DType::U8, DType::F32, Weak::Int(2)));
+        assert_eq!((x.dtype(), y.dtype(), **k), (DType::U8, DType::F32, Weak::Int(2)));
     }
 
     #[test]
     fn numbers_keep_their_value() {
-        let args = Args::new().scalar("a", u64::MAX).scalar("b", -1_i8).scalar("c", 0.5_f32).scalar("d", i128::MIN);
+        let mut args = Args::new().scalar("a", u64::MAX).scalar("b", -1_i8).scalar("c", 0.5_f32).scalar("d", i128::MIN);
         let matched = args.matched(&names(&["a", "b", "c", "d"]), &[]).unwrap();
         let found: Vec<_> = matched.inputs.iter().map(|given| format!("{given:?}")).collect();
         let expected = [u64::MAX.to_string(), "-1".into(), i128::MIN.to_string()].map(|n| format!("Weak(Int({n}))"));
@@ -632,17 +667,17 @@ mod tests {
     #[test]
     fn outputs_named_first_then_in_order() {
         let (mut a, mut b, mut c) = ([0_u8], [0_u16], [0_u32]);
-        let args = Args::new().output(&mut b).output_named("a", &mut a).inout("x", &mut c);
+        let mut args = Args::new().output(&mut b).output_named("a", &mut a).inout("x", &mut c);
         let matched = args.matched(&names(&["x"]), &names(&["a", "b", "c"])).unwrap();
-        let found: Vec<_> = matched.outputs.iter().map(|array| array.as_ref().unwrap().dtype()).collect();
+        let found: Vec<_> = matched.outputs.iter().map(ViewMut::dtype).collect();
         assert_eq!(found, [DType::U8, DType::U16, DType::U32]);
         assert!(matches!(matched.inputs[..], [Given::InPlace(2)]));
 
-        let args = Args::new().output(&mut a).inout("x", &mut c);
+        let (mut a, mut c) = ([0_u8], [0_u32]);
+        let mut args = Args::new().output(&mut a).inout("x", &mut c);
         let matched = args.matched(&names(&["x"]), &names(&["x", "y", "z"])).unwrap();
         assert!(matches!(matched.inputs[..], [Given::InPlace(0)]));
-        assert_eq!(matched.outputs[1].as_ref().unwrap().dtype(), DType::U8);
-        assert!(matched.outputs[2].is_none());
+        assert_eq!((&matched.slots[..], matched.outputs[0].dtype()), (&[1, 0][..], DType::U8));
     }
 
     #[test]
@@ -676,17 +711,17 @@ mod tests {
     fn many_arguments_are_matched_as_few_are() {
         let names: Vec<Arc<str>> = (0..1000).map(|k| format!("\u{e9}{k}").into()).collect();
         let given: Vec<String> = (0..1000).rev().map(|k| format!("e\u{301}{k}")).collect();
-        let args = given.iter().enumerate().fold(Args::new(), |args, (k, name)| args.scalar(name, 999 - k as i32));
+        let mut args = given.iter().enumerate().fold(Args::new(), |args, (k, name)| args.scalar(name, 999 - k as i32));
         let matched = args.matched(&names, &[]).unwrap();
-        assert!((0..1000).all(|k| matches!(matched.inputs[k], Given::Weak(Weak::Int(x)) if x == k as i128)));
-        let args = given.iter().fold(Args::new(), |args, name| args.scalar(name, 0)).scalar("x", 1);
+        assert!((0..1000).all(|k| matches!(matched.inputs[k], Given::Weak(Weak::Int(x)) if *x == k as i128)));
+        let mut args = given.iter().fold(Args::new(), |args, name| args.scalar(name, 0)).scalar("x", 1);
         assert_eq!(args.matched(&names, &[]).err().unwrap().code(), "unknown-argument");
     }
 
     #[test]
     fn names_compare_in_normal_form() {
-        let matched = Args::new().scalar("e\u{301}", 1).matched(&names(&["\u{e9}"]), &[]).unwrap();
-        assert_eq!(matched.inputs.len(), 1);
+        let mut args = Args::new().scalar("e\u{301}", 1);
+        assert_eq!(args.matched(&names(&["\u{e9}"]), &[]).unwrap().inputs.len(), 1);
     }
 
     #[test]

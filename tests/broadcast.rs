@@ -216,6 +216,36 @@ fn large_shapes() {
     }
 }
 
+/// Arrays of one element a row, which code takes as scalars where rows are long and many; which they are differs from run to run.
+#[test]
+fn columns() {
+    let kernels = kernels("where(m, a*k + r, a - i)");
+    let layouts: [AxisLayouts; 2] = [
+        [(3, 0, false), (2, 0, false), (1, 0, false), (0, 0, false)],
+        [(1, 0, false), (0, 1, true), (2, 0, false), (3, 0, false)],
+    ];
+    let whole = Part { dropped: 0, ones: [false; 4], repeated: None, layout: layouts[0] };
+    let column = Part { ones: [false, true, false, false], ..whole.clone() };
+    let row = Part { dropped: 1, ..whole.clone() };
+    for common in [vec![70, 300], vec![300, 70]] {
+        for (m, k) in [(&column, &column), (&column, &row), (&whole, &column)] {
+            let a = operand(DType::F64, &common, &whole, small_float);
+            let m = operand(DType::Bool, &common, m, |number| number as u64 % 3);
+            let k = operand(DType::F64, &common, k, small_float);
+            let r = operand(DType::F64, &common, &row, small_float);
+            let i = operand(DType::I16, &common, &column, |number| (number as u64).wrapping_mul(0xfffb));
+            let inputs = [("m", &m), ("a", &a), ("k", &k), ("r", &r), ("i", &i)];
+            for layout in &layouts {
+                check(&kernels, &inputs, DType::F64, layout, |index| {
+                    let [a, k, r] = [&a, &k, &r].map(|array| f64::from_bits(array.bits(index)));
+                    let i = f64::from(i.bits(index) as u16 as i16);
+                    (if m.bits(index) != 0 { a * k + r } else { a - i }).to_bits()
+                });
+            }
+        }
+    }
+}
+
 fn run_error(engine: &Engine, text: &str, shapes: &[&[usize]], output: Option<&[usize]>) -> Error {
     let plain: AxisLayouts = [(3, 0, false), (2, 0, false), (1, 0, false), (0, 0, false)];
     let arrays: Vec<Spread> = shapes.iter().map(|shape| spread(DType::F64, shape, &plain, small_float)).collect();

@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use std::sync::Arc;
 
 use super::kernel::Kernel;
-use super::run::{Inputs, Run};
+use super::run::{Inputs, Run, is_same};
 use super::variant::Variant;
 use crate::dtype::{DType, Element};
 use crate::error::{Error, ErrorKind, Result};
@@ -70,8 +70,8 @@ impl Bound {
         // The usual case by far: no array is repeated along any axis.
         let mut all_alike = true;
         let mut given = Inputs::new();
-        for (k, (view, param)) in inputs.iter().zip(&variant.params).enumerate() {
-            if (view.dtype(), view.rank()) != (param.dtype(), param.rank()) || view.fault().is_some() {
+        for (k, (view, expected)) in inputs.iter().zip(&variant.expected).enumerate() {
+            if (view.dtype(), view.rank()) != *expected || view.fault().is_some() {
                 return Err(self.unfit(k, view));
             }
             if view.rank() == 0 {
@@ -88,6 +88,10 @@ impl Bound {
             }
             formula.check_output_dtype(&variant.lowered, k, output.dtype())?;
             all_alike &= is_same(output.extents(), shape);
+        }
+        let is_timed = formula.engine.0.bounds.deadline.is_some();
+        if all_alike && !is_timed && run.without_plan(variant, outputs)? {
+            return Ok(());
         }
         all_alike &= variant.totals.is_empty();
         if !all_alike {
@@ -126,11 +130,6 @@ impl Bound {
 #[cold]
 fn in_array(fault: &Error, role: &str, name: &str) -> Error {
     fault.clone().with_note(format!("in the array for the {role} `{name}`"))
-}
-
-/// Equality of the few extents that a shape has, without a call.
-fn is_same(a: &[usize], b: &[usize]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b)
 }
 
 fn check_count(role: &str, found: usize, expected: usize) -> Result<()> {

@@ -42,24 +42,25 @@ impl Kernel {
     /// # Errors
     /// As [`run`](Kernel::run), if no array is given with `inout`, or if there is no memory for the second arrays. If the run is
     /// cancelled or beyond its deadline, the outputs hold unspecified but initialised values.
-    pub fn iterate(&self, steps: usize, args: Args<'_>) -> Result<Stats, Error> {
+    pub fn iterate(&self, steps: usize, mut args: Args<'_>) -> Result<Stats, Error> {
         let (start, formula) = (Instant::now(), &*self.0);
-        let mut matched = args.matched(&formula.param_names, &formula.output_names)?;
-        let mut outputs = formula.given_outputs(&mut matched)?;
+        let matched = args.matched(&formula.param_names, &formula.output_names)?;
+        formula.check_given_outputs(&matched)?;
+        let outputs = matched.outputs;
         let states = states(&matched.inputs)?;
-        let (params, inputs) = formula.given(&matched.inputs, &outputs)?;
+        let (params, inputs) = formula.given(&matched.inputs, outputs)?;
         let typed = formula.typed(&params)?;
         let run = Run { formula, lowered: &typed.lowered, params: &params, inputs: &inputs };
         for (k, output) in outputs.iter().enumerate() {
             formula.check_output_dtype(&typed.lowered, k, output.dtype())?;
         }
-        run.check_output_shapes(&outputs)?;
-        let groups = run.groups(&outputs)?;
+        run.check_output_shapes(outputs)?;
+        let groups = run.groups(outputs)?;
         let (variant, compile_time) = formula.variant(&params, &typed.lowered, groups)?;
-        let mut spare = run.second(&states, &outputs)?;
+        let mut spare = run.second(&states, outputs)?;
         let mut second: SmallVec<[ViewMut<'_>; 4]> = spare.iter_mut().map(Buffer::view_mut).collect();
         let mut first: SmallVec<[ViewMut<'_>; 4]> = outputs.iter_mut().map(ViewMut::reborrow).collect();
-        let stop = formula.stop(&typed.lowered, matched.cancel, matched.deadline);
+        let stop = formula.stop(&typed.lowered, matched.ends.cancel, matched.ends.deadline);
         let mut report = Report { threads: 1, chunks: 0 };
         // The last step writes to the arrays that were given.
         if steps.is_multiple_of(2) {

@@ -9,15 +9,15 @@ use smallvec::SmallVec;
 
 use super::bound::{Arguments, Bound};
 use super::run::{self, Inputs, Run};
-use super::variant::{self, Groups, Variant, Variants};
+use super::variant::{self, Groups, Held, Variant, Variants};
 use super::{Compiler, Engine};
-use crate::args::{Args, Given, Kind, Matched, Outputs, Param, Schema, Stats, Weak};
+use crate::args::{Args, Ends, Given, Kind, Matched, Outputs, Param, Schema, Stats, Weak};
 use crate::codegen::{Isa, cranelift};
 use crate::dtype::{DType, Element};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::float_env;
 use crate::exec::stop::Stop;
-use crate::exec::{Cancel, Input};
+use crate::exec::{Cancel, Input, Report};
 use crate::lower::{Lowered, ParamType, Signature, lower};
 use crate::resolve::Program;
 use crate::strip::Strip;
@@ -53,10 +53,10 @@ pub(super) struct Formula {
 }
 
 /// What is known of a run before shapes are.
-pub(super) struct Typed {
-    pub(super) lowered: Arc<Lowered>,
+pub(super) struct Typed<'a> {
+    pub(super) lowered: Held<'a, Lowered>,
     /// A variant of the signature, if there is one.
-    variant: Option<Arc<Variant>>,
+    variant: Option<Held<'a, Variant>>,
     /// Spent on the way here.
     pub(super) compile_time: Duration,
 }
@@ -134,10 +134,10 @@ impl Kernel {
     /// # Errors
     /// If an argument is missing or surplus; if dtypes, literals or shapes do not fit; if a bound of the engine is reached;
     /// if the run is cancelled or beyond its deadline, and then the outputs hold unspecified but initialised values.
-    pub fn run(&self, args: Args<'_>) -> Result<Stats, Error> {
-        let mut matched = args.matched(&self.0.param_names, &self.0.output_names)?;
-        let mut outputs = self.0.given_outputs(&mut matched)?;
-        self.0.run(&matched, &mut outputs)
+    pub fn run(&self, mut args: Args<'_>) -> Result<Stats, Error> {
+        let matched = args.matched(&self.0.param_names, &self.0.output_names)?;
+        self.0.check_given_outputs(&matched)?;
+        self.0.run(&matched.inputs, matched.outputs, matched.ends)
     }
 
     /// Runs the formula into arrays that numlift allocates.
@@ -145,14 +145,9 @@ impl Kernel {
     /// # Errors
     /// As [`run`](Kernel::run); if the arguments have an array for an output; if the outputs need more memory than there is
     /// or than the engine's bound.
-    pub fn eval(&self, args: Args<'_>) -> Result<Outputs, Error> {
+    pub fn eval(&self, mut args: Args<'_>) -> Result<Outputs, Error> {
         let matched = args.matched(&self.0.param_names, &self.0.output_names)?;
-        if let Some(given) = matched.outputs.iter().position(Option::is_some) {
-            let name = &self.0.output_names[given];
-            let message = format!("`eval` allocates its outputs, and an array was given for `{name}`");
-            let error = Error::new(ErrorKind::Argument, "surplus-output", message);
-            return Err(error.with_hint("`run` writes to the arrays that it is given"));
-        }
+        self.0.refuse_outputs(&matched, "eval")?;
         let (buffers, stats) = self.0.eval(&matched)?;
         Ok(Outputs::new(self.0.output_names.clone(), buffers, stats))
     }
@@ -168,11 +163,12 @@ impl Kernel {
     ///
     /// # Errors
     /// As [`run`](Kernel::run); if the formula has several outputs, or one that is not a single value of type `T`.
-    pub fn scalar<T: Element>(&self, args: Args<'_>) -> Result<T, Error> {
+    pub fn scalar<T: Element>(&self, mut args: Args<'_>) -> Result<T, Error> {
         let matched = args.matched(&self.0.param_names, &self.0.output_names)?;
+        self.0.refuse_outputs(&matched, "scalar")?;
         self.0.check_one_output()?;
         let mut value = T::default();
-        self.0.run(&matched, &mut [ViewMut::from(&mut value)])?;
+        self.0.run(&matched.inputs, &mut [ViewMut::from(&mut value)], matched.ends)?;
         Ok(value)
     }
 
@@ -276,16 +272,19 @@ impl Formula {
     }
 
     /// The program for these types; from a variant if there is one.
-    pub(super) fn typed(&self, params: &[ParamType]) -> Result<Typed> {
+    pub(super) fn typed(&self, params: &[ParamType]) -> Result<Typed<'_>> {
         if let Some(variant) = self.variants.find(params, None) {
-            let lowered = Arc::clone(&variant.lowered);
+            let lowered = match &variant {
+                Held::Kept(kept) => Held::Kept(&kept.lowered),
+                Held::Shared(shared) => Held::Shared(Arc::clone(&shared.lowered)),
+            };
             return Ok(Typed { lowered, variant: Some(variant), compile_time: Duration::ZERO });
         }
         let start = Instant::now();
         let signature = Signature { params: params.to_vec() };
         let nodes = self.engine.0.bounds.nodes;
         let lowered = float_env::with_default(|| lower(&self.program, &signature, nodes))?;
-        Ok(Typed { lowered: Arc::new(lowered), variant: None, compile_time: start.elapsed() })
+        Ok(Typed { lowered: Held::Shared(Arc::new(lowered)), variant: None, compile_time: start.elapsed() })
     }
 
     /// The variant that computes outputs in these groups, and the time that it took to compile it.
@@ -294,7 +293,7 @@ impl Formula {
         params: &[ParamType],
         lowered: &Arc<Lowered>,
         groups: Groups,
-    ) -> Result<(Arc<Variant>, Duration)> {
+    ) -> Result<(Held<'_, Variant>, Duration)> {
         if let Some(variant) = self.variants.find(params, Some(&groups)) {
             return Ok((variant, Duration::ZERO));
         }
@@ -307,7 +306,7 @@ impl Formula {
     /// The variant for these types where outputs of one rank have one shape, as they have mostly.
     pub(super) fn prepared(&self, params: &[ParamType]) -> Result<Arc<Variant>> {
         let lowered = self.typed(params)?.lowered;
-        Ok(self.variant(params, &lowered, groups_by_rank(&lowered))?.0)
+        Ok(Arc::clone(&self.variant(params, &lowered, groups_by_rank(&lowered))?.0))
     }
 
     fn compiler(&self) -> Result<&Compiler> {
@@ -336,32 +335,35 @@ impl Formula {
 
     // -- runs --
 
-    /// An array for each output.
-    pub(super) fn given_outputs<'a>(&self, matched: &mut Matched<'a>) -> Result<SmallVec<[ViewMut<'a>; 4]>> {
-        let outputs = std::mem::take(&mut matched.outputs).into_iter().zip(&self.output_names);
-        outputs.map(|(output, name)| output.ok_or_else(|| missing_output(name))).collect()
+    /// Fails if an output was given no array.
+    pub(super) fn check_given_outputs(&self, matched: &Matched<'_, '_>) -> Result<()> {
+        let names = &self.output_names;
+        match (0..names.len()).find(|output| !matched.slots.contains(output)) {
+            Some(missing) => Err(missing_output(&names[missing])),
+            None => Ok(()),
+        }
     }
 
-    fn run(&self, matched: &Matched<'_>, outputs: &mut [ViewMut<'_>]) -> Result<Stats> {
+    fn run(&self, given: &[Given<'_>], outputs: &mut [ViewMut<'_>], ends: Ends<'_>) -> Result<Stats> {
         let start = Instant::now();
-        let (params, inputs) = self.given(&matched.inputs, outputs)?;
+        let (params, inputs) = self.given(given, outputs)?;
         let typed = self.typed(&params)?;
         let run = Run { formula: self, lowered: &typed.lowered, params: &params, inputs: &inputs };
         for (k, output) in outputs.iter().enumerate() {
             self.check_output_dtype(&typed.lowered, k, output.dtype())?;
         }
         run.check_output_shapes(outputs)?;
-        self.execute(&run, &typed, outputs, matched, start)
+        self.execute(&run, &typed, outputs, ends, start)
     }
 
-    fn eval(&self, matched: &Matched<'_>) -> Result<(Vec<Buffer>, Stats)> {
+    fn eval(&self, matched: &Matched<'_, '_>) -> Result<(Vec<Buffer>, Stats)> {
         let start = Instant::now();
         let (params, inputs) = self.given(&matched.inputs, &[])?;
         let typed = self.typed(&params)?;
         let run = Run { formula: self, lowered: &typed.lowered, params: &params, inputs: &inputs };
         let mut buffers = run.allocate()?;
         let mut outputs: SmallVec<[ViewMut<'_>; 4]> = buffers.iter_mut().map(Buffer::view_mut).collect();
-        let stats = self.execute(&run, &typed, &mut outputs, matched, start)?;
+        let stats = self.execute(&run, &typed, &mut outputs, matched.ends, start)?;
         drop(outputs);
         Ok((buffers, stats))
     }
@@ -370,19 +372,28 @@ impl Formula {
     fn execute(
         &self,
         run: &Run<'_>,
-        typed: &Typed,
+        typed: &Typed<'_>,
         outputs: &mut [ViewMut<'_>],
-        matched: &Matched<'_>,
+        Ends { deadline, cancel }: Ends<'_>,
         start: Instant,
     ) -> Result<Stats> {
         let groups = run.groups(outputs)?;
         let known = typed.variant.as_ref().filter(|variant| variant.groups == groups);
+        let made;
         let (variant, compile_time) = match known {
-            Some(variant) => (Arc::clone(variant), Duration::ZERO),
-            None => self.variant(run.params, &typed.lowered, groups)?,
+            Some(variant) => (variant, typed.compile_time),
+            None => {
+                let (variant, compile_time) = self.variant(run.params, &typed.lowered, groups)?;
+                made = variant;
+                (&made, typed.compile_time + compile_time)
+            }
         };
-        let compile_time = typed.compile_time + compile_time;
-        let report = run.execute(&variant, outputs, &self.stop(run.lowered, matched.cancel, matched.deadline))?;
+        let may_end = cancel.is_some() || deadline.or(self.engine.0.bounds.deadline).is_some();
+        let report = if !may_end && run.is_of_one_shape(outputs) && run.without_plan(variant, outputs)? {
+            Report { threads: 1, chunks: 1 }
+        } else {
+            run.execute(variant, outputs, &self.stop(run.lowered, cancel, deadline))?
+        };
         let bytes = |output: &ViewMut<'_>| output.len() as u64 * output.dtype().size() as u64;
         Ok(Stats {
             compile_time,
@@ -415,7 +426,7 @@ impl Formula {
         for (k, given) in given.iter().enumerate() {
             let (param, input) = match given {
                 Given::Array(view) => array(view),
-                Given::Weak(number) => self.weak(k, *number)?,
+                Given::Weak(number) => self.weak(k, **number)?,
                 Given::InPlace(output) => in_place(*output, &outputs[*output]),
             };
             params.push(param);
@@ -436,6 +447,15 @@ impl Formula {
                 }
             },
         }
+    }
+
+    /// Fails if an array was given for an output of a run that `method` gives the outputs of.
+    pub(super) fn refuse_outputs(&self, matched: &Matched<'_, '_>, method: &str) -> Result<()> {
+        let Some(given) = matched.slots.first() else { return Ok(()) };
+        let name = &self.output_names[*given];
+        let message = format!("`{method}` allocates its outputs, and an array was given for `{name}`");
+        let error = Error::new(ErrorKind::Argument, "surplus-output", message);
+        Err(error.with_hint("`run` writes to the arrays that it is given"))
     }
 
     fn check_one_output(&self) -> Result<()> {

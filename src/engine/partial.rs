@@ -60,9 +60,10 @@ impl Kernel {
     ///
     /// # Errors
     /// As [`run`](Kernel::run); if the formula is not of that kind.
-    pub fn partial(&self, args: Args<'_>) -> Result<Partial, Error> {
+    pub fn partial(&self, mut args: Args<'_>) -> Result<Partial, Error> {
         let formula = &*self.0;
         let matched = args.matched(&formula.param_names, &formula.output_names)?;
+        formula.refuse_outputs(&matched, "partial")?;
         let (params, inputs) = formula.given(&matched.inputs, &[])?;
         let variant = formula.prepared(&params)?;
         check_kind(formula, &variant)?;
@@ -70,7 +71,7 @@ impl Kernel {
         this.check_ranges()?;
         this.check_gathered(false)?;
         let shapes = this.shapes(&[])?;
-        let stop = formula.stop(&variant.lowered, matched.cancel, matched.deadline);
+        let stop = formula.stop(&variant.lowered, matched.ends.cancel, matched.ends.deadline);
         let resources = run::resources(formula, &variant.lowered, &stop);
         let mut totals = vec![Vec::new(); variant.totals.len()];
         let mut len = None;

@@ -89,6 +89,11 @@ pub(super) fn resources<'a>(formula: &'a Formula, lowered: &'a Lowered, stop: &'
     Resources { pool: &engine.pool, chunk: engine.bounds.chunk, cache: engine.cache, stop, budget }
 }
 
+/// Equality of the few extents that a shape has, without a call.
+pub(super) fn is_same(a: &[usize], b: &[usize]) -> bool {
+    a.len() == b.len() && a.iter().zip(b).all(|(a, b)| a == b)
+}
+
 /// The shape that reduced axes leave.
 pub(super) fn left(shape: &[usize], axes: Axes, keepdims: bool) -> Extents {
     let extent = |(axis, extent): (usize, &usize)| match axes.contains(axis) {
@@ -232,6 +237,27 @@ impl Run<'_> {
             }
             Some(_) | None => Ok(()),
         }
+    }
+
+    /// Runs `variant` if that takes no plan, and says whether it does; every array has the shape of the outputs. Such a run is over
+    /// before anyone could stop it.
+    pub(super) fn without_plan(&self, variant: &Variant, outputs: &mut [ViewMut<'_>]) -> Result<bool> {
+        let len: usize = outputs[0].extents().iter().product();
+        if !(1..=variant.plain_len).contains(&len) {
+            return Ok(false);
+        }
+        self.check_ranges()?;
+        Ok(exec::plain::run(&variant.stages[0].program, self.inputs, outputs, len))
+    }
+
+    /// Whether every array has the same shape.
+    pub(super) fn is_of_one_shape(&self, outputs: &[ViewMut<'_>]) -> bool {
+        let shape = outputs[0].extents();
+        let is_alike = |input: &Input<'_>| match input {
+            Input::Array(view) => is_same(view.extents(), shape),
+            Input::InPlace(_) | Input::Scalar(_) => true,
+        };
+        outputs[1..].iter().all(|output| is_same(output.extents(), shape)) && self.inputs.iter().all(is_alike)
     }
 
     /// Runs each stage of `variant`, which is of these types and groups.

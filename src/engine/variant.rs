@@ -1,8 +1,9 @@
 //! A program and the types of its parameters to code, kept for the next run.
 
 use std::collections::HashMap;
+use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, OnceLock, PoisonError, RwLock};
 
 use smallvec::SmallVec;
 
@@ -10,7 +11,7 @@ use super::{Compiler, Shared};
 use crate::codegen;
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::{Layout, Machine, Program};
+use crate::exec::{ByRows, Layout, Machine, Program};
 use crate::interp::Interp;
 use crate::ir::{self, Graph, Leaf, Node, Op, Rank, Rule, Value};
 use crate::lower::{Lowered, ParamType};
@@ -26,6 +27,8 @@ pub(super) type Groups = SmallVec<[u32; 4]>;
 /// What a kernel has for one signature.
 pub(super) struct Variant {
     pub(super) params: Box<[ParamType]>,
+    /// Of each parameter the dtype and the rank of what it is given.
+    pub(super) expected: Box<[(DType, usize)]>,
     pub(super) lowered: Arc<Lowered>,
     pub(super) groups: Groups,
     /// In the order in which they run.
@@ -37,6 +40,8 @@ pub(super) struct Variant {
     pub(super) taken: Vec<(usize, u32)>,
     /// The output in whose array the last stage finds what the one before it has left there: the parameter behind all reads.
     pub(super) kept: Option<usize>,
+    /// The most elements of a run for which nothing is planned, if arrays of the outputs' shape lie in C order; else 0.
+    pub(super) plain_len: usize,
     /// When it was used last, by the clock of [`Variants`].
     used: AtomicU64,
 }
@@ -53,40 +58,70 @@ pub(super) struct Part {
 /// The variants of one kernel.
 #[derive(Default)]
 pub(super) struct Variants {
-    known: RwLock<Vec<Arc<Variant>>>,
+    /// The first one that was made, if there may be others: most kernels meet one signature alone, and find it here without a
+    /// lock. It stays as long as the kernel.
+    first: OnceLock<Arc<Variant>>,
+    others: RwLock<Vec<Arc<Variant>>>,
     /// Stands still while one variant is used again and again, so that readers share no write then.
     clock: AtomicU64,
 }
 
+/// What is kept, or a share in it if it may be dropped by others.
+pub(super) enum Held<'a, T> {
+    Kept(&'a Arc<T>),
+    Shared(Arc<T>),
+}
+
+impl<T> Deref for Held<'_, T> {
+    type Target = Arc<T>;
+
+    fn deref(&self) -> &Arc<T> {
+        match self {
+            Held::Kept(kept) => kept,
+            Held::Shared(shared) => shared,
+        }
+    }
+}
+
 impl Variants {
     /// A variant for these parameters: that of `groups` if they are told, else the first.
-    pub(super) fn find(&self, params: &[ParamType], groups: Option<&Groups>) -> Option<Arc<Variant>> {
-        let known = self.known.read().unwrap_or_else(PoisonError::into_inner);
-        let variant = known
-            .iter()
-            .find(|variant| *variant.params == *params && groups.is_none_or(|groups| variant.groups == *groups))?;
+    pub(super) fn find(&self, params: &[ParamType], groups: Option<&Groups>) -> Option<Held<'_, Variant>> {
+        let is_meant = |variant: &Arc<Variant>| {
+            *variant.params == *params && groups.is_none_or(|groups| variant.groups == *groups)
+        };
+        if let Some(first) = self.first.get().filter(|first| is_meant(first)) {
+            return Some(Held::Kept(first));
+        }
+        let others = self.others.read().unwrap_or_else(PoisonError::into_inner);
+        let variant = others.iter().find(|variant| is_meant(variant))?;
         if variant.used.load(Ordering::Relaxed) != self.clock.load(Ordering::Relaxed) {
             variant.used.store(self.tick(), Ordering::Relaxed);
         }
-        Some(Arc::clone(variant))
+        Some(Held::Shared(Arc::clone(variant)))
     }
 
     /// Keeps `variant`, and drops the one that was not used for longest if there are more than `limit`. If another
     /// thread was faster, its variant is given instead.
-    pub(super) fn insert(&self, mut variant: Variant, limit: usize) -> Arc<Variant> {
-        let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn insert(&self, mut variant: Variant, limit: usize) -> Held<'_, Variant> {
+        let mut known = self.others.write().unwrap_or_else(PoisonError::into_inner);
         let same = |other: &&Arc<Variant>| other.params == variant.params && other.groups == variant.groups;
+        if let Some(first) = self.first.get().filter(|first| same(first)) {
+            return Held::Kept(first);
+        }
         if let Some(faster) = known.iter().find(same) {
-            return Arc::clone(faster);
+            return Held::Shared(Arc::clone(faster));
+        }
+        if limit > 1 && self.first.get().is_none() {
+            return Held::Kept(self.first.get_or_init(|| Arc::new(variant)));
         }
         *variant.used.get_mut() = self.tick();
-        if known.len() >= limit {
+        if known.len() + usize::from(limit > 1) >= limit {
             let oldest = (0..known.len()).min_by_key(|k| known[*k].used.load(Ordering::Relaxed));
             known.swap_remove(oldest.expect("a limit is at least 1"));
         }
         let variant = Arc::new(variant);
         known.push(Arc::clone(&variant));
-        variant
+        Held::Shared(variant)
     }
 
     fn tick(&self) -> u64 {
@@ -95,7 +130,8 @@ impl Variants {
 
     /// Every variant there is.
     pub(super) fn all(&self) -> Vec<Arc<Variant>> {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).clone()
+        let others = self.others.read().unwrap_or_else(PoisonError::into_inner);
+        self.first.get().into_iter().chain(others.iter()).cloned().collect()
     }
 }
 
@@ -121,9 +157,28 @@ impl Variant {
         for part in &stages {
             check_reads(part, &staged.totals, lowered);
         }
+        let expected = params.iter().map(|param| (param.dtype(), param.rank())).collect();
         let (params, lowered) = (params.into(), Arc::clone(lowered));
         let (totals, reads, taken, kept) = (staged.totals, staged.reads, staged.taken, staged.kept);
-        Ok(Variant { params, lowered, groups, stages, totals, reads, taken, kept, used: AtomicU64::new(0) })
+        let plain_len = match &stages[..] {
+            [part] if totals.is_empty() && lowered.neighbours.is_empty() => {
+                part.program.plain_len(engine.bounds.chunk, engine.cache)
+            }
+            _ => 0,
+        };
+        Ok(Variant {
+            params,
+            expected,
+            lowered,
+            groups,
+            stages,
+            totals,
+            reads,
+            taken,
+            kept,
+            plain_len,
+            used: AtomicU64::new(0),
+        })
     }
 }
 
@@ -146,13 +201,39 @@ fn native(engine: &Shared, compiler: &Compiler, stage: &Stage) -> Result<Program
     // Only where turns are limited does anyone ask how many one element takes.
     let judged = strip.counts_turns && engine.bounds.turns.is_some();
     let exact = judged.then(|| Interp::new(&passes::drop_dead(stage.graph.clone(), &Target::VECTOR_128)));
-    Ok(Program { layout: Layout::of_strip(&strip, &stage.graph), engine: Machine::Native(code), exact })
+    let layout = Layout::of_strip(&strip, &stage.graph);
+    let by_rows =
+        (strip.cost <= FEW_INSTS && !strip.counts_turns && layout.wholes.is_empty() && stage.totals.is_empty())
+            .then(|| by_rows(compiler, stage.clone()));
+    Ok(Program { layout, engine: Machine::Native(code), exact, by_rows })
+}
+
+/// Instructions of a group up to which memory is what a run takes, so that it counts how arrays are read.
+const FEW_INSTS: usize = 256;
+
+/// Makes programs of the stage that take some arrays as scalars.
+fn by_rows(compiler: &Compiler, stage: Stage) -> ByRows {
+    let (isa, memory) = (compiler.isa.clone(), Arc::clone(&compiler.memory));
+    ByRows::new(move |params| {
+        let mut stage = stage.clone();
+        params.iter().for_each(|param| stage.graph.params[*param as usize].rank = Rank::Scalar);
+        let strip = vectorise(&stage, &isa.target());
+        // Without room for the code the usual one serves as well.
+        let code = codegen::compile(&strip, &isa, &memory).ok()?;
+        let layout = Layout::of_strip(&strip, &stage.graph);
+        Some(Program { layout, engine: Machine::Native(code), exact: None, by_rows: None })
+    })
 }
 
 /// A parameter that a stage has no use for may be of a shape that does not go with it.
 fn interpreted(stage: &Stage) -> Program {
     let graph = passes::drop_dead(stage.graph.clone(), &Target::VECTOR_128);
-    Program { layout: Layout::of_graph(&graph), engine: Machine::Interpreter(Interp::new(&graph)), exact: None }
+    Program {
+        layout: Layout::of_graph(&graph),
+        engine: Machine::Interpreter(Interp::new(&graph)),
+        exact: None,
+        by_rows: None,
+    }
 }
 
 /// Of the nodes that a program may have, one in so many may be kept at a time: the register allocator takes time in the

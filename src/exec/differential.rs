@@ -294,12 +294,17 @@ impl Executors {
                         layout: Layout::of_strip(&strip, &case.stage_for(&isa.target()).graph),
                         engine: Machine::Native(native),
                         exact: None,
+                        by_rows: None,
                     },
                 )
             })
             .collect();
-        let interpreter =
-            Program { layout: Layout::of_graph(graph), engine: Machine::Interpreter(Interp::new(graph)), exact: None };
+        let interpreter = Program {
+            layout: Layout::of_graph(graph),
+            engine: Machine::Interpreter(Interp::new(graph)),
+            exact: None,
+            by_rows: None,
+        };
         groups.sort_unstable();
         groups.dedup();
         let around = |g: &usize| if all { vec![g - 1, *g, g + 1] } else { vec![3 * g + 1] };

@@ -5,7 +5,7 @@ mod differential;
 pub(crate) mod float_env;
 mod fold;
 mod neighbours;
-mod plain;
+pub(crate) mod plain;
 pub(crate) mod plan;
 pub(crate) mod pool;
 mod program;
@@ -19,7 +19,7 @@ pub(crate) mod stream;
 mod tests;
 
 pub(crate) use fold::BLOCK;
-pub(crate) use program::{Layout, Machine, Program};
+pub(crate) use program::{ByRows, Layout, Machine, Program};
 pub(crate) use reduce::{Reducing, Target, accumulator, blocks, reduce, total};
 pub(crate) use rows::by_rows;
 pub(crate) use run::{Budget, Input, Job, Report, Resources, run, scalar};

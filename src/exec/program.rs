@@ -1,5 +1,9 @@
 //! What runs: machine code or the interpreter, behind one description of its arrays and scalars.
 
+use std::sync::OnceLock;
+
+use smallvec::SmallVec;
+
 use crate::codegen::Native;
 use crate::dtype::DType;
 use crate::interp::Interp;
@@ -12,6 +16,36 @@ pub(crate) struct Program {
     pub(crate) engine: Machine,
     /// What says of one element how many turns its loops take, where that is bounded and code only knows it of a group.
     pub(crate) exact: Option<Interp>,
+    /// The same program for arrays of which some have one element a row.
+    pub(crate) by_rows: Option<ByRows>,
+}
+
+/// Makes programs that take some arrays, which have one element for a whole row, as scalars: what depends on these alone is
+/// computed once a row.
+pub(crate) struct ByRows {
+    make: Box<Make>,
+    /// For the first parameters that were asked for.
+    made: OnceLock<Made>,
+}
+
+struct Made {
+    params: SmallVec<[u32; 4]>,
+    program: Option<Box<Program>>,
+}
+
+type Make = dyn Fn(&[u32]) -> Option<Program> + Send + Sync;
+
+impl ByRows {
+    /// `make` gives the program that takes these parameters as scalars.
+    pub(crate) fn new(make: impl Fn(&[u32]) -> Option<Program> + Send + Sync + 'static) -> ByRows {
+        ByRows { make: Box::new(make), made: OnceLock::new() }
+    }
+
+    pub(super) fn program(&self, params: &[u32]) -> Option<&Program> {
+        let make = || Made { params: params.into(), program: (self.make)(params).map(Box::new) };
+        let made = self.made.get_or_init(make);
+        made.program.as_deref().filter(|_| *made.params == *params)
+    }
 }
 
 /// Who computes.
@@ -41,6 +75,18 @@ pub(crate) struct Layout {
     pub(crate) widest: usize,
     /// Whether there are loops whose turns count.
     pub(crate) counts_turns: bool,
+}
+
+impl Program {
+    /// The most elements of a run for which nothing is planned: they are one chunk, which no second thread pays for, and stay in
+    /// the cache. 0 where every run is planned.
+    pub(crate) fn plain_len(&self, chunk: usize, cache: usize) -> usize {
+        let layout = &self.layout;
+        match self.engine {
+            Machine::Native(_) if layout.is_plain() => chunk.min(layout.thread_len - 1).min(cache / layout.widest),
+            Machine::Native(_) | Machine::Interpreter(_) => 0,
+        }
+    }
 }
 
 /// Nanoseconds an instruction of a strip takes, roughly: two a cycle at 3 GHz.

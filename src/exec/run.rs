@@ -11,7 +11,6 @@ use smallvec::SmallVec;
 use super::float_env::FloatEnv;
 use super::fold::LANES;
 use super::neighbours;
-use super::plain;
 use super::plan::{Placed, Plan, Walk};
 use super::pool::{self, Pool};
 use super::program::{Layout, Machine, Program};
@@ -119,6 +118,9 @@ const STRIP_BYTES: usize = 16 * 1024;
 /// Elements of one strip at most.
 const STRIP_LEN: usize = 2048;
 
+/// From so many elements on it is worth to make code for rows.
+const MANY: usize = 16 * 1024;
+
 /// From this extent on the fastest axis is walked for itself, without buffers for arrays that lie right along it.
 const LONG_AXIS: usize = 256;
 
@@ -129,11 +131,6 @@ pub(super) const STACK_BYTES: usize = 32 * 1024;
 ///
 /// Fails if the run was stopped; outputs then hold unspecified but initialised values.
 pub(crate) fn run(program: &Program, job: Job<'_, '_>, resources: &Resources<'_>) -> Result<Report> {
-    let layout = &program.layout;
-    let mut scalars: SmallVec<[u64; 8]> = SmallVec::new();
-    for (source, _) in &layout.scalars {
-        scalars.push(scalar_of(*source, job.inputs, job.sizes));
-    }
     let mut outputs: SmallVec<[*mut u8; 8]> = SmallVec::new();
     for output in job.outputs.iter_mut() {
         outputs.push(output.pointer());
@@ -141,21 +138,30 @@ pub(crate) fn run(program: &Program, job: Job<'_, '_>, resources: &Resources<'_>
     let outputs_of = &*job.outputs;
     let domain = outputs_of[0].extents();
     let len = domain.iter().product();
-    let repeats = resources.repeats(layout, job.inputs);
-    if !repeats && !looks_aside(layout, &job) && is_one_piece(layout, len, resources) {
-        if resources.stop.poll().is_break() {
-            resources.stop.check()?;
-        }
-        if plain::run(program, job.inputs, outputs_of, &outputs, &scalars, len, resources) {
-            resources.stop.check_whole()?;
-            return Ok(Report { threads: 1, chunks: 1 });
-        }
-    }
-    let placing = Placing { inputs: job.inputs, outputs: outputs_of, written: &outputs, domain };
-    let read = layout.inputs.iter().map(|input| placing.input(*input));
-    let arrays = read.chain((0..layout.outputs.len()).map(|k| placing.output(k, layout.outputs[k])));
     if len == 0 {
         return Ok(Report { threads: 1, chunks: 0 });
+    }
+    let aside = looks_aside(&program.layout, &job);
+    let repeats = resources.repeats(&program.layout, job.inputs);
+    let placing = Placing { inputs: job.inputs, outputs: outputs_of, written: &outputs, domain };
+    let mut program = program;
+    let mut plan = placing.plan(program, &[], aside);
+    let mut columns: SmallVec<[Column; 4]> = SmallVec::new();
+    if let Some(by_rows) = program.by_rows.as_ref().filter(|_| !aside && plan.len >= MANY && plan.has_long_rows())
+        && let found = columns_of(program, &plan)
+        && !found.is_empty()
+        && let Some(other) = by_rows.program(&found)
+    {
+        program = other;
+        plan = placing.plan(program, &found, aside);
+        let walks: SmallVec<[Walk; 4]> = plan.walks.drain(..found.len()).collect();
+        columns = found.iter().zip(walks).map(|(param, walk)| Column::new(program, *param, walk)).collect();
+    }
+    let layout = &program.layout;
+    let mut scalars: SmallVec<[u64; 8]> = SmallVec::new();
+    for (slot, (source, _)) in layout.scalars.iter().enumerate() {
+        let is_column = columns.iter().any(|column| column.slot == slot);
+        scalars.push(if is_column { 0 } else { scalar_of(*source, job.inputs, job.sizes) });
     }
     let in_place = |k: usize| job.inputs.iter().any(|input| matches!(input, Input::InPlace(output) if *output == k));
     let streamed: SmallVec<[bool; 8]> = (0..layout.outputs.len())
@@ -165,10 +171,12 @@ pub(crate) fn run(program: &Program, job: Job<'_, '_>, resources: &Resources<'_>
     let is_in_place = job.inputs.iter().any(|input| matches!(input, Input::InPlace(_)));
     let (scalars, wholes, streamed) = (&scalars[..], &wholes[..], &streamed[..]);
     let run = Prepared { program, scalars, wholes, streamed, resources, repeats, is_in_place };
-    if looks_aside(layout, &job) {
-        return neighbours::run(run, &Plan::in_order(domain, arrays), job.inputs, job.neighbours);
+    if aside {
+        return neighbours::run(run, &plan, job.inputs, job.neighbours);
     }
-    Runner::new(run, &Plan::new(domain, arrays)).run()
+    let mut runner = Runner::new(run, &plan);
+    runner.columns = &columns;
+    runner.run()
 }
 
 /// Whether the program reads a neighbour, or keeps to the elements that have all of theirs.
@@ -194,6 +202,39 @@ pub(super) struct Prepared<'a> {
     pub(super) is_in_place: bool,
 }
 
+/// The parameters whose arrays have one element for a row.
+fn columns_of(program: &Program, plan: &Plan) -> SmallVec<[u32; 4]> {
+    let inputs = program.layout.inputs.iter().zip(&plan.walks);
+    let of = |((source, _), walk): (&(Source, DType), &Walk)| match source {
+        Source::Param(param) if plan.step(walk) == 0 => Some(*param),
+        Source::Param(_) | Source::Index(_) | Source::Size(_) => None,
+    };
+    inputs.filter_map(of).collect()
+}
+
+/// An array that has one element for a row, which code takes as a scalar.
+pub(super) struct Column {
+    slot: usize,
+    dtype: DType,
+    walk: Walk,
+}
+
+impl Plan {
+    /// Whether the fastest axis is walked for itself.
+    fn has_long_rows(&self) -> bool {
+        self.extents.len() > 1 && self.inner() >= LONG_AXIS
+    }
+}
+
+impl Column {
+    fn new(program: &Program, param: u32, walk: Walk) -> Column {
+        let scalars = &program.layout.scalars;
+        let slot = scalars.iter().position(|(source, _)| *source == Source::Param(param));
+        let slot = slot.expect("a program by rows takes its columns as scalars");
+        Column { slot, dtype: scalars[slot].1, walk }
+    }
+}
+
 /// Where the arrays of a job lie.
 pub(super) struct Placing<'a, 'b> {
     pub(super) inputs: &'a [Input<'a>],
@@ -204,6 +245,16 @@ pub(super) struct Placing<'a, 'b> {
 }
 
 impl<'a> Placing<'a, '_> {
+    /// The walks of `columns`, then those of the program's arrays.
+    fn plan(&self, program: &Program, columns: &[u32], in_order: bool) -> Plan {
+        let layout = &program.layout;
+        let dtype = |param: &u32| layout.scalars.iter().find(|(source, _)| *source == Source::Param(*param));
+        let columns = columns.iter().map(|param| *dtype(param).expect("a column is a scalar of the program"));
+        let read = columns.chain(layout.inputs.iter().copied()).map(|input| self.input(input));
+        let arrays = read.chain((0..layout.outputs.len()).map(|k| self.output(k, layout.outputs[k])));
+        if in_order { Plan::in_order(self.domain, arrays) } else { Plan::new(self.domain, arrays) }
+    }
+
     pub(super) fn input(&self, (source, dtype): (Source, DType)) -> Placed<'a> {
         let unit = dtype.size() as isize;
         match source {
@@ -253,11 +304,6 @@ pub(super) fn wholes(layout: &Layout, inputs: &[Input<'_>]) -> SmallVec<[*mut u8
     layout.wholes.iter().map(start).collect()
 }
 
-/// Whether `len` elements are one chunk, which no second thread pays for, and stay in the cache.
-fn is_one_piece(layout: &Layout, len: usize, resources: &Resources<'_>) -> bool {
-    (1..=resources.chunk).contains(&len) && len < layout.thread_len && len * layout.widest <= resources.cache
-}
-
 /// The steps along the axes of a domain of the position along one of them.
 static AXIS_STEPS: [[isize; MAX_RANK]; MAX_RANK] = {
     let mut steps = [[0; MAX_RANK]; MAX_RANK];
@@ -283,6 +329,8 @@ pub(super) struct Runner<'a> {
     streams_from: Option<usize>,
     /// Whether what is left of a span behind its whole groups is computed with elements before it, a second time.
     overlaps: bool,
+    /// What code takes as scalars, one for each row.
+    columns: &'a [Column],
 }
 
 /// How one array is reached.
@@ -313,10 +361,9 @@ impl<'a> Runner<'a> {
     pub(super) fn new(run: Prepared<'a>, plan: &'a Plan) -> Runner<'a> {
         let Prepared { program, streamed, repeats, .. } = run;
         let layout = &program.layout;
-        let inner = plan.inner();
         // Each group begins with the first of the accumulators.
-        let is_even = inner.is_multiple_of(LANES) || !layout.folds.contains(&true);
-        let by_rows = plan.extents.len() > 1 && inner >= LONG_AXIS && is_even;
+        let is_even = plan.inner().is_multiple_of(LANES) || !layout.folds.contains(&true);
+        let by_rows = plan.has_long_rows() && is_even;
         let inputs = layout.inputs.len();
         let streams_from = if by_rows { None } else { streams_from(program, plan, streamed) };
         let mut slots: SmallVec<[Slot; 8]> = SmallVec::new();
@@ -344,7 +391,7 @@ impl<'a> Runner<'a> {
         let (strip, buffers) = lay_out(&mut slots, plan.len, layout.group, unit);
         // Only what code writes itself is sure to be the same a second time, and only where it does not lie on what it reads.
         let overlaps = !run.is_in_place && slots.iter().all(|slot| slot.direct || !slot.is_output);
-        Runner { run, plan, slots, strip, buffers, by_rows, streams_from, overlaps }
+        Runner { run, plan, slots, strip, buffers, by_rows, streams_from, overlaps, columns: &[] }
     }
 
     fn run(&self) -> Result<Report> {
@@ -488,6 +535,16 @@ impl<'a> Runner<'a> {
             }
         }
         arrays.extend_from_slice(wholes);
+        let mut of_row: SmallVec<[u64; 8]> = SmallVec::new();
+        if !self.columns.is_empty() {
+            of_row.extend_from_slice(scalars);
+            for Column { slot, dtype, walk } in self.columns {
+                // SAFETY: an element of the array, which the plan's walk stays within.
+                let bits = unsafe { read(self.plan.address(walk, at), dtype.size()) };
+                of_row[*slot] = if *dtype == DType::Bool { u64::from(bits != 0) } else { bits };
+            }
+        }
+        let scalars = if self.columns.is_empty() { scalars } else { &of_row };
         let is_whole = count == computed;
         if let Some(before) = self.streams_from
             && is_whole
@@ -601,7 +658,7 @@ unsafe fn compute_streaming(program: &Program, arrays: &[*mut u8], scalars: &[u6
 }
 
 /// The call of code for `computed` elements, which are whole groups.
-fn call_of(layout: &Layout, arrays: &[*mut u8], scalars: &[u64], computed: usize) -> Call {
+pub(super) fn call_of(layout: &Layout, arrays: &[*mut u8], scalars: &[u64], computed: usize) -> Call {
     let groups = (computed >> layout.group.trailing_zeros()) as u64;
     Call { groups, arrays: arrays.as_ptr(), scalars: scalars.as_ptr() }
 }
@@ -747,18 +804,17 @@ unsafe fn interpret(
 pub(crate) fn scalar(program: &Program, params: &[u64]) -> u64 {
     let layout = &program.layout;
     let ([], [dtype]) = (&layout.inputs[..], &layout.outputs[..]) else { unreachable!("a scalar of scalars") };
-    let scalars: SmallVec<[u64; 8]> = layout
-        .scalars
-        .iter()
-        .map(|(source, _)| match source {
+    let mut scalars: SmallVec<[u64; 8]> = SmallVec::new();
+    for (source, _) in &layout.scalars {
+        scalars.push(match source {
             Source::Param(param) => params[*param as usize],
             // Of scalars there is one element.
             Source::Size(_) => 1,
             Source::Index(_) => unreachable!("an index is an array"),
-        })
-        .collect();
-    assert!(layout.group * dtype.size() <= STACK_BYTES, "a group has room on the stack");
-    let mut stack = MaybeUninit::<Aligned>::uninit();
+        });
+    }
+    assert!(layout.group * dtype.size() <= size_of::<Group>(), "a group has room on the stack");
+    let mut stack = MaybeUninit::<Group>::uninit();
     let lanes = stack.as_mut_ptr().cast::<u8>();
     let _float_env = FloatEnv::enter();
     // SAFETY: the stack has room for a group of the only array, and the code writes all of it.
@@ -767,6 +823,11 @@ pub(crate) fn scalar(program: &Program, params: &[u64]) -> u64 {
         read(lanes, dtype.size())
     }
 }
+
+/// A group of one array: of the widest vectors that there are, four.
+#[repr(align(64))]
+#[derive(Clone, Copy)]
+pub(super) struct Group(pub(super) [MaybeUninit<u64>; 32]);
 
 #[repr(align(64))]
 pub(super) struct Aligned(#[expect(dead_code, reason = "bytes that are only reached by address")] [u8; STACK_BYTES]);
@@ -843,10 +904,28 @@ pub(super) unsafe fn gather(from: *const u8, stride: isize, to: *mut u8, size: u
                 std::ptr::copy_nonoverlapping(from, to, size);
                 repeat_last(to, size, 1, count);
             }
-            1 => strided::<u8>(from, stride, to, 1, count),
-            2 => strided::<u16>(from, stride, to, 2, count),
-            4 => strided::<u32>(from, stride, to, 4, count),
-            _ => strided::<u64>(from, stride, to, 8, count),
+            1 => every::<u8>(from, stride, to, count),
+            2 => every::<u16>(from, stride, to, count),
+            4 => every::<u32>(from, stride, to, count),
+            _ => every::<u64>(from, stride, to, count),
+        }
+    }
+}
+
+/// As [`gather`], of elements of `T`'s size; the strides that are met most have a loop of their own, which is vectorised.
+///
+/// # Safety
+/// As [`gather`].
+unsafe fn every<T: Copy>(from: *const u8, stride: isize, to: *mut u8, count: usize) {
+    let size = size_of::<T>() as isize;
+    // SAFETY: the caller's promise.
+    unsafe {
+        match stride {
+            _ if stride == 2 * size => strided::<T>(from, 2 * size, to, size, count),
+            _ if stride == 3 * size => strided::<T>(from, 3 * size, to, size, count),
+            _ if stride == 4 * size => strided::<T>(from, 4 * size, to, size, count),
+            _ if stride == -size => strided::<T>(from, -size, to, size, count),
+            _ => strided::<T>(from, stride, to, size, count),
         }
     }
 }
@@ -870,6 +949,7 @@ pub(super) unsafe fn scatter(from: *const u8, to: *mut u8, stride: isize, size: 
 
 /// # Safety
 /// `count` elements of `T`'s size can be read from and written to, each at its stride, at any alignment.
+#[inline(always)]
 unsafe fn strided<T: Copy>(from: *const u8, from_stride: isize, to: *mut u8, to_stride: isize, count: usize) {
     for k in 0..count as isize {
         // SAFETY: the caller's promise.
