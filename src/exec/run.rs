@@ -137,7 +137,7 @@ pub(crate) fn run(program: &Program, job: Job<'_, '_>, resources: &Resources<'_>
     }
     let outputs_of = &*job.outputs;
     let domain = outputs_of[0].extents();
-    let len = domain.iter().product();
+    let len: usize = domain.iter().product();
     if len == 0 {
         return Ok(Report { threads: 1, chunks: 0 });
     }

@@ -1,6 +1,7 @@
 //! Allocated machine instructions to bytes: entry, loop, jumps, exit.
 
 use regalloc2::{Allocation, Block, Edit, Inst, InstOrEdit, Output};
+use smallvec::SmallVec;
 
 use super::abi::{ARRAYS, Convention, END, INDEX, SCALARS, SCRATCH};
 use super::encode::{Assembler, Condition, Gpr, Label, Place};
@@ -19,18 +20,53 @@ const LOOP_ALIGN: usize = 32;
 /// Bytes an instruction, roughly.
 const BYTES_AN_INSTRUCTION: usize = 8;
 
+/// A function with its registers.
+pub(super) struct Unit<'a> {
+    function: &'a Function,
+    output: Output,
+    /// Whether the allocator moves something before or behind an instruction.
+    is_edited: Vec<bool>,
+    /// Of a function apart the instruction that goes there, and how many results it has.
+    entered: Option<(Inst, usize)>,
+    /// The number of its first label; those of its blocks are followed by three more.
+    first_label: usize,
+    /// Where on the stack its spilled registers are.
+    spills: usize,
+}
+
+impl<'a> Unit<'a> {
+    pub(super) fn new(function: &'a Function, output: Output, entered: Option<(Inst, usize)>) -> Unit<'a> {
+        let mut is_edited = vec![false; function.insts.len()];
+        for (point, _) in &output.edits {
+            is_edited[point.inst().index()] = true;
+        }
+        Unit { function, output, is_edited, entered, first_label: 0, spills: 0 }
+    }
+
+    /// The vector registers that are used.
+    fn registers(&self) -> u16 {
+        let moved = self.output.edits.iter().flat_map(|(_, Edit::Move { from, to })| [from, to]);
+        let all = self.output.allocs.iter().chain(moved).filter_map(|allocation| allocation.as_reg());
+        all.fold(0, |used, register| used | 1 << register.hw_enc())
+    }
+}
+
 pub(super) struct Emitter<'a> {
     strip: &'a Strip,
-    function: &'a Function,
-    output: &'a Output,
+    /// The function, then those apart.
+    units: Vec<Unit<'a>>,
+    /// Which of them is written.
+    unit: usize,
     convention: &'a Convention,
     to: Assembler,
     /// How many arrays have their addresses in registers.
     pointers: usize,
     /// Bytes of the stack, without what is pushed.
     frame: usize,
-    /// Whether the allocator moves something before or behind an instruction.
-    is_edited: Vec<bool>,
+    /// Where on the stack functions apart keep the registers of the one around them.
+    kept: usize,
+    /// Labels of all functions.
+    labels: usize,
     /// Whether stores go past the caches.
     streams: bool,
 }
@@ -60,30 +96,41 @@ fn is_streamable(strip: &Strip) -> bool {
         && strip.body.insts.iter().all(|(_, inst)| is_whole(inst))
 }
 
-/// The function with `data` behind it.
+/// The function with those apart and `data` behind it.
 pub(super) fn emit(
     strip: &Strip,
-    function: &Function,
-    output: &Output,
+    around: Unit<'_>,
+    aparts: Vec<Unit<'_>>,
     convention: &Convention,
     data: &[u8],
     is_listed: bool,
 ) -> Emitted {
-    let mut is_edited = vec![false; function.insts.len()];
-    for (point, _) in &output.edits {
-        is_edited[point.inst().index()] = true;
-    }
     let slots = strip.inputs.len() + strip.outputs.len();
     let saved_vectors = 16 - usize::from(convention.first_saved_vector);
+    let kept = (around.output.num_spillslots + saved_vectors * 16).next_multiple_of(VECTOR_BYTES);
+    let mut frame = kept;
+    let mut units = vec![around];
+    units.extend(aparts);
+    let (mut labels, mut insts) = (0, 0);
+    for unit in &mut units {
+        if unit.entered.is_some() {
+            unit.spills = kept + 16 * VECTOR_BYTES;
+            frame = frame.max(unit.spills + unit.output.num_spillslots);
+        }
+        unit.first_label = labels;
+        labels += unit.function.blocks.len() + 3;
+        insts += unit.function.insts.len();
+    }
     let mut emitter = Emitter {
         strip,
-        function,
-        output,
+        units,
+        unit: 0,
         convention,
-        to: Assembler::new(function.insts.len() * BYTES_AN_INSTRUCTION + data.len() + 256, is_listed),
+        to: Assembler::new(insts * BYTES_AN_INSTRUCTION + data.len() + 256, is_listed),
         pointers: slots.min(convention.pointers.len()),
-        frame: (output.num_spillslots + saved_vectors * 16).next_multiple_of(VECTOR_BYTES),
-        is_edited,
+        frame: frame.next_multiple_of(VECTOR_BYTES),
+        kept,
+        labels,
         streams: false,
     };
     emitter.function();
@@ -98,18 +145,81 @@ pub(super) fn emit(
     Emitted { bytes: emitter.to.finish(data, CODE_ALIGN), streaming, listing }
 }
 
-impl Emitter<'_> {
+/// An instruction, or what the allocator moves between two.
+enum Part {
+    Copy(Allocation, Allocation),
+    Inst(Inst),
+}
+
+impl<'a> Emitter<'a> {
     fn function(&mut self) {
+        self.unit = 0;
         self.entry();
-        for block in 0..self.function.blocks.len() {
+        self.blocks();
+        self.exit();
+        for unit in 1..self.units.len() {
+            self.unit = unit;
+            self.apart();
+        }
+    }
+
+    fn blocks(&mut self) {
+        for block in 0..self.code().blocks.len() {
             self.block(Block::new(block));
         }
-        self.exit();
+    }
+
+    fn code(&self) -> &'a Function {
+        self.units[self.unit].function
+    }
+
+    fn allocations(&self, inst: Inst) -> &[Allocation] {
+        self.units[self.unit].output.inst_allocs(inst)
+    }
+
+    /// A function apart: keeps what it overwrites of registers, and gives its results in the place of what it kept.
+    fn apart(&mut self) {
+        let unit = &self.units[self.unit];
+        let (entered, results) = unit.entered.expect("a function apart is entered somewhere");
+        let around = self.units[0].output.inst_allocs(entered);
+        let given = around.iter().enumerate().filter(|(k, _)| *k < results || *k > 2 * results);
+        let given = given.filter_map(|(_, allocation)| allocation.as_reg());
+        let used = given.fold(unit.registers(), |used, register| used | 1 << register.hw_enc());
+        let kept: Vec<(u8, Place)> =
+            (0..16).filter(|k| used >> k & 1 != 0).map(|register| (register, self.kept(register))).collect();
+        self.to.bind(self.label_behind(1));
+        for (register, place) in &kept {
+            self.to.vector(Opcode::Store, *register, 0, *place, None);
+        }
+        self.blocks();
+        for (register, place) in &kept {
+            self.to.vector(Opcode::Load, *register, 0, *place, None);
+        }
+        self.to.jump(self.label_behind(2));
+    }
+
+    /// Where a function apart keeps a register of the one around it.
+    fn kept(&self, register: u8) -> Place {
+        Place::at(Gpr::RSP, (self.kept + usize::from(register) * VECTOR_BYTES) as i32)
+    }
+
+    /// Where a function apart finds the operand of the instruction that goes there.
+    fn operand_around(&self, operand: usize) -> Place {
+        let (entered, _) = self.units[self.unit].entered.expect("a function apart is entered somewhere");
+        match self.units[0].output.inst_allocs(entered)[operand] {
+            allocation if allocation.is_reg() => self.kept(register(allocation)),
+            allocation => place(allocation, 0),
+        }
     }
 
     fn label(&self, block: usize) -> Label {
-        let before = if self.streams { self.function.blocks.len() + 1 } else { 0 };
-        Label((before + block) as u32)
+        let before = if self.streams { self.labels } else { 0 };
+        Label((before + self.units[self.unit].first_label + block) as u32)
+    }
+
+    /// One of the labels behind those of the blocks: the end; where a function apart begins; where it goes back to.
+    fn label_behind(&self, k: usize) -> Label {
+        self.label(self.code().blocks.len() + k)
     }
 
     /// The pointers' registers that the caller wants back.
@@ -120,14 +230,14 @@ impl Emitter<'_> {
 
     /// Where each vector register that the caller wants back is kept.
     fn saved_vectors(&self) -> impl Iterator<Item = (u8, Place)> + use<> {
-        let spills = self.output.num_spillslots;
+        let spills = self.units[0].output.num_spillslots;
         let first = self.convention.first_saved_vector;
         (first..16).map(move |k| (k, Place::at(Gpr::RSP, (spills + usize::from(k - first) * 16) as i32)))
     }
 
     /// The label behind all blocks.
     fn end(&self) -> Label {
-        self.label(self.function.blocks.len())
+        self.label_behind(0)
     }
 
     fn entry(&mut self) {
@@ -189,8 +299,8 @@ impl Emitter<'_> {
 
     fn only_jumps_to(&self, block: Block) -> Option<Block> {
         // A loop of nothing but a jump would never end here.
-        let is_edited = self.is_edited[self.function.first_inst(block).index()];
-        let next = self.function.only_jumps_to(block).filter(|_| !is_edited)?;
+        let is_edited = self.units[self.unit].is_edited[self.code().first_inst(block).index()];
+        let next = self.code().only_jumps_to(block).filter(|_| !is_edited)?;
         (next != block).then_some(next)
     }
 
@@ -209,14 +319,21 @@ impl Emitter<'_> {
         if self.is_passed_over(block) {
             return;
         }
-        if self.function.blocks[block.index()].is_loop_head {
+        if self.code().blocks[block.index()].is_loop_head {
             self.to.align(LOOP_ALIGN);
         }
         self.to.bind(self.label(block.index()));
-        for part in self.output.block_insts_and_edits(self.function, block) {
+        let parts = self.units[self.unit].output.block_insts_and_edits(self.code(), block);
+        let parts: Vec<Part> = parts
+            .map(|part| match part {
+                InstOrEdit::Edit(Edit::Move { from, to }) => Part::Copy(*from, *to),
+                InstOrEdit::Inst(inst) => Part::Inst(inst),
+            })
+            .collect();
+        for part in parts {
             match part {
-                InstOrEdit::Edit(Edit::Move { from, to }) => self.copy(*from, *to),
-                InstOrEdit::Inst(inst) => self.inst(inst, block),
+                Part::Copy(from, to) => self.copy(from, to),
+                Part::Inst(inst) => self.inst(inst, block),
             }
         }
     }
@@ -226,8 +343,8 @@ impl Emitter<'_> {
             (Some(from), Some(to)) => {
                 self.to.vector(Opcode::Move, to.hw_enc() as u8, 0, Place::Vector(from.hw_enc() as u8), None);
             }
-            (Some(from), None) => self.to.vector(Opcode::Store, from.hw_enc() as u8, 0, place(to), None),
-            (None, Some(to)) => self.to.vector(Opcode::Load, to.hw_enc() as u8, 0, place(from), None),
+            (Some(from), None) => self.to.vector(Opcode::Store, from.hw_enc() as u8, 0, self.place(to), None),
+            (None, Some(to)) => self.to.vector(Opcode::Load, to.hw_enc() as u8, 0, self.place(from), None),
             (None, None) => panic!("nothing is copied from memory to memory"),
         }
     }
@@ -237,6 +354,11 @@ impl Emitter<'_> {
         match address {
             Address::None => panic!("an operand is somewhere"),
             Address::Whole(_) => panic!("elements of whole arrays are gathered"),
+            Address::Input(k) => {
+                let (_, results) = self.units[self.unit].entered.expect("a function apart has inputs");
+                self.operand_around(2 * results + 1 + k as usize)
+            }
+            Address::Result(k) => self.operand_around(k as usize),
             Address::Data(datum) => Place::Data(datum),
             Address::Scalar(slot) => Place::at(SCALARS, slot as i32 * 8),
             Address::InPlace { slot, offset } => Place::at(self.array(slot), offset),
@@ -255,12 +377,16 @@ impl Emitter<'_> {
         SCRATCH
     }
 
+    fn place(&self, allocation: Allocation) -> Place {
+        place(allocation, self.units[self.unit].spills)
+    }
+
     fn inst(&mut self, inst: Inst, block: Block) {
-        let MachineInst { kind, address, .. } = self.function.insts[inst.index()];
+        let MachineInst { kind, address, .. } = self.code().insts[inst.index()];
         match kind {
             Kind::Vector(opcode, last_byte) => self.vector(inst, opcode, address, last_byte),
             Kind::OfItself(opcode) => {
-                let register = register(self.output.inst_allocs(inst)[0]);
+                let register = register(self.allocations(inst)[0]);
                 self.to.vector(opcode, register, register, Place::Vector(register), None);
             }
             Kind::Gather(opcode) => {
@@ -274,9 +400,12 @@ impl Emitter<'_> {
                         self.to.load_general(SCRATCH, ARRAYS, slot as i32 * 8);
                         0
                     }
-                    Address::None | Address::Array { .. } | Address::InPlace { .. } | Address::Scalar(_) => {
-                        panic!("{address:?} has no elements")
-                    }
+                    Address::None
+                    | Address::Array { .. }
+                    | Address::InPlace { .. }
+                    | Address::Scalar(_)
+                    | Address::Input(_)
+                    | Address::Result(_) => panic!("{address:?} has no elements"),
                 };
                 self.to.vector(Opcode::EqD, wanted, wanted, Place::Vector(wanted), None);
                 let place = Place::Memory { base: SCRATCH, index: Some((indices, scale)), offset: 0 };
@@ -288,12 +417,12 @@ impl Emitter<'_> {
             }
             Kind::Goto(to) => self.jump(to, block),
             Kind::IfAny(yes, no) => {
-                let any = register(self.output.inst_allocs(inst)[0]);
+                let any = register(self.allocations(inst)[0]);
                 self.to.vector(Opcode::Test, any, 0, Place::Vector(any), None);
                 self.branch(Condition::NotZero, Condition::Zero, yes, no, block);
             }
             Kind::IfTurn(yes, no) => {
-                let any = register(self.output.inst_allocs(inst)[0]);
+                let any = register(self.allocations(inst)[0]);
                 let out = self.label(self.target(no).index());
                 self.to.vector(Opcode::Test, any, 0, Place::Vector(any), None);
                 self.to.jump_if(Condition::Zero, out);
@@ -302,6 +431,17 @@ impl Emitter<'_> {
                 self.to.load_general(SCRATCH, SCALARS, code::STOP);
                 self.to.is_zero_byte(SCRATCH);
                 self.branch(Condition::Zero, Condition::NotZero, yes, no, block);
+            }
+            Kind::Apart(k) => {
+                let unit = 1 + k as usize;
+                let (_, results) = self.units[unit].entered.expect("a function apart is entered somewhere");
+                let any = register(self.allocations(inst)[2 * results]);
+                self.to.vector(Opcode::Test, any, 0, Place::Vector(any), None);
+                let around = std::mem::replace(&mut self.unit, unit);
+                let (enter, back) = (self.label_behind(1), self.label_behind(2));
+                self.unit = around;
+                self.to.jump_if(Condition::NotZero, enter);
+                self.to.bind(back);
             }
             Kind::CountTurn => self.to.decrement(SCALARS, code::LEFT),
             Kind::KeepTurns => {
@@ -320,13 +460,13 @@ impl Emitter<'_> {
                 self.branch(Condition::Below, Condition::NotBelow, yes, no, block);
             }
             // The exit follows the last block.
-            Kind::Return => assert_eq!(block.index() + 1, self.function.blocks.len(), "the last block returns"),
+            Kind::Return => assert_eq!(block.index() + 1, self.code().blocks.len(), "the last block returns"),
         }
     }
 
     /// The registers of the result, the indices, and one for any use.
     fn gathered(&self, inst: Inst) -> [u8; 3] {
-        let [result, indices, scratch] = *self.output.inst_allocs(inst) else { panic!("a gather has three registers") };
+        let [result, indices, scratch] = *self.allocations(inst) else { panic!("a gather has three registers") };
         [result, indices, scratch].map(register)
     }
 
@@ -363,9 +503,9 @@ impl Emitter<'_> {
     }
 
     fn vector(&mut self, inst: Inst, opcode: Opcode, address: Address, last_byte: Option<u8>) {
-        let allocations = self.output.inst_allocs(inst);
+        let allocations: SmallVec<[Allocation; 4]> = self.allocations(inst).into();
         let last = match address {
-            Address::None => place(allocations[allocations.len() - 1]),
+            Address::None => self.place(allocations[allocations.len() - 1]),
             address => self.memory(address),
         };
         let at = |k: usize| register(allocations[k]);
@@ -376,7 +516,9 @@ impl Emitter<'_> {
             Shape::Shift => self.to.vector(opcode, opcode.row().digit, at(0), last, last_byte),
             Shape::Blend => self.to.vector(opcode, at(0), at(1), last, Some(at(2) << 4)),
             Shape::Extract => self.to.vector(opcode, at(1), 0, Place::Vector(at(0)), last_byte),
-            Shape::Store if self.streams => self.to.vector(Opcode::StorePast, at(0), 0, last, last_byte),
+            Shape::Store if self.streams && matches!(address, Address::Array { .. }) => {
+                self.to.vector(Opcode::StorePast, at(0), 0, last, last_byte)
+            }
             Shape::Store => self.to.vector(opcode, at(0), 0, last, last_byte),
             Shape::Gather | Shape::ToGeneral | Shape::Test => panic!("{opcode:?} is part of another instruction"),
         }
@@ -387,10 +529,11 @@ fn register(allocation: Allocation) -> u8 {
     allocation.as_reg().expect("the operand has to be in a register").hw_enc() as u8
 }
 
-fn place(allocation: Allocation) -> Place {
+/// `spills` is where on the stack the function's spilled registers are.
+fn place(allocation: Allocation, spills: usize) -> Place {
     match (allocation.as_reg(), allocation.as_stack()) {
         (Some(register), _) => Place::Vector(register.hw_enc() as u8),
-        (_, Some(slot)) => Place::at(Gpr::RSP, slot.index() as i32),
+        (_, Some(slot)) => Place::at(Gpr::RSP, (spills + slot.index()) as i32),
         (None, None) => panic!("an operand is somewhere"),
     }
 }

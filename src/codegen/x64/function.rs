@@ -23,6 +23,10 @@ pub(super) enum Address {
     Scalar(u32),
     /// Where a whole array begins, the address at this place among those of the call.
     Whole(u32),
+    /// Of a function apart, what it is given of the one around it.
+    Input(u32),
+    /// Of a function apart, what it gives.
+    Result(u32),
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -40,6 +44,8 @@ pub(super) enum Kind {
     IfAny(Block, Block),
     /// The same for another turn of a loop that counts them: to the second block also where none is left or the run is to stop.
     IfTurn(Block, Block),
+    /// The function apart of this number, if a bit of the operand behind the results and what they overwrite is on. Its inputs follow.
+    Apart(u32),
     /// One turn fewer is left.
     CountTurn,
     /// What is left is what each group may take.
@@ -110,6 +116,11 @@ impl Function {
         self.insts.push(MachineInst { kind, address, operands: (first, self.operands.len() as u32) });
     }
 
+    /// The last instruction.
+    pub(super) fn last(&self) -> Inst {
+        Inst::new(self.insts.len() - 1)
+    }
+
     /// Ends the block.
     pub(super) fn end(&mut self, kind: Kind, operands: &[Operand], args: Vec<VReg>) {
         self.push(kind, Address::None, operands);
@@ -127,6 +138,7 @@ impl Function {
             | Kind::OfItself(_)
             | Kind::Gather(_)
             | Kind::GatherNarrow(_)
+            | Kind::Apart(_)
             | Kind::CountTurn
             | Kind::KeepTurns
             | Kind::RestoreTurns => {
@@ -146,6 +158,7 @@ impl Function {
             | Kind::OfItself(_)
             | Kind::Gather(_)
             | Kind::GatherNarrow(_)
+            | Kind::Apart(_)
             | Kind::CountTurn
             | Kind::KeepTurns
             | Kind::RestoreTurns

@@ -4,7 +4,7 @@ use regalloc2::{Block, Operand, VReg};
 
 use super::function::{Address, Function, Kind, VECTOR_BYTES};
 use super::opcode::Opcode;
-use super::uses::{self, Fact};
+use super::uses::{self, Apart, Fact, Facts};
 use super::{apply, data::Data};
 use crate::dtype::DType;
 use crate::ir::Op;
@@ -24,14 +24,28 @@ pub(super) enum Source {
 /// The function and what stands behind its code.
 pub(super) struct Lowered {
     pub(super) function: Function,
+    pub(super) aparts: Vec<ApartFunction>,
     pub(super) data: Vec<u8>,
+}
+
+/// A region as a function, which finds its inputs in memory and leaves its results there.
+pub(super) struct ApartFunction {
+    pub(super) function: Function,
+    /// The instruction around it that goes there.
+    pub(super) entered: regalloc2::Inst,
+    pub(super) results: usize,
 }
 
 pub(super) struct Lowerer<'a> {
     pub(super) strip: &'a Strip,
     function: Function,
+    aparts: Vec<ApartFunction>,
+    /// Whether `function` is apart.
+    is_apart: bool,
     data: Data,
     facts: Vec<Fact>,
+    /// Of each `when` of the function around those apart, yet to come.
+    whens: std::vec::IntoIter<Option<Apart>>,
     /// How often each register will be read yet.
     left: Vec<u32>,
     held: Vec<Option<Source>>,
@@ -54,15 +68,18 @@ struct InPlace {
 
 pub(super) fn lower(strip: &Strip) -> Lowered {
     assert_eq!(strip.target.vector_bytes, VECTOR_BYTES, "the strip is for vectors of this backend");
-    let facts = uses::find(strip);
+    let Facts { regs: facts, whens } = uses::find(strip);
+    let whens = whens.into_iter();
     let mut data = Data::default();
     let tables = strip.tables.iter().map(|table| data.table(&table.elements)).collect();
     let left = facts.iter().map(|fact| fact.uses).collect();
     let (held, constants) = (vec![None; facts.len()], vec![None; facts.len()]);
     let function = Function::with_capacity(strip.types.len() * 5 / 4 + 16);
-    let mut lowerer = Lowerer { strip, function, data, facts, left, held, constants, tables, kept: Vec::new() };
+    let (aparts, is_apart, kept) = (Vec::new(), false, Vec::new());
+    let mut lowerer =
+        Lowerer { strip, function, aparts, is_apart, data, facts, whens, left, held, constants, tables, kept };
     lowerer.function();
-    Lowered { function: lowerer.function, data: lowerer.data.bytes }
+    Lowered { function: lowerer.function, aparts: lowerer.aparts, data: lowerer.data.bytes }
 }
 
 impl Lowerer<'_> {
@@ -468,6 +485,10 @@ impl Lowerer<'_> {
     }
 
     fn when(&mut self, masks: &[Reg], body: &strip::Block, otherwise: &[Reg], results: &[Reg]) {
+        let apart = if self.is_apart { None } else { self.whens.next().expect("every region was looked at") };
+        if let Some(apart) = apart {
+            return self.apart(&apart, masks, body, otherwise, results);
+        }
         let otherwise = self.values(otherwise);
         let any = self.any(masks);
         let from = self.function.current();
@@ -485,6 +506,77 @@ impl Lowerer<'_> {
         self.function.end(Kind::Goto(join), &[], otherwise);
         let params = self.params(results);
         self.function.open(params);
+    }
+
+    /// A region apart is one instruction: where no lane wants it, results are what they overwrite.
+    fn apart(&mut self, apart: &Apart, masks: &[Reg], body: &strip::Block, otherwise: &[Reg], results: &[Reg]) {
+        let mut overwritten: Vec<VReg> = Vec::new();
+        for reg in otherwise {
+            let value = self.value(*reg);
+            // Each result has a register of its own.
+            overwritten.push(match overwritten.contains(&value) {
+                true => {
+                    let copy = self.unary(Opcode::Move, None, Source::Register(value));
+                    self.register(copy)
+                }
+                false => value,
+            });
+        }
+        let any = self.any(masks);
+        let registers: Vec<VReg> = results.iter().map(|_| self.function.register()).collect();
+        let reused = registers.iter().enumerate().map(|(k, result)| Operand::reg_reuse_def(*result, results.len() + k));
+        let mut operands: Vec<Operand> = reused.collect();
+        operands.extend(overwritten.into_iter().map(Operand::reg_use));
+        operands.push(Operand::reg_use(any));
+        for (input, _) in &apart.inputs {
+            self.left[input.index()] -= 1;
+            operands.push(Operand::any_use(self.value(*input)));
+        }
+        self.function.push(Kind::Apart(self.aparts.len() as u32), Address::None, &operands);
+        let entered = self.function.last();
+        let function = self.body_apart(apart, body);
+        self.aparts.push(ApartFunction { function, entered, results: results.len() });
+        for (result, register) in results.iter().zip(registers) {
+            self.held[result.index()] = Some(Source::Register(register));
+        }
+    }
+
+    /// What is read of the function around is known anew while the one apart is made.
+    fn body_apart(&mut self, apart: &Apart, body: &strip::Block) -> Function {
+        let around = std::mem::take(&mut self.function);
+        self.is_apart = true;
+        self.function.open(Vec::new());
+        let mut known = Vec::with_capacity(apart.inputs.len());
+        for (k, (reg, fact)) in apart.inputs.iter().enumerate() {
+            let at = reg.index();
+            known.push((self.facts[at], self.left[at], self.held[at]));
+            let source = Source::Memory(Address::Input(k as u32));
+            let source = if fact.uses > 2 { Source::Register(self.register(source)) } else { source };
+            (self.facts[at], self.left[at], self.held[at]) = (*fact, fact.uses, Some(source));
+        }
+        let mut constants = Vec::with_capacity(apart.constants.len());
+        for reg in &apart.constants {
+            constants.push((self.left[reg.index()], self.held[reg.index()]));
+            let bits = self.constants[reg.index()].expect("a constant has its bits");
+            self.left[reg.index()] = u32::MAX;
+            self.held[reg.index()] = Some(Source::Constant(bits));
+        }
+        self.block(body);
+        let results = self.values(&body.results);
+        for (k, result) in results.into_iter().enumerate() {
+            let place = Address::Result(k as u32);
+            self.function.push(Kind::Vector(Opcode::Store, None), place, &[Operand::reg_use(result)]);
+        }
+        self.function.end(Kind::Return, &[], Vec::new());
+        self.function.link();
+        for ((reg, _), (fact, left, held)) in apart.inputs.iter().zip(known) {
+            (self.facts[reg.index()], self.left[reg.index()], self.held[reg.index()]) = (fact, left, held);
+        }
+        for (reg, (left, held)) in apart.constants.iter().zip(constants) {
+            (self.left[reg.index()], self.held[reg.index()]) = (left, held);
+        }
+        self.is_apart = false;
+        std::mem::replace(&mut self.function, around)
     }
 
     fn repeat(

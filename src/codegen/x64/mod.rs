@@ -16,15 +16,15 @@ mod uses;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use regalloc2::{Ctx, MachineEnv, PReg, PRegSet, RegClass, RegallocOptions};
+use regalloc2::{Algorithm, Ctx, MachineEnv, Output, PReg, PRegSet, RegClass, RegallocOptions};
 
 use super::{Object, Streaming};
 use crate::error::{Error, ErrorKind, Result};
 use crate::strip::Strip;
 use crate::target::Target;
 use abi::Convention;
-use emit::Emitted;
-use function::VECTOR_BYTES;
+use emit::{Emitted, Unit};
+use function::{Function, VECTOR_BYTES};
 use lower::Lowered;
 
 /// What the backend compiles for, and the allocator's memory, kept from one kernel to the next.
@@ -100,13 +100,23 @@ pub(crate) fn asm(strip: &Strip, isa: &Isa) -> String {
 }
 
 fn generate(strip: &Strip, isa: &Isa, convention: &Convention, is_listed: bool) -> Emitted {
-    let Lowered { function, data } = lower::lower(strip);
+    let Lowered { function, aparts: regions, data } = lower::lower(strip);
     isa.with_context(function.insts.len(), |context| {
-        let options = RegallocOptions { validate_ssa: cfg!(debug_assertions), ..RegallocOptions::default() };
-        let output = regalloc2::run_with_ctx(&function, &registers(), &options, context);
-        let output = output.unwrap_or_else(|error| panic!("registers for every function: {error}"));
-        emit::emit(strip, &function, output, convention, &data, is_listed)
+        let around = Unit::new(&function, allocated(&function, Algorithm::Ion, context), None);
+        let mut aparts = Vec::with_capacity(regions.len());
+        for apart in &regions {
+            // What runs rarely had better compile fast.
+            let output = allocated(&apart.function, Algorithm::Fastalloc, context);
+            aparts.push(Unit::new(&apart.function, output, Some((apart.entered, apart.results))));
+        }
+        emit::emit(strip, around, aparts, convention, &data, is_listed)
     })
+}
+
+fn allocated(function: &Function, algorithm: Algorithm, context: &mut Ctx) -> Output {
+    let options = RegallocOptions { validate_ssa: cfg!(debug_assertions), algorithm, ..RegallocOptions::default() };
+    let output = regalloc2::run_with_ctx(function, &registers(), &options, context);
+    output.unwrap_or_else(|error| panic!("registers for every function: {error}")).clone()
 }
 
 fn registers() -> MachineEnv {
