@@ -1,4 +1,4 @@
-//! A formula over raw arrays: `evaluate FORMULA DTYPE < arguments > results`, for tests written in other languages.
+//! A formula over raw arrays: `evaluate FORMULA DTYPE [fast] < arguments > results`, for tests written in other languages.
 //!
 //! The arrays of all parameters follow one another, of the same length, in the order of the parameters' first mention, as
 //! the machine lays out the dtype: `f32` or `f64`.
@@ -6,18 +6,21 @@
 use std::error::Error;
 use std::io::{self, Read, Write};
 
-use numlift::{Args, DType, Engine, View};
+use numlift::{Accuracy, Args, DType, Engine, View};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let [_, formula, dtype] = &std::env::args().collect::<Vec<_>>()[..] else {
-        return Err("usage: evaluate FORMULA DTYPE < arguments > results".into());
+    let words = std::env::args().collect::<Vec<_>>();
+    let (formula, dtype, accuracy) = match &words[..] {
+        [_, formula, dtype] => (formula, dtype, Accuracy::Best),
+        [_, formula, dtype, fast] if fast == "fast" => (formula, dtype, Accuracy::Fast),
+        _ => return Err("usage: evaluate FORMULA DTYPE [fast] < arguments > results".into()),
     };
     let dtype = match dtype.as_str() {
         "f32" => DType::F32,
         "f64" => DType::F64,
         _ => return Err(format!("the dtype is f32 or f64, found {dtype}").into()),
     };
-    let kernel = Engine::new()?.compile(formula)?;
+    let kernel = Engine::builder().accuracy(accuracy).build()?.compile(formula)?;
     let mut bytes = Vec::new();
     io::stdin().read_to_end(&mut bytes)?;
     let array = bytes.len() / kernel.params().len().max(1);

@@ -5,7 +5,9 @@ Needs mpmath. Each polynomial is fitted in 200 bits; then its coefficients are r
 power first, with the rest fitted anew, so that later ones make up for the rounding of earlier ones.
 """
 
-from mpmath import asin, atan, cos, exp, log, lu_solve, matrix, mp, mpf, pi, sqrt, tan
+import struct
+
+from mpmath import asin, atan, cos, exp, log, lu_solve, matrix, mp, mpf, pi, sin, sqrt, tan
 
 mp.prec = 200
 
@@ -17,28 +19,37 @@ def fit(target, weight, lo, hi, degrees):
     return list(lu_solve(rows, matrix([weight(x) * target(x) for x in nodes])))
 
 
-def rounded(name, target, weight, lo, hi, degrees):
-    """Prints the polynomial with coefficients rounded to f64."""
+def f32(x):
+    return struct.unpack("f", struct.pack("f", x))[0]
+
+
+def rounded(name, target, weight, lo, hi, degrees, to=float):
+    """Prints the polynomial with coefficients rounded to f64, or by `to`."""
     fixed, rest = [], list(degrees)
 
     def left(x):
         return target(x) - sum(c * x**d for d, c in fixed)
 
     while rest:
-        fixed.append((rest[0], mpf(float(fit(left, weight, lo, hi, rest)[0]))))
+        fixed.append((rest[0], mpf(to(float(fit(left, weight, lo, hi, rest)[0])))))
         rest.pop(0)
     worst = max(abs(weight(x) * left(x)) for x in (lo + (hi - lo) * k / 1001 for k in range(1002)))
     print(f"\n// {name}: error 2^{float(log(worst, 2)):.2f}")
     for _, coefficient in fixed:
-        print(f"    {float(coefficient)!r},")
+        print(f"    {shortest(float(coefficient), to)},")
 
 
-def split(name, value, *bits):
+def shortest(x, to):
+    """The fewest digits that `to` reads as x."""
+    return next(text for text in (f"{x:.{digits}g}" for digits in range(1, 18)) if to(float(text)) == x)
+
+
+def split(name, value, *bits, rounding=mp.nint):
     """Prints `value` as a sum of floats of so many bits each."""
     print(f"\n// {name}")
     for count in bits:
         exponent = int(mp.floor(log(abs(value), 2))) + 1 - count
-        part = mpf(int(mp.nint(value / mpf(2) ** exponent))) * mpf(2) ** exponent
+        part = mpf(int(rounding(value / mpf(2) ** exponent))) * mpf(2) ** exponent
         assert mpf(float(part)) == part
         print(f"    {float(part)!r},")
         value -= part
@@ -107,6 +118,33 @@ def cosh_rest(z):
     return series(lambda k: 1 / mp.factorial(2 * k), 2, mpf(z))
 
 
+def for_f32(ln2, r, tiny):
+    """The fast functions, in f32, and the sine and cosine of one polynomial."""
+    rounded("fast exp, (e^r-1-r)/r^2", exp_rest, lambda x: x * x / exp(x), -r, r, range(4), f32)
+    rest = lambda x: x / series(lambda k: 1 / mp.factorial(k), 1, x)
+    rounded("fast expm1, the same relative to e^r-1", exp_rest, rest, -r, r, range(5), f32)
+    half = mpf("0.5001")
+    rounded("fast exp2, (2^r-1)/r", exp2_factor, lambda x: x / 2**x, -half, half, range(5), f32)
+    ln10 = log(mpf(10))
+    half = ln2 / ln10 / 2 * mpf("1.0001")
+    factor = lambda x: series(lambda k: ln10**k / mp.factorial(k), 1, x)
+    rounded("fast exp10, (10^r-1)/r", factor, lambda x: x / 10**x, -half, half, range(5), f32)
+    below, above = sqrt(mpf(1) / 2) - 1, sqrt(mpf(2)) - 1
+    rest = lambda f: series(lambda k: mpf(-1) ** (k - 1) / k, 2, f, 250)
+    weight = lambda f: f * f / log(1 + f) if f else mpf(0)
+    rounded("fast log, (log(1 + f) - f)/f^2", rest, weight, below, above, range(8), f32)
+    end = (pi / 2 * mpf("1.001")) ** 2
+    rounded("fast sin, (sin r - r)/r^3", sin_rest, lambda z: z * sqrt(z) / sin(sqrt(z)), tiny, end, range(4), f32)
+    rounded("fast sin f64", sin_rest, lambda z: z * sqrt(z) / sin(sqrt(z)), tiny, (pi / 2 * mpf("1.0001")) ** 2, range(8))
+    rest = lambda z: (tan(sqrt(z)) / sqrt(z) - 1) / z if z > mpf("1e-6") else mpf(1) / 3 + z * 2 / 15
+    weight = lambda z: z * sqrt(z) / tan(sqrt(z))
+    rounded("fast tan, (tan r - r)/r^3", rest, weight, mpf(2) ** -30, (pi / 4 * mpf("1.001")) ** 2, range(6), f32)
+    split("pi for f32, no part negative", pi, 24, 24, 24, rounding=mp.floor)
+    split("pi, no part negative", pi, 53, 53, 53, rounding=mp.floor)
+    split("ln 2 for f32", ln2, 24, 24)
+    split("log10 2 for f32", ln2 / ln10, 24, 24)
+
+
 def main():
     ln2 = log(mpf(2))
     r = ln2 / 2 * mpf("1.0001")
@@ -173,6 +211,7 @@ def main():
     print("\n// 2^(-j/3) through -1, 0, 1")
     for coefficient in (1.0, float((1 / root - root) / 2), float((1 / root + root) / 2 - 1)):
         print(f"    {coefficient!r},")
+    for_f32(ln2, r, tiny)
     split("ln 2", ln2, 53, 53)
     split("ln 2 with room for an exponent", ln2, 42, 53)
     split("1/ln 2", 1 / ln2, 53, 53)

@@ -2,10 +2,10 @@
 """Measures errors against MPFR on many inputs, and notes them in docs/accuracy.csv.
 
     cargo build --release --example evaluate
-    python scripts/measure_accuracy.py [--count N] [--dtype f64] [--dry] [FUNCTION ...]
+    python scripts/measure_accuracy.py [--count N] [--dtype f64] [--fast] [--dry] [FUNCTION ...]
 
 Functions of one argument in f64, functions of two in f64 and f32 (in f32 functions of one argument are measured for every
-input by tests/accuracy). `--dry` prints only.
+input by tests/accuracy). `--fast` measures what `Accuracy::Fast` gives, `--dry` prints only.
 """
 
 import argparse
@@ -32,9 +32,10 @@ EXEMPT = {
 }
 
 
-def evaluate(formula, form, rows):
+def evaluate(formula, form, rows, fast):
     columns = numpy.array(rows, dtype=TYPES[form.name]).T.copy()
-    found = subprocess.run([EVALUATE, formula, form.name], input=columns.tobytes(), stdout=subprocess.PIPE, check=True)
+    command = [EVALUATE, formula, form.name, *["fast"][:fast]]
+    found = subprocess.run(command, input=columns.tobytes(), stdout=subprocess.PIPE, check=True)
     return numpy.frombuffer(found.stdout, TYPES[form.name]).tolist()
 
 
@@ -53,13 +54,13 @@ def ulps(got, true, form):
     return abs(float(true_values.gmpy2.mul_2exp(mpfr(got) - true, -unit) if unit < 0 else (mpfr(got) - true) / 2**unit))
 
 
-def measure(name, form, count):
+def measure(name, form, count, fast):
     function, rng = FUNCTIONS[name], random.Random(f"measure {name} {form.name}")
     rows = [*function.specials(form), *function.inputs(form, rng, count), *true_values.numpy_inputs(name, form)]
     if function.plain:
         rows = [row for row in rows if all(x == x and x not in (0, true_values.INF, -true_values.INF) for x in row)]
     worst, place, correct, near_zero = 0.0, rows[0], 0, 0.0
-    for row, got in zip(rows, evaluate(true_values.formula(name), form, rows), strict=True):
+    for row, got in zip(rows, evaluate(true_values.formula(name), form, rows, fast), strict=True):
         true = function.true(*map(mpfr, row))
         error = ulps(got, true, form)
         correct += error <= 0.5
@@ -81,20 +82,21 @@ def main():
     options.add_argument("functions", nargs="*")
     options.add_argument("--count", type=int, default=200_000)
     options.add_argument("--dtype", choices=FORMATS)
+    options.add_argument("--fast", action="store_true")
     options.add_argument("--dry", action="store_true")
     options = options.parse_args()
     for name in options.functions or FUNCTIONS:
         forms = [options.dtype] if options.dtype else ["f64"] if FUNCTIONS[name].arity == 1 else ["f64", "f32"]
         for form in map(FORMATS.get, forms):
             try:
-                inputs, worst, place, correct, near_zero = measure(name, form, options.count)
+                inputs, worst, place, correct, near_zero = measure(name, form, options.count, options.fast)
             except subprocess.CalledProcessError:
                 print(f"{name}: the language lacks it", file=sys.stderr)
                 break
             if near_zero:
                 print(f"{name} {form.name}: near zeros the error is {near_zero:.3g} at most")
             place = "; ".join(map(repr, place))
-            line = f"{name},{form.name},{inputs},{worst:.4f},{place},{correct:.6f},random and hard inputs, MPFR"
+            line = f"{name}{' (fast)' * options.fast},{form.name},{inputs},{worst:.4f},{place},{correct:.6f},random and hard inputs, MPFR"
             print(line, flush=True)
             if not options.dry:
                 note(line)

@@ -590,6 +590,27 @@ pub enum Backend {
     X64,
 }
 
+/// How far results of functions of mathematics may be off, in units of the last place (ulp) of the true value.
+///
+/// Either way a result has the same bits on every backend, and special values are those of C99. `docs/ACCURACY.md` has
+/// the greatest error found of each function.
+///
+/// ```
+/// use numlift::{Accuracy, Args, Engine};
+/// let engine = Engine::builder().accuracy(Accuracy::Fast).build()?;
+/// let sine = engine.compile("sin(x)")?.eval(Args::new().input("x", &[1.0_f32]))?.take::<f32>("0")?;
+/// assert!((sine[0] - 0.841471).abs() < 4.0 * f32::EPSILON);
+/// # Ok::<(), numlift::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Accuracy {
+    /// At most 1 ulp; 2 for `erfinv`, `gamma` and `lgamma`.
+    #[default]
+    Best,
+    /// At most 4 ulp, where a function is at least 1.3 times as fast for it; the others are as in [`Best`](Accuracy::Best).
+    Fast,
+}
+
 /// How one run went.
 ///
 /// ```

@@ -57,7 +57,7 @@ mod exec;
 mod args;
 mod engine;
 
-pub use crate::args::{Args, Backend, Outputs, Param, Schema, Stats};
+pub use crate::args::{Accuracy, Args, Backend, Outputs, Param, Schema, Stats};
 pub use crate::dtype::{DType, Element};
 pub use crate::engine::{Bound, Builder, Engine, Kernel, Module, Partial};
 pub use crate::error::{Error, ErrorKind};

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::time::Duration;
 
-use numlift::{DType, Engine, Schema};
+use numlift::{Backend, DType, Engine, Schema};
 
 use crate::Filter;
 use crate::machine::Machine;
@@ -15,11 +15,19 @@ const TURN: Duration = Duration::from_millis(4);
 
 /// Each formula is compiled anew every time; nothing of one compilation helps the next but warm caches.
 pub(crate) fn measure(_: &Machine, filter: &Filter) -> Result<Records, Box<dyn Error>> {
-    let columns =
-        [("formula", 24), ("ops", 7), ("text us", 10), ("types, code us", 17), ("all us", 10), ("best us", 10)];
-    let mut record = Record::new("compile", "formula,operations,bytes,turns,text_us,prepare_us,total_us,total_best_us");
+    let columns = [
+        ("formula", 24),
+        ("ops", 7),
+        ("text us", 10),
+        ("types, code us", 17),
+        ("all us", 10),
+        ("best us", 10),
+        ("128-bit us", 12),
+    ];
+    let mut record =
+        Record::new("compile", "formula,operations,bytes,turns,text_us,prepare_us,total_us,total_best_us,cranelift_us");
     head(&columns);
-    let engine = Engine::new()?;
+    let (engine, narrow) = (Engine::new()?, Engine::builder().backend(Backend::Cranelift).build()?);
     for (name, operations, text) in formulas().into_iter().filter(|(name, ..)| filter.takes(name)) {
         let kernel = engine.compile(&text)?;
         let schema =
@@ -29,15 +37,16 @@ pub(crate) fn measure(_: &Machine, filter: &Filter) -> Result<Records, Box<dyn E
             name: "text",
             run: Box::new(|(), repeats| (0..repeats).for_each(|_| drop(engine.compile(&text)))),
         };
-        let all = Contender {
-            name: "all",
-            run: Box::new(|(), repeats| {
-                (0..repeats).for_each(|_| drop(engine.compile(&text).map(|kernel| kernel.prepare(&schema))));
-            }),
+        let all = |name, engine: &Engine| {
+            let (engine, text, schema) = (engine.clone(), &text, &schema);
+            let compile = move || drop(engine.compile(text).map(|kernel| kernel.prepare(schema)));
+            Contender { name, run: Box::new(move |(): &mut (), repeats| (0..repeats).for_each(|_| compile())) }
         };
-        let samples = race(&mut (), &[parse, all], TURNS, TURN, Clock::Thread);
+        let contenders = [parse, all("all", &engine), all("all, 128-bit", &narrow)];
+        let samples = race(&mut (), &contenders, TURNS, TURN, Clock::Thread);
         let (text_us, all_us, best) = (samples[0].median() / 1e3, samples[1].median() / 1e3, samples[1].best() / 1e3);
-        let times = [text_us, all_us - text_us, all_us, best].map(digits);
+        let narrow_us = samples[2].median() / 1e3;
+        let times = [text_us, all_us - text_us, all_us, best, narrow_us].map(digits);
         row(&columns, &[&[name.clone(), operations.to_string()][..], &times[..]].concat());
         let facts = [name, operations.to_string(), text.len().to_string(), TURNS.to_string()];
         record.push(&[&facts[..], &times[..]].concat());
@@ -45,11 +54,14 @@ pub(crate) fn measure(_: &Machine, filter: &Filter) -> Result<Records, Box<dyn E
     Ok(Records::of(record))
 }
 
+const TEN_FUNCTIONS: &str = "exp(x) + log(x) + sin(x) + tan(x) + tanh(x) + erf(x) + atan(x) + cbrt(x) + sinh(x) + x**y";
+
 /// Name, operators and calls in the text, text.
 fn formulas() -> Vec<(String, usize, String)> {
     let mut formulas = vec![("a*b+c".to_owned(), "a*b + c".to_owned())];
     formulas.extend([10, 36, 100, 400, 1000].map(|count| (format!("arithmetic {count}"), arithmetic(count))));
     formulas.extend(["exp(-x*x)", "sin(x)*cos(y)", "x**2.5"].map(|text| (text.to_owned(), text.to_owned())));
+    formulas.push(("ten functions".to_owned(), TEN_FUNCTIONS.to_owned()));
     formulas.push(("Black-Scholes".to_owned(), black_scholes()));
     formulas.into_iter().map(|(name, text)| (name, operations(&text), text)).collect()
 }

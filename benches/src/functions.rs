@@ -4,13 +4,13 @@ use std::error::Error;
 use std::hint::black_box;
 use std::time::Duration;
 
-use numlift::{Backend, Bound, DType, Element, Engine, Schema, View};
+use numlift::{Accuracy, Backend, Bound, DType, Element, Engine, Schema, View};
 
 use crate::Filter;
 use crate::array::Array;
 use crate::machine::Machine;
 use crate::record::{Record, Records, digits, head, row};
-use crate::turns::{Clock, Contender, race};
+use crate::turns::{Clock, Contender, Samples, race};
 use crate::workloads::Case;
 
 const TURNS: usize = 11;
@@ -86,7 +86,7 @@ const FUNCTIONS: &[Function] = &[
     two("hypot(x, y)", (-5.0, 5.0), "std", f64::hypot, f32::hypot),
 ];
 
-const COLUMNS: [(&str, usize); 8] = [
+const COLUMNS: [(&str, usize); 10] = [
     ("formula", 14),
     ("dtype", 6),
     ("peer", 6),
@@ -95,15 +95,20 @@ const COLUMNS: [(&str, usize); 8] = [
     ("peer/", 8),
     ("128-bit ns", 12),
     ("peer/", 8),
+    ("fast ns", 9),
+    ("ns/fast", 9),
 ];
 
-/// A column `peer/` says how many times as long the peer's loop takes; functions that the language lacks are left out.
+/// A column `peer/` says how many times as long the peer's loop takes, `ns/fast` how many times as long as where the accuracy
+/// may be less; functions that the language lacks are left out.
 pub(crate) fn measure(machine: &Machine, filter: &Filter) -> Result<Records, Box<dyn Error>> {
-    let header = "formula,dtype,elements,peer,peer_ns,ns,peer_over_numlift,cranelift_ns,peer_over_cranelift";
+    let header = "formula,dtype,elements,peer,peer_ns,ns,peer_over_numlift,cranelift_ns,peer_over_cranelift,fast_ns,ns_over_fast";
     let mut record = Record::new("functions", header);
     head(&COLUMNS);
     let best = Engine::builder().threads(1).build()?;
     let narrow = Engine::builder().threads(1).backend(Backend::Cranelift).build()?;
+    let fast = Engine::builder().threads(1).accuracy(Accuracy::Fast).build()?;
+    let engines = [&best, &narrow, &fast];
     for function in FUNCTIONS.iter().filter(|function| filter.takes(function.formula)) {
         let name = function.formula.split('(').next().expect("a split has a first part");
         if function.formula.contains('(') && !best.functions().iter().any(|known| known.name() == name) {
@@ -113,14 +118,15 @@ pub(crate) fn measure(machine: &Machine, filter: &Filter) -> Result<Records, Box
             let arrays = if matches!(function.f64, Call::Two(_)) { 3 } else { 2 };
             let n = machine.caches[1] / 2 / arrays / dtype.size() / 64 * 64;
             let figures = match dtype {
-                DType::F32 => time(function, function.f32, n, [&best, &narrow])?,
-                _ => time(function, function.f64, n, [&best, &narrow])?,
+                DType::F32 => time(function, function.f32, n, engines)?,
+                _ => time(function, function.f64, n, engines)?,
             };
-            let [peer, ns, narrow] = figures.times.map(|ns| ns / n as f64);
-            let [over, over_narrow] = figures.ratios;
+            let [peer, ns, narrow, fast] = figures.times.map(|ns| ns / n as f64);
+            let [over, over_narrow, over_fast] = figures.ratios;
             let cells =
-                |more: [String; 5]| [vec![function.formula.to_owned(), dtype.to_string()], more.to_vec()].concat();
-            let figures = [digits(peer), digits(ns), format!("{over:.2}"), digits(narrow), format!("{over_narrow:.2}")];
+                |more: [String; 7]| [vec![function.formula.to_owned(), dtype.to_string()], more.to_vec()].concat();
+            let [over, over_narrow, over_fast] = [over, over_narrow, over_fast].map(|ratio| format!("{ratio:.2}"));
+            let figures = [digits(peer), digits(ns), over, digits(narrow), over_narrow, digits(fast), over_fast];
             let mut shown = cells(figures.clone());
             shown.insert(2, function.peer.to_owned());
             row(&COLUMNS, &shown);
@@ -133,22 +139,22 @@ pub(crate) fn measure(machine: &Machine, filter: &Filter) -> Result<Records, Box
 }
 
 struct Figures {
-    /// Nanoseconds of the peer, the best backend and the one of 128 bits.
-    times: [f64; 3],
-    /// The peer's time over that of the backends.
-    ratios: [f64; 2],
+    /// Nanoseconds of the peer, the best backend, the one of 128 bits, and the best with less accuracy.
+    times: [f64; 4],
+    /// The peer's time over that of the backends, and the best one's over that with less accuracy.
+    ratios: [f64; 3],
 }
 
 fn time<T: Element + Into<f64>>(
     function: &Function,
     call: Call<T>,
     n: usize,
-    engines: [&Engine; 2],
+    engines: [&Engine; 3],
 ) -> Result<Figures, Box<dyn Error>> {
     let names: &[&str] = if matches!(call, Call::Two(_)) { &["x", "y"] } else { &["x"] };
     let schema = names.iter().fold(Schema::new(), |schema, name| schema.array(name, T::DTYPE, 1));
     let bind = |engine: &Engine| engine.compile(function.formula)?.bind(&schema);
-    let bounds = [bind(engines[0])?, bind(engines[1])?];
+    let bounds = [bind(engines[0])?, bind(engines[1])?, bind(engines[2])?];
     let inputs = (0..names.len() as u64).map(|k| Array::random(T::DTYPE, n, function.range, k + 1)).collect();
     let mut case = Case { inputs, output: Array::zeroed(T::DTYPE, n) };
     check(function, call, &bounds[0], &mut case)?;
@@ -165,10 +171,14 @@ fn time<T: Element + Into<f64>>(
         },
         Contender { name: "numlift", run: Box::new(|case, repeats| engine(&bounds[0], case, repeats)) },
         Contender { name: "numlift, 128-bit", run: Box::new(|case, repeats| engine(&bounds[1], case, repeats)) },
+        Contender { name: "numlift, fast", run: Box::new(|case, repeats| engine(&bounds[2], case, repeats)) },
     ];
     let samples = race(&mut case, &contenders, TURNS, TURN, Clock::Thread);
-    let [peer, ns, narrow] = &samples[..] else { panic!("three contenders") };
-    Ok(Figures { times: [peer.median(), ns.median(), narrow.median()], ratios: [peer.over(ns), peer.over(narrow)] })
+    let [peer, ns, narrow, fast] = &samples[..] else { panic!("four contenders") };
+    Ok(Figures {
+        times: [peer, ns, narrow, fast].map(Samples::median),
+        ratios: [peer.over(ns), peer.over(narrow), ns.over(fast)],
+    })
 }
 
 fn plain<T: Element>(call: Call<T>, case: &mut Case) {

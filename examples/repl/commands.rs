@@ -21,7 +21,7 @@ pub(crate) struct Command {
     run: fn(&mut Session, &str, &mut dyn Write) -> Result<()>,
 }
 
-pub(crate) const COMMANDS: [Command; 17] = [
+pub(crate) const COMMANDS: [Command; 18] = [
     Command { name: "help", arguments: "[name]", doc: "this page, or what a function does", run: help },
     Command {
         name: "load",
@@ -44,6 +44,7 @@ pub(crate) const COMMANDS: [Command; 17] = [
     Command { name: "time", arguments: "FORMULA", doc: "how long it compiles and runs", run: time },
     Command { name: "threads", arguments: "[n]", doc: "how many threads run a formula", run: threads },
     Command { name: "backend", arguments: "[name]", doc: "auto, x64, cranelift or interpreter", run: backend },
+    Command { name: "accuracy", arguments: "[name]", doc: "best (1 ulp) or fast (4 ulp)", run: accuracy },
     Command { name: "graph", arguments: "FORMULA", doc: "its operations and their dtypes", run: graph },
     Command { name: "strip", arguments: "FORMULA", doc: "its operations on vectors", run: strip },
     Command { name: "clif", arguments: "FORMULA", doc: "what Cranelift is given", run: clif },
@@ -302,6 +303,13 @@ fn backend(session: &mut Session, rest: &str, out: &mut dyn Write) -> Result<()>
         session.formulas.set_backend(rest)?;
     }
     Ok(writeln!(out, "{}", session.formulas.backend())?)
+}
+
+fn accuracy(session: &mut Session, rest: &str, out: &mut dyn Write) -> Result<()> {
+    if !rest.is_empty() {
+        session.formulas.set_accuracy(rest)?;
+    }
+    Ok(writeln!(out, "{}", session.formulas.accuracy())?)
 }
 
 fn graph(session: &mut Session, rest: &str, out: &mut dyn Write) -> Result<()> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use numlift::{Args, Backend, Cancel, DType, Engine, Error, Kernel, Schema, Stats, View};
+use numlift::{Accuracy, Args, Backend, Cancel, DType, Engine, Error, Kernel, Schema, Stats, View};
 
 use crate::array::{Array, Data, Number, with_type, with_values};
 use crate::definitions::{Definition, Definitions, Sort};
@@ -51,6 +51,7 @@ pub(crate) struct Formulas {
     /// `None` is as many as there are cores.
     threads: Option<usize>,
     backend: Backend,
+    accuracy: Accuracy,
     /// What formulas may call, and kernels.
     pub(crate) definitions: Definitions,
 }
@@ -62,8 +63,10 @@ const BACKENDS: [(&str, Backend); 4] = [
     ("interpreter", Backend::Interpreter),
 ];
 
-fn engine(threads: Option<usize>, backend: Backend) -> Result<Engine> {
-    let builder = Engine::builder().backend(backend);
+const ACCURACIES: [(&str, Accuracy); 2] = [("best", Accuracy::Best), ("fast", Accuracy::Fast)];
+
+fn engine(threads: Option<usize>, backend: Backend, accuracy: Accuracy) -> Result<Engine> {
+    let builder = Engine::builder().backend(backend).accuracy(accuracy);
     let builder = match threads {
         Some(threads) => builder.threads(threads),
         None => builder,
@@ -73,8 +76,9 @@ fn engine(threads: Option<usize>, backend: Backend) -> Result<Engine> {
 
 impl Formulas {
     pub(crate) fn new() -> Result<Formulas> {
-        let engine = engine(None, Backend::Auto)?;
-        Ok(Formulas { engine, threads: None, backend: Backend::Auto, definitions: Definitions::default() })
+        let (backend, accuracy) = (Backend::default(), Accuracy::default());
+        let engine = engine(None, backend, accuracy)?;
+        Ok(Formulas { engine, threads: None, backend, accuracy, definitions: Definitions::default() })
     }
 
     /// How many threads may work.
@@ -83,7 +87,7 @@ impl Formulas {
     }
 
     pub(crate) fn set_threads(&mut self, threads: usize) -> Result<()> {
-        self.engine = engine(Some(threads), self.backend)?;
+        self.engine = engine(Some(threads), self.backend, self.accuracy)?;
         self.threads = Some(threads);
         Ok(())
     }
@@ -97,8 +101,22 @@ impl Formulas {
         let Some((_, backend)) = BACKENDS.iter().find(|(known, _)| *known == name) else {
             return Err(format!("there is no backend `{name}`\n  hint: auto, x64, cranelift or interpreter").into());
         };
-        self.engine = engine(self.threads, *backend)?;
+        self.engine = engine(self.threads, *backend, self.accuracy)?;
         self.backend = *backend;
+        Ok(())
+    }
+
+    /// The name of how accurate functions of mathematics are.
+    pub(crate) fn accuracy(&self) -> &'static str {
+        ACCURACIES.iter().find(|(_, known)| *known == self.accuracy).map_or("another", |(name, _)| name)
+    }
+
+    pub(crate) fn set_accuracy(&mut self, name: &str) -> Result<()> {
+        let Some((_, accuracy)) = ACCURACIES.iter().find(|(known, _)| *known == name) else {
+            return Err(format!("there is no accuracy `{name}`\n  hint: best or fast").into());
+        };
+        self.engine = engine(self.threads, self.backend, *accuracy)?;
+        self.accuracy = *accuracy;
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Compiler, Engine, Shared};
-use crate::args::Backend;
+use crate::args::{Accuracy, Backend};
 use crate::codegen::code::CodeMemory;
 use crate::codegen::{Isa, cranelift, x64};
 use crate::error::{Error, ErrorKind, Result};
@@ -33,6 +33,7 @@ const CHUNK_LEN: usize = 32 * 1024;
 pub struct Builder {
     threads: Threads,
     backend: Backend,
+    accuracy: Accuracy,
     bounds: Bounds,
 }
 
@@ -102,6 +103,12 @@ impl Builder {
     /// What executes kernels; [`Backend::Auto`] unless told.
     pub fn backend(mut self, backend: Backend) -> Builder {
         self.backend = backend;
+        self
+    }
+
+    /// How far functions of mathematics may be off; [`Accuracy::Best`] unless told.
+    pub fn accuracy(mut self, accuracy: Accuracy) -> Builder {
+        self.accuracy = accuracy;
         self
     }
 
@@ -209,7 +216,8 @@ impl Builder {
             Backend::Auto => best_isa().and_then(|isa| compiler(isa, self.bounds.code)).ok(),
         };
         let cache = stream::last_level_cache_bytes();
-        Ok(Engine(Arc::new(Shared { pool, compiler, cache, bounds: self.bounds, watchdog: Arc::default() })))
+        let Builder { accuracy, bounds, .. } = self;
+        Ok(Engine(Arc::new(Shared { pool, compiler, cache, accuracy, bounds, watchdog: Arc::default() })))
     }
 }
 

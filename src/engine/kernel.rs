@@ -11,7 +11,7 @@ use super::bound::{Arguments, Bound};
 use super::run::{self, Inputs, Run};
 use super::variant::{self, Groups, Held, Variant, Variants};
 use super::{Compiler, Engine};
-use crate::args::{Args, Ends, Given, Kind, Matched, Outputs, Param, Schema, Stats, Weak};
+use crate::args::{Accuracy, Args, Ends, Given, Kind, Matched, Outputs, Param, Schema, Stats, Weak};
 use crate::codegen::{Isa, cranelift};
 use crate::dtype::{DType, Element};
 use crate::error::{Error, ErrorKind, Result};
@@ -19,6 +19,7 @@ use crate::exec::float_env;
 use crate::exec::stop::Stop;
 use crate::exec::{Cancel, Input, Report};
 use crate::lower::{Lowered, ParamType, Signature, lower};
+use crate::math;
 use crate::resolve::Program;
 use crate::strip::Strip;
 use crate::target::Target;
@@ -283,7 +284,10 @@ impl Formula {
         let start = Instant::now();
         let signature = Signature { params: params.to_vec() };
         let nodes = self.engine.0.bounds.nodes;
-        let lowered = float_env::with_default(|| lower(&self.program, &signature, nodes))?;
+        let mut lowered = float_env::with_default(|| lower(&self.program, &signature, nodes))?;
+        if self.engine.0.accuracy == Accuracy::Fast {
+            math::choose_fast(&mut lowered.graph);
+        }
         Ok(Typed { lowered: Held::Shared(Arc::new(lowered)), variant: None, compile_time: start.elapsed() })
     }
 

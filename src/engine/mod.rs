@@ -14,7 +14,7 @@ mod variant;
 use std::fmt;
 use std::sync::Arc;
 
-use crate::args::{Backend, Schema};
+use crate::args::{Accuracy, Backend, Schema};
 use crate::codegen::Isa;
 use crate::codegen::code::CodeMemory;
 use crate::error::{Error, ErrorKind};
@@ -54,6 +54,7 @@ struct Shared {
     compiler: Option<Compiler>,
     /// Bytes of the last-level cache.
     cache: usize,
+    accuracy: Accuracy,
     bounds: Bounds,
     watchdog: Arc<Watchdog>,
 }

@@ -7,6 +7,7 @@ mod double;
 mod erf;
 mod erfinv;
 mod exp;
+mod fast;
 mod gamma;
 mod hyperbolic;
 mod log;
@@ -59,8 +60,36 @@ pub(crate) fn expand(b: &mut Builder, op: Op, operands: &[Value]) -> Option<Valu
         Op::Erfinv => Some(erfinv::erfinv(b, operands[0])),
         Op::Gamma => Some(gamma::gamma(b, operands[0])),
         Op::Lgamma => Some(gamma::lgamma(b, operands[0])),
+        Op::FastExp => Some(fast::exp(b, operands[0])),
+        Op::FastExp2 => Some(fast::exp2(b, operands[0])),
+        Op::FastExp10 => Some(fast::exp10(b, operands[0])),
+        Op::FastExpm1 => Some(fast::expm1(b, operands[0])),
+        Op::FastLog => Some(fast::log(b, operands[0])),
+        Op::FastLog2 => Some(fast::log2(b, operands[0])),
+        Op::FastLog10 => Some(fast::log10(b, operands[0])),
+        Op::FastLog1p => Some(fast::log1p(b, operands[0])),
+        Op::FastSigmoid => Some(fast::sigmoid(b, operands[0])),
+        Op::FastSin => Some(fast::sin(b, operands[0])),
+        Op::FastCos => Some(fast::cos(b, operands[0])),
+        Op::FastTan => Some(fast::tan(b, operands[0])),
+        Op::FastSinh => Some(fast::sinh(b, operands[0])),
+        Op::FastCosh => Some(fast::cosh(b, operands[0])),
+        Op::FastTanh => Some(fast::tanh(b, operands[0])),
+        Op::FastRsqrt => Some(fast::rsqrt(b, operands[0])),
         Op::Power => Some(pow::power(b, operands[0], operands[1])),
         _ => panic!("{} has no graph", op.name()),
+    }
+}
+
+/// Puts the fast function in the place of each that has one for its dtype.
+pub(crate) fn choose_fast(graph: &mut Graph) {
+    for value in (0..graph.len()).map(Value::from_index) {
+        if let Node::Apply(op, operands) = graph.node(value)
+            && let Some(fast) = op.fast(graph.dtype(operands[operands.len() - 1]))
+        {
+            let operands = *operands;
+            graph.set_node(value, Node::Apply(fast, operands));
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::f64::consts::PI;
 
+use numlift::{Accuracy, DType, Engine, Schema};
+
 /// A function whose results are rounded more than once.
 pub(crate) struct Row {
     pub(crate) name: &'static str,
@@ -16,10 +18,36 @@ pub(crate) struct Row {
 }
 
 impl Row {
+    /// The greatest error allowed.
+    pub(crate) fn bound(&self, accuracy: Accuracy) -> f64 {
+        if accuracy == Accuracy::Fast { 4.0 } else { self.bound }
+    }
+
+    /// How the record calls the function.
+    pub(crate) fn title(&self, accuracy: Accuracy) -> String {
+        if accuracy == Accuracy::Fast { format!("{} (fast)", self.name) } else { self.name.to_owned() }
+    }
+
+    /// Whether `Accuracy::Fast` makes a difference.
+    pub(crate) fn has_fast(&self, dtype: DType) -> bool {
+        let graph = |accuracy| {
+            let engine = Engine::builder().accuracy(accuracy).build().expect("an engine");
+            let kernel = engine.compile(self.formula).expect("the table's formulas compile");
+            let schema = kernel.params().iter().fold(Schema::new(), |schema, x| schema.array(x.name(), dtype, 1));
+            kernel.graph(&schema).expect("it takes both floats")
+        };
+        graph(Accuracy::Best) != graph(Accuracy::Fast)
+    }
+
     /// Whether the bound is not for the value at `x`.
     pub(crate) fn is_exempt(&self, x: f64, value: f64) -> bool {
         x < 0.0 && value.abs() < self.near_zero
     }
+}
+
+/// Whether `FUNCTIONS`, a list in the environment, has the function, or is not set.
+pub(crate) fn is_chosen(name: &str) -> bool {
+    std::env::var("FUNCTIONS").map_or(true, |chosen| chosen.split(',').any(|known| known == name))
 }
 
 const fn one(name: &'static str, formula: &'static str, reference: fn(f64) -> f64) -> Row {
@@ -134,6 +162,10 @@ pub(crate) const EXACT: &[&str] = &[
     "size",
     "shape",
 ];
+
+/// Of these, the ones that take integers, dtypes or axes.
+pub(crate) const NOT_OF_FLOATS: &[&str] =
+    &["popcount", "clz", "ctz", "rotl", "rotr", "bitcast", "astype", "index", "size", "shape"];
 
 /// Reductions, scans and gathers, which are no functions of one element.
 pub(crate) const OF_ARRAYS: &[&str] = &[
