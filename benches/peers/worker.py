@@ -25,6 +25,8 @@ clock = time.perf_counter_ns if THREADS > 1 else time.process_time_ns
 def shape(definition, n):
     if definition.get("rank", 1) == 1:
         return (n,)
+    if columns := definition.get("columns"):
+        return (n // columns, columns)
     side = round(n**0.5)
     assert side * side == n
     return (side, side)

@@ -83,7 +83,7 @@ pub(super) trait Folder: Sync {
 }
 
 /// What folding means for one element.
-trait Rule: Sync {
+trait Rule: Sized + Sync {
     type Element: Copy;
     type Acc: Copy;
     type Total: Copy;
@@ -92,6 +92,16 @@ trait Rule: Sync {
     fn take(acc: Self::Acc, x: Self::Element, at: usize) -> Self::Acc;
     fn merge(a: Self::Acc, b: Self::Acc) -> Self::Acc;
     fn finish(acc: Self::Acc) -> Self::Total;
+
+    /// As [`prefixes`].
+    ///
+    /// # Safety
+    /// The host has AVX2.
+    #[cfg(target_arch = "x86_64")]
+    #[inline(always)]
+    unsafe fn wide_prefixes(lanes: [Self::Acc; LANES]) -> [Self::Acc; LANES] {
+        prefixes::<Self>(lanes)
+    }
 }
 
 struct By<R>(PhantomData<fn(R)>);
@@ -175,7 +185,7 @@ impl<R: Rule> Folder for By<R> {
             if is_x86_feature_detected!("avx2") {
                 return wide::scan::<R>(elements, shape, row, state, lanes, results);
             }
-            self::scan::<R>(elements, shape, row, state, lanes, results);
+            self::scan::<R, false>(elements, shape, row, state, lanes, results);
         }
     }
 
@@ -352,9 +362,9 @@ unsafe fn short<R: Rule, const N: usize>(
 /// is what the group comes to. Groups of a block and blocks follow one another one by one.
 ///
 /// # Safety
-/// As [`Folder::scan`].
+/// As [`Folder::scan`]; if `WIDE`, the host has AVX2.
 #[inline(always)]
-unsafe fn scan<R: Rule>(
+unsafe fn scan<R: Rule, const WIDE: bool>(
     elements: *const R::Element,
     (rows, width): (usize, usize),
     row: usize,
@@ -375,7 +385,11 @@ unsafe fn scan<R: Rule>(
             let (elements, results) = (elements.add(group * width), results.wrapping_add(group * width));
             let count = LANES.min(rows - group);
             if width == 1 && count == LANES {
-                let group = prefixes::<R>(elements.cast::<[R::Element; LANES]>().read_unaligned());
+                let group = taken::<R>(elements.cast::<[R::Element; LANES]>().read_unaligned());
+                #[cfg(target_arch = "x86_64")]
+                let group = if WIDE { R::wide_prefixes(group) } else { prefixes::<R>(group) };
+                #[cfg(not(target_arch = "x86_64"))]
+                let group = prefixes::<R>(group);
                 let base = R::merge(before.read(), block.read());
                 block.write(R::merge(block.read(), group[LANES - 1]));
                 if writes {
@@ -415,12 +429,19 @@ unsafe fn scan<R: Rule>(
     }
 }
 
+/// What sixteen elements are by themselves.
 #[inline(always)]
-fn prefixes<R: Rule>(elements: [R::Element; LANES]) -> [R::Acc; LANES] {
+fn taken<R: Rule>(elements: [R::Element; LANES]) -> [R::Acc; LANES] {
     let mut lanes = [R::NOTHING; LANES];
     for lane in 0..LANES {
         lanes[lane] = R::take(R::NOTHING, elements[lane], 0);
     }
+    lanes
+}
+
+/// Each lane with those before it taken in: one, two, four and eight places before.
+#[inline(always)]
+fn prefixes<R: Rule>(lanes: [R::Acc; LANES]) -> [R::Acc; LANES] {
     taken_in::<R, 8>(taken_in::<R, 4>(taken_in::<R, 2>(taken_in::<R, 1>(lanes))))
 }
 
@@ -437,7 +458,36 @@ fn taken_in<R: Rule, const STEP: usize>(lanes: [R::Acc; LANES]) -> [R::Acc; LANE
 /// The same in wider vectors. Nothing is contracted or reordered, so neither are the bits others.
 #[cfg(target_arch = "x86_64")]
 mod wide {
-    use super::Rule;
+    use std::arch::x86_64::{
+        __m256d, _mm256_add_pd, _mm256_loadu_pd, _mm256_mul_pd, _mm256_permute2f128_pd, _mm256_set1_pd,
+        _mm256_shuffle_pd, _mm256_storeu_pd,
+    };
+
+    use super::{LANES, Rule};
+
+    /// As the other, of sums or of products.
+    #[target_feature(enable = "avx2")]
+    pub(super) fn prefixes<const MULTIPLIES: bool>(mut lanes: [f64; LANES]) -> [f64; LANES] {
+        let merge = |a, b| if MULTIPLIES { _mm256_mul_pd(a, b) } else { _mm256_add_pd(a, b) };
+        // What nothing is taken in from changes no bit.
+        let nothing = _mm256_set1_pd(if MULTIPLIES { 1.0 } else { -0.0 });
+        let two_before = |before, x| _mm256_permute2f128_pd::<0x21>(before, x);
+        let one_before = |before, x| _mm256_shuffle_pd::<0b0101>(two_before(before, x), x);
+        let place = lanes.as_mut_ptr();
+        // SAFETY: four times four lanes are there.
+        let [a, b, c, d]: [__m256d; 4] = [0, 4, 8, 12].map(|k| unsafe { _mm256_loadu_pd(place.add(k)) });
+        let shifted = [one_before(nothing, a), one_before(a, b), one_before(b, c), one_before(c, d)];
+        let [a, b, c, d] = [merge(shifted[0], a), merge(shifted[1], b), merge(shifted[2], c), merge(shifted[3], d)];
+        let shifted = [two_before(nothing, a), two_before(a, b), two_before(b, c), two_before(c, d)];
+        let [a, b, c, d] = [merge(shifted[0], a), merge(shifted[1], b), merge(shifted[2], c), merge(shifted[3], d)];
+        let [b, c, d] = [merge(a, b), merge(b, c), merge(c, d)];
+        let [c, d] = [merge(a, c), merge(b, d)];
+        for (k, x) in [a, b, c, d].into_iter().enumerate() {
+            // SAFETY: as above.
+            unsafe { _mm256_storeu_pd(place.add(4 * k), x) };
+        }
+        lanes
+    }
 
     #[target_feature(enable = "avx2")]
     pub(super) unsafe fn across<R: Rule>(accs: *mut R::Acc, elements: *const R::Element, count: usize, at: usize) {
@@ -461,7 +511,7 @@ mod wide {
         results: *mut R::Total,
     ) {
         // SAFETY: the caller's promise.
-        unsafe { super::scan::<R>(elements, shape, row, state, lanes, results) }
+        unsafe { super::scan::<R, true>(elements, shape, row, state, lanes, results) }
     }
 
     #[target_feature(enable = "avx2")]
@@ -506,6 +556,12 @@ macro_rules! float_sums {
             fn merge(a: f64, b: f64) -> f64 { a + b }
             #[inline(always)]
             fn finish(acc: f64) -> $total { acc as $total }
+            #[cfg(target_arch = "x86_64")]
+            #[inline(always)]
+            unsafe fn wide_prefixes(lanes: [f64; LANES]) -> [f64; LANES] {
+                // SAFETY: the caller's promise.
+                unsafe { wide::prefixes::<false>(lanes) }
+            }
         }
 
         impl Rule for Product<$element, $total> {
@@ -519,6 +575,12 @@ macro_rules! float_sums {
             fn merge(a: f64, b: f64) -> f64 { a * b }
             #[inline(always)]
             fn finish(acc: f64) -> $total { acc as $total }
+            #[cfg(target_arch = "x86_64")]
+            #[inline(always)]
+            unsafe fn wide_prefixes(lanes: [f64; LANES]) -> [f64; LANES] {
+                // SAFETY: the caller's promise.
+                unsafe { wide::prefixes::<true>(lanes) }
+            }
         }
     )+ };
 }

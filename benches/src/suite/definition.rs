@@ -44,6 +44,8 @@ pub(crate) struct Definition {
     /// Floating-point operations an element, a fused multiply-add as two; 0 where a count says nothing.
     pub(crate) flops: usize,
     pub(crate) rank: usize,
+    /// Elements of a row, where a matrix is not square.
+    columns: Option<usize>,
     pub(crate) sizes: Vec<usize>,
     pub(crate) formula: String,
     pub(crate) inputs: Vec<Input>,
@@ -101,6 +103,7 @@ impl Definition {
             name: text(&table, "name")?,
             limit,
             flops: whole(table.get("flops"), "flops")?,
+            columns: table.get("columns").map(|columns| whole(Some(columns), "columns")).transpose()?,
             rank: if table.contains_key("rank") { whole(table.get("rank"), "rank")? } else { 1 },
             sizes,
             formula: text(&table, "formula")?,
@@ -121,6 +124,9 @@ impl Definition {
     }
 
     pub(crate) fn shape(&self, n: usize) -> Vec<usize> {
+        if let Some(columns) = self.columns {
+            return vec![n / columns, columns];
+        }
         let side = n.isqrt();
         assert!(self.rank == 1 || side * side == n, "a matrix of a definition is square");
         if self.rank == 1 { vec![n] } else { vec![side, side] }
