@@ -1,6 +1,9 @@
 //! The functions of the language, one row each: canonical name, aliases, parameters, and a line of help.
 
 use std::fmt;
+use std::sync::Arc;
+
+use crate::dtype::DType;
 
 /// What a parameter of a function takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,6 +43,22 @@ pub(crate) struct Parameter {
     pub(crate) kind: Kind,
     /// Without it the argument is required.
     pub(crate) default: Option<Default>,
+}
+
+/// A function of Rust that an engine adds to those of the language, as formulas see it.
+#[derive(Clone, Debug)]
+pub(crate) struct Host {
+    pub(crate) name: Arc<str>,
+    pub(crate) params: Vec<DType>,
+    pub(crate) result: DType,
+}
+
+impl Host {
+    /// How it is called: `name(f64, i32)`.
+    pub(crate) fn signature(&self) -> String {
+        let params: Vec<&str> = self.params.iter().map(|dtype| dtype.name()).collect();
+        format!("{}({})", self.name, params.join(", "))
+    }
 }
 
 /// A row of the table.

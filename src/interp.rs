@@ -120,7 +120,7 @@ impl Interp {
                 Node::Param(index) => element.params[*index as usize],
                 Node::Index(axis) => element.index[usize::from(*axis)] as u64,
                 Node::Size(index) => element.sizes[*index as usize] as u64,
-                Node::Reduce(..) => panic!("a stage has no reductions inside"),
+                Node::Reduce(..) | Node::Call(..) => panic!("a stage has no reductions and calls inside"),
                 Node::Apply(op, operands) => {
                     let mut bits = [0; 3];
                     for (bits, x) in bits.iter_mut().zip(operands.iter()) {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result, did_you_mean};
-use crate::functions::{Default, Function, Kind};
+use crate::functions::{Default, Function, Host, Kind};
 use crate::source::Span;
 use crate::syntax::{Arg, Ast, Expr, ExprId, ExprKind, Name, Number, NumberValue, UnaryOperator};
 
@@ -23,6 +23,8 @@ pub(crate) struct Program {
     pub(crate) meanings: Arc<[Meaning]>,
     /// The functions that the text defines, inlined where they are called.
     pub(crate) functions: Arc<[UserFunction]>,
+    /// Functions of Rust that a text may call.
+    pub(crate) hosts: Arc<[Host]>,
     pub(crate) body: Vec<Statement>,
     /// Of each variable the parameter that it is until it is assigned.
     pub(crate) slots: Vec<Option<usize>>,
@@ -83,6 +85,8 @@ pub(crate) enum Meaning {
     Gather(usize, Vec<ExprId>),
     /// A call of a place in [`Program::functions`]; as many arguments as it has parameters.
     Inline(usize, Vec<ExprId>),
+    /// A call of a place in [`Program::hosts`]; as many arguments as it has parameters.
+    Host(usize, Vec<ExprId>),
     /// Part of an option, which the call holds; no value of its own.
     Option,
 }
@@ -168,12 +172,12 @@ pub(crate) struct Output {
 }
 
 /// Finds out what each name means in a program, or in a text of one kernel. With `declared`, every free name of a program must
-/// be one of these, which also come before constants.
-pub(crate) fn resolve(ast: Ast, declared: Option<&[&str]>) -> Result<Program> {
-    let mut resolver = Resolver::new(&ast, declared);
+/// be one of these, which also come before constants. It may call `hosts` beside the functions of the language and its own.
+pub(crate) fn resolve(ast: Ast, declared: Option<&[&str]>, hosts: &Arc<[Host]>) -> Result<Program> {
+    let mut resolver = Resolver::new(&ast, declared, hosts);
     match &ast.kernels[..] {
         [] => {}
-        [_] => return Ok(kernels(ast)?.remove(0).1),
+        [_] => return Ok(kernels(ast, hosts)?.remove(0).1),
         [_, second, ..] => {
             let message = format!("the text has {} kernels, and one was expected", ast.kernels.len());
             return Err(resolver
@@ -188,8 +192,8 @@ pub(crate) fn resolve(ast: Ast, declared: Option<&[&str]>) -> Result<Program> {
 }
 
 /// Each kernel of the text, by name.
-pub(crate) fn kernels(ast: Ast) -> Result<Vec<(Arc<str>, Program)>> {
-    let mut resolver = Resolver::new(&ast, None);
+pub(crate) fn kernels(ast: Ast, hosts: &Arc<[Host]>) -> Result<Vec<(Arc<str>, Program)>> {
+    let mut resolver = Resolver::new(&ast, None, hosts);
     if ast.kernels.is_empty() {
         let span = ast.items[0].span;
         return Err(resolver
@@ -225,6 +229,7 @@ struct Unfinished {
 struct Shared {
     meanings: Arc<[Meaning]>,
     functions: Arc<[UserFunction]>,
+    hosts: Arc<[Host]>,
     has_endless: bool,
     warnings: Vec<Error>,
 }
@@ -237,6 +242,7 @@ impl Unfinished {
             ast: Arc::clone(ast),
             meanings: Arc::clone(&shared.meanings),
             functions: Arc::clone(&shared.functions),
+            hosts: Arc::clone(&shared.hosts),
             body,
             slots,
             results,
@@ -261,6 +267,7 @@ struct Resolver<'a> {
     functions: Vec<Stage>,
     /// Where each function is defined.
     defined: HashMap<Arc<str>, usize>,
+    hosts: &'a Arc<[Host]>,
     /// The functions that are being resolved, each called by the one before.
     calling: Vec<usize>,
     /// The program, kernel or function that is being resolved.
@@ -337,11 +344,28 @@ impl Resolver<'_> {
             if let ExprKind::Call { callee, args } = &expr.kind {
                 self.meanings[index] = match self.defined.get(&callee.text) {
                     Some(function) => self.inline(*function, callee, args, ExprId(index as u32))?,
-                    None => self.call(callee, args, expr.span)?,
+                    None => match self.hosts.iter().position(|host| host.name == callee.text) {
+                        Some(host) => self.host(host, callee, args, expr.span)?,
+                        None => self.call(callee, args, expr.span)?,
+                    },
                 };
             }
         }
         Ok(())
+    }
+
+    /// A call of a function of Rust, whose parameters have no names.
+    fn host(&self, place: usize, callee: &Name, args: &[Arg], span: Span) -> Result<Meaning> {
+        let host = &self.hosts[place];
+        if let Some(name) = args.iter().find_map(|arg| arg.name.as_ref()) {
+            return Err(self.unknown_argument(name, &callee.text, &host.signature()));
+        }
+        if args.len() != host.params.len() {
+            let count = host.params.len();
+            let takes = format!("{count} argument{}", if count == 1 { "" } else { "s" });
+            return Err(self.wrong_count(&callee.text, &takes, args.len(), &host.signature(), span));
+        }
+        Ok(Meaning::Host(place, args.iter().map(|arg| arg.value).collect()))
     }
 
     fn call(&mut self, callee: &Name, args: &[Arg], span: Span) -> Result<Meaning> {
@@ -560,7 +584,8 @@ impl Resolver<'_> {
         let error = self.error(ErrorKind::Name, "unknown-function", format!("unknown function `{text}`"), callee.span);
         let dtypes = DType::ALL.into_iter().flat_map(|dtype| [dtype.name(), dtype.numpy_name()]);
         let defined = self.defined.keys().map(|name| &**name);
-        let names = Function::names().map(|name| name as &str).chain(dtypes).chain(defined);
+        let hosts = self.hosts.iter().map(|host| &*host.name);
+        let names = Function::names().map(|name| name as &str).chain(dtypes).chain(defined).chain(hosts);
         match (foreign_dtype(text), did_you_mean(text, names)) {
             (Some(hint), _) => error.with_hint(hint),
             (None, Some(near)) => error.with_hint(format!("did you mean `{near}`?")),
@@ -598,7 +623,7 @@ mod tests {
     use crate::syntax::{Limits, parse};
 
     fn resolved(text: &str, declared: Option<&[&str]>) -> Result<Program> {
-        resolve(parse(text, Limits::default()).expect("the text parses"), declared)
+        resolve(parse(text, Limits::default()).expect("the text parses"), declared, &Arc::from([]))
     }
 
     fn program(text: &str) -> Program {

@@ -1,9 +1,12 @@
 //! Graph to stages: what is computed in one pass over one domain. Reductions cut a graph; what stands behind one is a later pass.
+//! Functions of Rust cut a stage: what they take is computed before the rest of it, for some elements at a time.
 
 use std::collections::HashMap;
 
 use crate::dtype::DType;
 use crate::ir::{Axes, BlockId, Fold, Graph, Node, Output, Param, Rank, Reduction, Value};
+use crate::passes;
+use crate::target::Target;
 
 /// A graph whose outputs all have one shape, its domain. Behind the program's parameters it has one for each of [`Staged::reads`].
 #[derive(Clone, Debug)]
@@ -15,6 +18,27 @@ pub(crate) struct Stage {
     pub(crate) totals: Vec<u32>,
     /// For each of these, if it is of all elements, so that code may keep its accumulators: how it folds.
     pub(crate) folds: Vec<Option<Fold>>,
+    /// What calls take, in the order in which they are made. What a call gives is a parameter of what stands behind it.
+    pub(crate) feeds: Vec<Feed>,
+}
+
+/// What some calls of functions of Rust take, none of which waits for another of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Feed {
+    /// The outputs of its graph are the arguments of all the calls, one behind the other.
+    pub(crate) stage: Stage,
+    pub(crate) calls: Vec<Call>,
+}
+
+/// A call of a function of Rust.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Call {
+    /// The number that [`Node::Call`] has.
+    pub(crate) function: u32,
+    /// The parameter that stands for what it gives.
+    pub(crate) param: u32,
+    /// Whether its arguments are the same for all elements.
+    pub(crate) is_uniform: bool,
 }
 
 /// What a reduction comes to, between two stages.
@@ -58,6 +82,9 @@ const KEPT_OPS: usize = 12;
 /// would take the register allocator time in their square.
 const MOST_ROOTS: usize = 64;
 
+/// The most calls whose arguments, eight at most, are computed in one pass.
+const CALLS_AT_ONCE: usize = MOST_ROOTS / 8;
+
 /// A pass that reduces.
 struct Pass {
     depth: u32,
@@ -85,6 +112,17 @@ pub(crate) struct Cut {
     plans: Vec<Plan>,
     taken: Vec<(usize, u32)>,
     kept: Option<Kept>,
+    /// Each call, in order.
+    calls: Vec<Called>,
+}
+
+/// A call as it stands in the whole graph.
+struct Called {
+    value: Value,
+    function: u32,
+    operands: Box<[Value]>,
+    /// How many others it waits for, one after another.
+    depth: u32,
 }
 
 /// What the last pass that reduces leaves in an output's array for the last one, which is of the same shape.
@@ -110,6 +148,7 @@ impl Cut {
             plans: Vec::new(),
             taken: Vec::new(),
             kept: None,
+            calls: calls(graph),
         };
         let mut depths = Vec::new();
         let mut passes = Vec::new();
@@ -148,6 +187,10 @@ impl Cut {
     /// asked for then: the output may be an input's array.
     fn find_kept(&self, graph: &Graph, of_outputs: &[u32], of_domains: &[u32]) -> Option<Kept> {
         let [.., reducing, writing] = &self.plans[..] else { return None };
+        // What calls give are the parameters behind all reads.
+        if !self.calls.is_empty() {
+            return None;
+        }
         let first = &self.totals[*reducing.totals.first()? as usize].reduction;
         let group = of_outputs[*writing.outputs.first()?];
         // Along the first axis whole arrays are reduced, which no cache holds until then.
@@ -204,9 +247,10 @@ impl Cut {
         (operations, arrays)
     }
 
-    /// How many stages there are.
-    pub(crate) fn stages(&self) -> usize {
-        self.plans.len()
+    /// How many graphs the stages have together, at most.
+    pub(crate) fn graphs(&self) -> usize {
+        let depths = self.calls.iter().map(|call| call.depth as usize + 1).max().unwrap_or(0);
+        self.plans.len() * (1 + depths + self.calls.len() / CALLS_AT_ONCE)
     }
 
     /// Totals that differ only in how they are read are one.
@@ -263,8 +307,14 @@ impl Cut {
 
     /// The stages themselves. Values that a stage has no use for stay in its graph; `strip` leaves them out.
     pub(crate) fn finish(self, graph: Graph) -> Staged {
-        let Cut { totals, operands, reads, read_of, plans, taken, kept } = self;
-        let whole = if reads.is_empty() { graph } else { with_reads(&graph, &totals, &reads, &read_of, kept) };
+        let Cut { totals, operands, reads, read_of, plans, taken, kept, calls } = self;
+        let mut whole = if reads.is_empty() { graph } else { with_reads(&graph, &totals, &reads, &read_of, kept) };
+        let first_call = whole.params.len() as u32;
+        for (call, param) in calls.iter().zip(first_call..) {
+            let dtype = whole.dtype(call.value);
+            whole.params.push(Param { name: format!("call {}", call.function).into(), dtype, rank: Rank::Array });
+            whole.set_node(call.value, Node::Param(param));
+        }
         let mut whole = Some(whole);
         let last = plans.len() - 1;
         let part = |(k, plan): (usize, Plan)| {
@@ -288,7 +338,8 @@ impl Cut {
                 is_one.then_some(fold)
             };
             let folds = plan.totals.iter().map(fold).collect();
-            Stage { graph, outputs: plan.outputs, totals: plan.totals, folds }
+            let feeds = feeds(&mut graph, &calls, first_call);
+            Stage { graph, outputs: plan.outputs, totals: plan.totals, folds, feeds }
         };
         let stages = plans.into_iter().enumerate().map(part).collect();
         Staged { totals, reads, stages, taken, kept: kept.map(|kept| kept.output) }
@@ -313,4 +364,96 @@ fn with_reads(graph: &Graph, totals: &[Total], reads: &[Read], read_of: &[Option
         }
     }
     graph
+}
+
+/// Every call, those that it waits for before it.
+fn calls(graph: &Graph) -> Vec<Called> {
+    let root = &graph.block(BlockId::ROOT).values;
+    if !root.iter().any(|x| matches!(graph.node(*x), Node::Call(..))) {
+        return Vec::new();
+    }
+    let mut all = Vec::new();
+    // One more than the depth of the deepest call that a value waits for. Reductions are no bound: they are parameters by then.
+    let mut waits = vec![0_u32; graph.len()];
+    for value in (0..graph.len()).map(Value::from_index) {
+        let node = graph.node(value);
+        let mut depth = 0;
+        if !matches!(node, Node::Reduce(..)) {
+            node.operands(|x| depth = depth.max(waits[x.index()]));
+            let inside = node.body().map_or(&[][..], |body| &graph.block(body).values);
+            depth = inside.iter().fold(depth, |depth, x| depth.max(waits[x.index()]));
+        }
+        waits[value.index()] = depth;
+        if let Node::Call(function, operands) = node {
+            all.push(Called { value, function: *function, operands: operands.clone(), depth });
+            waits[value.index()] = depth + 1;
+        }
+    }
+    all
+}
+
+/// What the calls take that the graph needs. Drops what it does not need.
+fn feeds(graph: &mut Graph, calls: &[Called], first_call: u32) -> Vec<Feed> {
+    let Some(deepest) = calls.iter().map(|call| call.depth).max() else { return Vec::new() };
+    let whole = std::mem::replace(graph, drop_dead(graph.clone()));
+    let varying = varying(&whole, calls, first_call);
+    let mut needed = vec![false; calls.len()];
+    let need = |needed: &mut Vec<bool>, graph: &Graph| {
+        for value in (0..graph.len()).map(Value::from_index) {
+            if let Node::Param(param) = graph.node(value)
+                && let Some(call) = param.checked_sub(first_call)
+            {
+                needed[call as usize] = true;
+            }
+        }
+    };
+    need(&mut needed, graph);
+    let mut feeds = Vec::new();
+    for depth in (0..=deepest).rev() {
+        let of_depth: Vec<usize> = (0..calls.len()).filter(|k| needed[*k] && calls[*k].depth == depth).collect();
+        for some in of_depth.chunks(CALLS_AT_ONCE) {
+            let args = some.iter().flat_map(|k| &calls[*k].operands);
+            let outputs = args.map(|arg| Output { name: "argument".into(), value: *arg }).collect();
+            let mut part = whole.clone();
+            part.outputs = outputs;
+            let part = drop_dead(part);
+            need(&mut needed, &part);
+            let call = |k: &usize| Call {
+                function: calls[*k].function,
+                param: first_call + *k as u32,
+                is_uniform: calls[*k].operands.iter().all(|x| !varying[x.index()]),
+            };
+            let calls = some.iter().map(call).collect();
+            let stage =
+                Stage { graph: part, outputs: Vec::new(), totals: Vec::new(), folds: Vec::new(), feeds: Vec::new() };
+            feeds.push(Feed { stage, calls });
+        }
+    }
+    feeds.reverse();
+    feeds
+}
+
+/// Which values may differ from element to element.
+fn varying(graph: &Graph, calls: &[Called], first_call: u32) -> Vec<bool> {
+    let mut varying = vec![false; graph.len()];
+    for value in (0..graph.len()).map(Value::from_index) {
+        let node = graph.node(value);
+        let mut varies = match node {
+            Node::Param(param) => match param.checked_sub(first_call) {
+                Some(call) => calls[call as usize].operands.iter().any(|x| varying[x.index()]),
+                None => graph.params[*param as usize].rank == Rank::Array,
+            },
+            Node::Index(_) => true,
+            _ => false,
+        };
+        node.operands(|x| varies |= varying[x.index()]);
+        let inside = node.body().map_or(&[][..], |body| &graph.block(body).values);
+        varying[value.index()] = varies || inside.iter().any(|x| varying[x.index()]);
+    }
+    varying
+}
+
+/// The graph without what its outputs do not need.
+fn drop_dead(graph: Graph) -> Graph {
+    passes::drop_dead(graph, &Target::VECTOR_128)
 }

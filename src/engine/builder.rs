@@ -7,9 +7,11 @@ use super::{Compiler, Engine, Shared};
 use crate::args::{Accuracy, Backend};
 use crate::codegen::code::CodeMemory;
 use crate::codegen::{Isa, cranelift, x64};
+use crate::dtype::{DType, Element};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::pool::{Pool, ThreadPool};
-use crate::exec::stream;
+use crate::exec::{HostArguments, HostFunction, stream};
+use crate::functions::{Function, Host};
 use crate::syntax;
 
 /// Elements a chunk, unless told: throughput is the same within 3 % from 1 Ki to 512 Ki elements.
@@ -35,6 +37,7 @@ pub struct Builder {
     backend: Backend,
     accuracy: Accuracy,
     bounds: Bounds,
+    functions: Vec<Arc<HostFunction>>,
 }
 
 #[derive(Clone, Default)]
@@ -182,6 +185,44 @@ impl Builder {
         self
     }
 
+    /// Lets formulas call `function` by that name, on elements of the types `A` (a tuple of one to eight) giving `R`.
+    ///
+    /// It gets slices of as many elements each, some thousand at a time, and fills the last with as many results, which are 0
+    /// before. It is called on any thread and on several at once, for elements in any order, once or more often: it has to give
+    /// the same for the same. Arguments that are the same for all elements are one element. A panic in it ends the
+    /// run with [`ErrorKind::Host`](crate::ErrorKind::Host); a deadline ends the run only between two calls. Its arguments are
+    /// not converted but for numbers without a dtype; a NaN is the positive quiet one.
+    ///
+    /// In a formula a call may stand where all elements go: not in a loop or branch. A `fn` of the text by the same name takes
+    /// its place there.
+    ///
+    /// ```
+    /// use numlift::{Args, Engine};
+    /// let engine = Engine::builder()
+    ///     .function::<(f64, i32), f64>("bessel", |(x, n), results| {
+    ///         // Any crate's function of one element; here a few terms of the series of J_n.
+    ///         let one = |x: f64, n: i32| {
+    ///             let first = (1..=n).fold(1.0, |term, k| term * x / 2.0 / f64::from(k));
+    ///             let next = |term: f64, k: i32| -term * x * x / 4.0 / f64::from(k * (n + k));
+    ///             (1..20).scan(first, |term, k| Some(std::mem::replace(term, next(*term, k)))).sum()
+    ///         };
+    ///         x.iter().zip(n).zip(results).for_each(|((x, n), result)| *result = one(*x, *n));
+    ///     })
+    ///     .build()?;
+    /// let x = [0.0, 0.5, 1.0];
+    /// let energy: f64 = engine.compile("sum(bessel(2 * x, 1) ** 2)")?.scalar(Args::new().input("x", &x))?;
+    /// assert!((energy - 0.526_243_419_8).abs() < 1e-9);
+    /// # Ok::<(), numlift::Error>(())
+    /// ```
+    pub fn function<A: HostArguments, R: Element>(
+        mut self,
+        name: &str,
+        function: impl Fn(A::Slices<'_>, &mut [R]) + Send + Sync + 'static,
+    ) -> Builder {
+        self.functions.push(Arc::new(HostFunction::new::<A, R>(name, function)));
+        self
+    }
+
     /// For formulas from strangers: 10^6 turns of loops an element, a deadline of 30 s a run and a memory limit of 4 GiB.
     ///
     /// The other bounds hold for every engine. A bound set after this one takes its place.
@@ -199,7 +240,8 @@ impl Builder {
     ///
     /// # Errors
     /// If a number of threads, elements or variants is 0; if the system refuses the threads; if a backend was asked for by
-    /// name and the host does not have what it takes, or does not run generated code.
+    /// name and the host does not have what it takes, or does not run generated code; if a function has the name of another or
+    /// of one of the language.
     pub fn build(self) -> Result<Engine, Error> {
         let (pool, threads) = match self.threads {
             Threads::Current => (Pool::current(), 1),
@@ -209,6 +251,8 @@ impl Builder {
         refuse_zero("threads", threads)?;
         refuse_zero("chunk_len", self.bounds.chunk)?;
         refuse_zero("variant_limit", self.bounds.variants)?;
+        let hosts: Arc<[Host]> = self.functions.iter().map(|function| function.seen.clone()).collect();
+        check_names(&hosts)?;
         let compiler = match self.backend {
             Backend::Interpreter => None,
             Backend::X64 => Some(compiler(Isa::X64(x64::Isa::host()?), self.bounds.code)?),
@@ -216,8 +260,9 @@ impl Builder {
             Backend::Auto => best_isa().and_then(|isa| compiler(isa, self.bounds.code)).ok(),
         };
         let cache = stream::last_level_cache_bytes();
-        let Builder { accuracy, bounds, .. } = self;
-        Ok(Engine(Arc::new(Shared { pool, compiler, cache, accuracy, bounds, watchdog: Arc::default() })))
+        let Builder { accuracy, bounds, functions, .. } = self;
+        let (functions, watchdog) = (functions.into(), Arc::default());
+        Ok(Engine(Arc::new(Shared { pool, compiler, cache, accuracy, bounds, watchdog, functions, hosts })))
     }
 }
 
@@ -227,6 +272,22 @@ fn best_isa() -> Result<Isa> {
 
 fn compiler(isa: Isa, code_limit: usize) -> Result<Compiler> {
     Ok(Compiler { isa, memory: CodeMemory::new(code_limit)? })
+}
+
+/// Fails if a formula could not tell which function is meant.
+fn check_names(hosts: &[Host]) -> Result<()> {
+    for (k, host) in hosts.iter().enumerate() {
+        let name = &*host.name;
+        let what = match () {
+            () if Function::lookup(name).is_some() => "a function of the language",
+            () if DType::from_name(name).is_some() => "a dtype, which converts",
+            () if hosts[..k].iter().any(|other| other.name == host.name) => "another function of Rust",
+            () => continue,
+        };
+        let message = format!("a function of Rust is called `{name}`, which is {what}");
+        return Err(Error::new(ErrorKind::Argument, "function-name", message).with_hint("give it another name"));
+    }
+    Ok(())
 }
 
 fn refuse_zero(method: &str, value: usize) -> Result<()> {

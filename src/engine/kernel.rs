@@ -192,7 +192,7 @@ impl Kernel {
     ///
     /// # Errors
     /// As [`prepare`](Kernel::prepare); if the formula does not have as many parameters as `A` has elements, or not one
-    /// output of type `R`.
+    /// output of type `R`; if it has loops and the engine bounds them, or calls a function of Rust.
     #[expect(clippy::type_complexity, reason = "the signature of the function is the type of the bound call")]
     pub fn bind_fn<A: Arguments, R: Element>(&self) -> Result<Bound<fn(A) -> R>, Error> {
         let formula = &self.0;
@@ -208,6 +208,14 @@ impl Kernel {
             let message = "a bound function gives no error, and the loops of this one have a budget";
             return Err(Error::new(ErrorKind::Limit, "loop-budget", message)
                 .with_hint("`bind` bounds it; `Builder::loop_budget` sets the budget"));
+        }
+        if let Some((function, span)) = variant.lowered.calls.first() {
+            let name = &formula.program.hosts[*function].name;
+            let message =
+                format!("a bound function gives no error, and `{name}` is a function of Rust, which may fail");
+            return Err(Error::new(ErrorKind::Argument, "bound-call", message)
+                .at(&formula.program.ast.source, *span)
+                .with_hint("`bind` gives its errors"));
         }
         formula.check_output_dtype(&variant.lowered, 0, R::DTYPE)?;
         Ok(Bound::new(self.clone(), variant))
@@ -302,7 +310,8 @@ impl Formula {
             return Ok((variant, Duration::ZERO));
         }
         let (start, engine) = (Instant::now(), &self.engine.0);
-        let variant = float_env::with_default(|| Variant::compile(engine, params, lowered, groups))?;
+        let source = &self.program.ast.source;
+        let variant = float_env::with_default(|| Variant::compile(engine, params, lowered, source, groups))?;
         let variant = self.variants.insert(variant, engine.bounds.variants);
         Ok((variant, start.elapsed()))
     }
@@ -330,7 +339,8 @@ impl Formula {
             if strips.len() > 1 {
                 let outputs = stage.outputs.iter().map(|k| format!("`{}`", self.output_names[*k]));
                 let names: Vec<String> = outputs.chain(stage.totals.iter().map(|k| format!("total {k}"))).collect();
-                text.push_str(&format!("# {}\n", names.join(", ")));
+                let names = if names.is_empty() { "arguments of functions".to_owned() } else { names.join(", ") };
+                text.push_str(&format!("# {names}\n"));
             }
             text.push_str(&show(strip)?);
         }

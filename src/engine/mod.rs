@@ -18,10 +18,10 @@ use crate::args::{Accuracy, Backend, Schema};
 use crate::codegen::Isa;
 use crate::codegen::code::CodeMemory;
 use crate::error::{Error, ErrorKind};
-use crate::exec::float_env;
 use crate::exec::pool::Pool;
 use crate::exec::stop::Watchdog;
-use crate::functions;
+use crate::exec::{HostFunctions, float_env};
+use crate::functions::{self, Host};
 use crate::resolve::{kernels, resolve};
 use crate::syntax::{Ast, parse};
 use builder::Bounds;
@@ -57,6 +57,9 @@ struct Shared {
     accuracy: Accuracy,
     bounds: Bounds,
     watchdog: Arc<Watchdog>,
+    /// Functions of Rust, and the same as formulas see them.
+    functions: HostFunctions,
+    hosts: Arc<[Host]>,
 }
 
 /// What makes machine code, and where it goes.
@@ -121,7 +124,7 @@ impl Engine {
     /// As [`compile`](Engine::compile); if the text is a formula, or two kernels have one name.
     pub fn compile_module(&self, text: &str) -> Result<Module, Error> {
         float_env::with_default(|| {
-            let programs = kernels(self.parse(text)?)?.into_iter();
+            let programs = kernels(self.parse(text)?, &self.0.hosts)?.into_iter();
             Ok(Module::new(programs.map(|(name, program)| (name, Kernel::new(self.clone(), program))).collect()))
         })
     }
@@ -129,7 +132,7 @@ impl Engine {
     fn kernel(&self, text: &str, declared: Option<&[&str]>) -> Result<Kernel, Error> {
         // Literals are read with float arithmetic too.
         float_env::with_default(|| {
-            let program = resolve(self.parse(text)?, declared)?;
+            let program = resolve(self.parse(text)?, declared, &self.0.hosts)?;
             Ok(Kernel::new(self.clone(), program))
         })
     }

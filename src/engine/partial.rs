@@ -142,15 +142,16 @@ fn check_kind(formula: &Formula, variant: &Variant) -> Result<()> {
         }
     }
     let params = lowered.graph.params.len();
+    let reads = params..params + variant.reads.len();
     for part in &variant.stages {
-        let layout = &part.program.layout;
         let is_later = |source: &Source| match source {
-            Source::Param(param) => *param as usize >= params,
+            Source::Param(param) => reads.contains(&(*param as usize)),
             Source::Index(_) | Source::Size(_) => true,
         };
-        let sources = || layout.inputs.iter().chain(&layout.scalars).map(|(source, _)| source);
-        let is_single = |part: &Part| part.totals.is_empty() && layout.inputs.is_empty();
-        if !(is_single(part) || part.outputs.is_empty() && !sources().any(is_later)) {
+        // What calls give is no array.
+        let is_array = |(source, _): (Source, DType)| !matches!(source, Source::Param(k) if k as usize >= reads.end);
+        let is_single = |part: &Part| part.totals.is_empty() && !part.program.read().any(is_array);
+        if !(is_single(part) || part.outputs.is_empty() && !part.program.sources().any(is_later)) {
             let message = "an element needs to know more than its part: a position, a size or another reduction";
             return Err(not_mergeable(formula, message, None));
         }

@@ -117,12 +117,12 @@ pub(super) fn check_some(formula: &Formula, lowered: &Lowered, total: &Total) ->
 fn check_overwritten(run: &Run<'_>, variant: &Variant) -> Result<()> {
     let mut written: SmallVec<[usize; 4]> = SmallVec::new();
     for part in &variant.stages {
-        for (source, _) in &part.program.layout.inputs {
+        for (source, _) in part.program.read() {
             if let Source::Param(param) = source
-                && let Some(Input::InPlace(output)) = run.inputs.get(*param as usize)
+                && let Some(Input::InPlace(output)) = run.inputs.get(param as usize)
                 && written.contains(output)
             {
-                let name = &run.formula.param_names[*param as usize];
+                let name = &run.formula.param_names[param as usize];
                 let message = format!("`{name}` is written before another output reads it");
                 return Err(Error::new(ErrorKind::Argument, "aliasing", message)
                     .with_hint("give that output an array of its own"));

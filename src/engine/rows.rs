@@ -34,10 +34,10 @@ impl Rows {
     pub(super) fn of(run: &Run<'_>, variant: &Variant, outputs: &[ViewMut<'_>], shapes: &Shapes) -> Option<Rows> {
         let first = variant.totals.first()?.reduction.domain as usize;
         let count = *shapes[first].first()?;
-        let sources = variant.stages.iter().flat_map(|part| &part.program.layout.inputs);
+        let mut sources = variant.stages.iter().flat_map(|part| part.program.sources());
         // The number of a row is that among all.
-        let is_numbered = sources.into_iter().any(|(source, _)| *source == Source::Index(0));
-        let asks_for_any = variant.stages.iter().any(|part| !part.program.layout.wholes.is_empty());
+        let is_numbered = sources.any(|source| *source == Source::Index(0));
+        let asks_for_any = variant.stages.iter().any(|part| part.program.asks_for_any());
         if variant.stages.len() < 2 || count < 2 || is_numbered || asks_for_any {
             return None;
         }

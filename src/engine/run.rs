@@ -393,9 +393,9 @@ impl Run<'_> {
 
     /// A parameter that the stage reads and an earlier one has written over.
     fn overwritten(&self, part: &Part, variant: &Variant, group: u32) -> Option<usize> {
-        part.program.layout.inputs.iter().find_map(|(source, _)| match source {
-            Source::Param(param) => match self.inputs[*param as usize] {
-                Input::InPlace(output) if variant.groups[output] < group => Some(*param as usize),
+        part.program.read().find_map(|(source, _)| match source {
+            Source::Param(param) => match self.inputs.get(param as usize)? {
+                Input::InPlace(output) if variant.groups[*output] < group => Some(param as usize),
                 Input::InPlace(_) | Input::Array(_) | Input::Scalar(_) => None,
             },
             Source::Index(_) | Source::Size(_) => None,

@@ -11,12 +11,12 @@ use super::{Compiler, Shared};
 use crate::codegen;
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
-use crate::exec::{ByRows, Layout, Machine, Program};
+use crate::exec::{ByRows, Feed, HostCall, Layout, Machine, Program};
 use crate::interp::Interp;
 use crate::ir::{self, Graph, Leaf, Node, Op, Rank, Rule, Value};
 use crate::lower::{Lowered, ParamType};
 use crate::passes;
-use crate::stage::{Cut, Read, Stage, Total};
+use crate::stage::{self, Call, Cut, Read, Stage, Total};
 use crate::strip::{Source, Strip, vectorise};
 use crate::target::Target;
 
@@ -141,16 +141,27 @@ impl Variant {
         engine: &Shared,
         params: &[ParamType],
         lowered: &Arc<Lowered>,
+        source: &Arc<str>,
         groups: Groups,
     ) -> Result<Variant> {
         let target = engine.compiler.as_ref().map(|compiler| compiler.isa.target());
         let (graph, cut) = cut(target.as_ref(), lowered, &groups, engine.bounds.nodes)?;
         let staged = cut.finish(graph);
+        let program = |stage: &Stage| match &engine.compiler {
+            Some(compiler) => native(engine, compiler, stage),
+            None => Ok(interpreted(stage)),
+        };
+        let call = |call: &Call| {
+            let (function, span) = lowered.calls[call.function as usize];
+            let (function, source) = (Arc::clone(&engine.functions[function]), Arc::clone(source));
+            HostCall { function, source, span, param: call.param, is_uniform: call.is_uniform }
+        };
+        let feed = |feed: &stage::Feed| {
+            Ok(Feed { program: program(&feed.stage)?, calls: feed.calls.iter().map(call).collect() })
+        };
         let part = |stage: Stage| {
-            let program = match &engine.compiler {
-                Some(compiler) => native(engine, compiler, &stage)?,
-                None => interpreted(&stage),
-            };
+            let feeds = stage.feeds.iter().map(feed).collect::<Result<Vec<Feed>>>()?;
+            let program = program(&stage)?.fed(feeds);
             Ok(Part { program, outputs: stage.outputs, totals: stage.totals })
         };
         let stages = pruned(staged.stages).map(part).collect::<Result<Vec<Part>>>()?;
@@ -190,7 +201,7 @@ fn cut(target: Option<&Target>, lowered: &Lowered, groups: &Groups, node_limit: 
         None => lowered.graph.clone(),
     };
     let cut = Cut::new(&graph, groups);
-    check_size(&lowered.graph, cut.stages(), node_limit)?;
+    check_size(&lowered.graph, cut.graphs(), node_limit)?;
     Ok((graph, cut))
 }
 
@@ -205,7 +216,7 @@ fn native(engine: &Shared, compiler: &Compiler, stage: &Stage) -> Result<Program
     let by_rows =
         (strip.cost <= FEW_INSTS && !strip.counts_turns && layout.wholes.is_empty() && stage.totals.is_empty())
             .then(|| by_rows(compiler, stage.clone()));
-    Ok(Program { layout, engine: Machine::Native(code), exact, by_rows })
+    Ok(Program { by_rows, ..Program::new(layout, Machine::Native(code), exact) })
 }
 
 /// Instructions of a group up to which memory is what a run takes, so that it counts how arrays are read.
@@ -221,19 +232,14 @@ fn by_rows(compiler: &Compiler, stage: Stage) -> ByRows {
         // Without room for the code the usual one serves as well.
         let code = codegen::compile(&strip, &isa, &memory).ok()?;
         let layout = Layout::of_strip(&strip, &stage.graph);
-        Some(Program { layout, engine: Machine::Native(code), exact: None, by_rows: None })
+        Some(Program::new(layout, Machine::Native(code), None))
     })
 }
 
 /// A parameter that a stage has no use for may be of a shape that does not go with it.
 fn interpreted(stage: &Stage) -> Program {
     let graph = passes::drop_dead(stage.graph.clone(), &Target::VECTOR_128);
-    Program {
-        layout: Layout::of_graph(&graph),
-        engine: Machine::Interpreter(Interp::new(&graph)),
-        exact: None,
-        by_rows: None,
-    }
+    Program::new(Layout::of_graph(&graph), Machine::Interpreter(Interp::new(&graph)), None)
 }
 
 /// Of the nodes that a program may have, one in so many may be kept at a time: the register allocator takes time in the
@@ -256,7 +262,7 @@ fn check_live(strip: &Strip, node_limit: usize) -> Result<()> {
     Err(Error::new(ErrorKind::Limit, "live-values", message).with_hint(hint))
 }
 
-/// The strips of the program's stages for `target`.
+/// The strips of the program's stages for `target`, what functions of Rust take before each.
 pub(super) fn strips(
     lowered: &Lowered,
     groups: &Groups,
@@ -265,7 +271,11 @@ pub(super) fn strips(
 ) -> Result<Vec<(Strip, Stage)>> {
     let (graph, cut) = cut(Some(target), lowered, groups, node_limit)?;
     let stages = pruned(cut.finish(graph).stages);
-    Ok(stages.map(|stage| (vectorise(&stage, target), stage)).collect())
+    let with_feeds = stages.flat_map(|mut stage| {
+        let feeds = std::mem::take(&mut stage.feeds).into_iter().map(|feed| feed.stage);
+        feeds.chain(std::iter::once(stage)).collect::<Vec<Stage>>()
+    });
+    Ok(with_feeds.map(|stage| (vectorise(&stage, target), stage)).collect())
 }
 
 /// The stages without what other stages compute: a branch or loop that several need computes in each but what is needed there.
@@ -283,12 +293,12 @@ fn check_reads(part: &Part, totals: &[Total], lowered: &Lowered) {
     let of_outputs = part.outputs.iter().map(|output| lowered.outputs[*output].domain);
     let of_totals = part.totals.iter().map(|total| totals[*total as usize].reduction.domain);
     let domains: Vec<u32> = of_outputs.chain(of_totals).collect();
-    for (source, _) in &part.program.layout.inputs {
+    for (source, _) in part.program.read() {
         if let Source::Param(param) = source
-            && (*param as usize) < graph.params.len()
+            && (param as usize) < graph.params.len()
         {
             let own = graph.params.len() - lowered.neighbours.len();
-            let of = (*param as usize).checked_sub(own).map_or(*param, |k| lowered.neighbours[k].of);
+            let of = (param as usize).checked_sub(own).map_or(param, |k| lowered.neighbours[k].of);
             let knows = |domain: &u32| graph.domains[*domain as usize].binary_search(&Leaf::Param(of)).is_ok();
             assert!(
                 domains.iter().any(knows),
@@ -337,6 +347,7 @@ fn operation(graph: &Graph, value: Value) -> Option<Operation> {
         | Node::Index(_)
         | Node::Size(_)
         | Node::Reduce(..)
+        | Node::Call(..)
         | Node::Bitcast(_)
         | Node::Lookup(..)
         | Node::Gather(..)

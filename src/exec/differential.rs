@@ -290,21 +290,15 @@ impl Executors {
                 let native = codegen::compile(&strip, isa, &self.memory).expect("room for code");
                 (
                     *name,
-                    Program {
-                        layout: Layout::of_strip(&strip, &case.stage_for(&isa.target()).graph),
-                        engine: Machine::Native(native),
-                        exact: None,
-                        by_rows: None,
-                    },
+                    Program::new(
+                        Layout::of_strip(&strip, &case.stage_for(&isa.target()).graph),
+                        Machine::Native(native),
+                        None,
+                    ),
                 )
             })
             .collect();
-        let interpreter = Program {
-            layout: Layout::of_graph(graph),
-            engine: Machine::Interpreter(Interp::new(graph)),
-            exact: None,
-            by_rows: None,
-        };
+        let interpreter = Program::new(Layout::of_graph(graph), Machine::Interpreter(Interp::new(graph)), None);
         groups.sort_unstable();
         groups.dedup();
         let around = |g: &usize| if all { vec![g - 1, *g, g + 1] } else { vec![3 * g + 1] };

@@ -21,6 +21,13 @@ impl FloatEnv {
         }
         FloatEnv { found: differs.then_some(found), not_send: PhantomData }
     }
+
+    /// Makes the modes the default ones again, under a guard, after code that is not ours.
+    pub(super) fn renew() {
+        if control::differs(control::read()) {
+            control::write(control::DEFAULT);
+        }
+    }
 }
 
 impl Drop for FloatEnv {

@@ -2,8 +2,10 @@
 
 #[cfg(test)]
 mod differential;
+mod feed;
 pub(crate) mod float_env;
 mod fold;
+mod host;
 mod neighbours;
 pub(crate) mod plain;
 pub(crate) mod plan;
@@ -18,7 +20,9 @@ pub(crate) mod stream;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use feed::{Feed, HostCall};
 pub(crate) use fold::BLOCK;
+pub(crate) use host::{HostArguments, HostFunction, HostFunctions};
 pub(crate) use program::{ByRows, Layout, Machine, Program};
 pub(crate) use reduce::{Reducing, Target, accumulator, blocks, reduce, total};
 pub(crate) use rows::by_rows;

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use smallvec::SmallVec;
 
+use super::feed;
 use super::plan::{Extents, Placed, Plan, Strides};
 use super::pool;
 use super::run::{Input, LONGEST_CHUNK, Prepared, Report, Runner};
@@ -56,7 +57,7 @@ unsafe impl Sync for Boxes<'_> {}
 /// Runs over `whole`, whose axes are in order. The last of the `inputs` are `neighbours`.
 pub(super) fn run(run: Prepared<'_>, whole: &Plan, inputs: &[Input<'_>], neighbours: &[Neighbour]) -> Result<Report> {
     let (layout, resources) = (&run.program.layout, run.resources);
-    let moved = layout.inputs.iter().map(|(source, dtype)| moved(*source, *dtype, inputs, neighbours));
+    let moved = run.program.read().map(|(source, dtype)| moved(source, dtype, inputs, neighbours));
     let longest = resources.chunk.min(layout.thread_len.saturating_mul(LONGEST_CHUNK));
     let mut boxes = Boxes { run, whole, moved: moved.collect(), pieces: SmallVec::new(), banded: 0, band: 1 };
     let inside = interior(&whole.extents, inputs, neighbours);
@@ -87,7 +88,7 @@ pub(super) fn run(run: Prepared<'_>, whole: &Plan, inputs: &[Input<'_>], neighbo
 
 fn moved<'a>(source: Source, dtype: DType, inputs: &[Input<'a>], neighbours: &'a [Neighbour]) -> Option<Moved<'a>> {
     let Source::Param(param) = source else { return None };
-    let neighbour = &neighbours[(param as usize).checked_sub(inputs.len() - neighbours.len())?];
+    let neighbour = neighbours.get((param as usize).checked_sub(inputs.len() - neighbours.len())?)?;
     let Input::Array(view) = inputs[param as usize] else { unreachable!("an array has neighbours") };
     let constant = match neighbour.boundary {
         // As an element of the dtype has them in memory.
@@ -228,8 +229,10 @@ impl Boxes<'_> {
             strides,
             unit: walk.unit,
         });
-        let plan = Plan::new(&extents, placed);
-        let runner = Runner::new(self.run, &plan);
+        let mut plan = Plan::new(&extents, placed);
+        let of_feeds = feed::split(self.run.program, &mut plan);
+        let mut runner = Runner::new(self.run, &plan);
+        runner.feed_by(&of_feeds);
         runner.chunk(0, plan.len);
     }
 }

@@ -4,6 +4,7 @@ use std::sync::OnceLock;
 
 use smallvec::SmallVec;
 
+use super::feed::Feed;
 use crate::codegen::Native;
 use crate::dtype::DType;
 use crate::interp::Interp;
@@ -16,8 +17,10 @@ pub(crate) struct Program {
     pub(crate) engine: Machine,
     /// What says of one element how many turns its loops take, where that is bounded and code only knows it of a group.
     pub(crate) exact: Option<Interp>,
-    /// The same program for arrays of which some have one element a row.
+    /// The same program for arrays of which some have one element a row; none if something runs before.
     pub(crate) by_rows: Option<ByRows>,
+    /// What runs before it, for the same elements; what their calls give are parameters behind all others.
+    pub(crate) feeds: Vec<Feed>,
 }
 
 /// Makes programs that take some arrays, which have one element for a whole row, as scalars: what depends on these alone is
@@ -45,6 +48,45 @@ impl ByRows {
         let make = || Made { params: params.into(), program: (self.make)(params).map(Box::new) };
         let made = self.made.get_or_init(make);
         made.program.as_deref().filter(|_| *made.params == *params)
+    }
+}
+
+impl Program {
+    /// A program whose parameters are all given.
+    pub(crate) fn new(layout: Layout, engine: Machine, exact: Option<Interp>) -> Program {
+        Program { layout, engine, exact, by_rows: None, feeds: Vec::new() }
+    }
+
+    /// With what runs before it.
+    pub(crate) fn fed(mut self, feeds: Vec<Feed>) -> Program {
+        for feed in &feeds {
+            let calls = feed.calls.len() as f64 * NANOSECONDS_A_CALL;
+            let cost = |len: usize| NANOSECONDS_A_THREAD / len as f64;
+            let all = cost(self.layout.thread_len) + cost(feed.program.layout.thread_len) + calls;
+            self.layout.thread_len = (NANOSECONDS_A_THREAD / all).max(1.0) as usize;
+        }
+        if !feeds.is_empty() {
+            self.by_rows = None;
+        }
+        self.feeds = feeds;
+        self
+    }
+
+    /// Whether any element of some array may be read.
+    pub(crate) fn asks_for_any(&self) -> bool {
+        !self.layout.wholes.is_empty() || self.feeds.iter().any(|feed| !feed.program.layout.wholes.is_empty())
+    }
+
+    /// All that is read, once for each slot.
+    pub(crate) fn sources(&self) -> impl Iterator<Item = &Source> {
+        let layouts = self.feeds.iter().map(|feed| &feed.program.layout).chain([&self.layout]);
+        layouts.flat_map(|layout| layout.inputs.iter().chain(&layout.scalars)).map(|(source, _)| source)
+    }
+
+    /// Every array that is read, once for each slot: those of what runs before come first.
+    pub(crate) fn read(&self) -> impl Iterator<Item = (Source, DType)> {
+        let of_feeds = self.feeds.iter().flat_map(|feed| &feed.program.layout.inputs);
+        of_feeds.chain(&self.layout.inputs).copied()
     }
 }
 
@@ -83,7 +125,9 @@ impl Program {
     pub(crate) fn plain_len(&self, chunk: usize, cache: usize) -> usize {
         let layout = &self.layout;
         match self.engine {
-            Machine::Native(_) if layout.is_plain() => chunk.min(layout.thread_len - 1).min(cache / layout.widest),
+            Machine::Native(_) if layout.is_plain() && self.feeds.is_empty() => {
+                chunk.min(layout.thread_len - 1).min(cache / layout.widest)
+            }
             Machine::Native(_) | Machine::Interpreter(_) => 0,
         }
     }
@@ -100,6 +144,9 @@ const NANOSECONDS_A_THREAD: f64 = 40_000.0;
 
 /// Nanoseconds that the interpreter takes for a value, roughly.
 const NANOSECONDS_A_VALUE: f64 = 10.0;
+
+/// Nanoseconds that a function of Rust takes for an element, for all that is known.
+const NANOSECONDS_A_CALL: f64 = 20.0;
 
 /// Turns that a loop takes, for all that is known.
 const TURNS: f64 = 64.0;

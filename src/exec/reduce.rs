@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use smallvec::SmallVec;
 
+use super::feed;
 use super::float_env::FloatEnv;
 use super::fold::{BLOCK, Folder, LANES, folder};
 use super::plan::{Placed, Plan, Strides};
@@ -138,7 +139,7 @@ fn prepared<R>(
     let written: SmallVec<[*mut u8; 8]> = job.outputs.iter_mut().map(|output| output.pointer()).collect();
     let placing = Placing { inputs: job.inputs, outputs: job.outputs, written: &written, domain: job.domain };
     let arrays = || {
-        let read = layout.inputs.iter().map(|input| placing.input(*input));
+        let read = program.read().map(|input| placing.input(input));
         let outputs = (0..placing.outputs.len()).map(|k| placing.output(k, layout.outputs[k]));
         let kept = layout.outputs[placing.outputs.len()..].iter().map(|dtype| Placed {
             start: std::ptr::null_mut(),
@@ -148,10 +149,13 @@ fn prepared<R>(
         });
         read.chain(outputs).chain(kept)
     };
-    let is_array = |k: usize| !matches!(layout.inputs[k].0, Source::Index(_));
-    let leader = arrays().take(layout.inputs.len()).enumerate().filter(|(k, _)| is_array(*k)).map(|(_, array)| array);
+    let leader = arrays().zip(program.read()).filter(|(_, (source, _))| !matches!(source, Source::Index(_)));
+    let leader = leader.map(|(array, _)| array);
     let nest = Nest::new(job.domain, job.axes, leader);
-    let plan = Plan::nested(job.domain, &[&nest.outer, &nest.reduced, &nest.inner], arrays());
+    let mut plan = Plan::nested(job.domain, &[&nest.outer, &nest.reduced, &nest.inner], arrays());
+    let of_feeds = feed::split(program, &mut plan);
+    let given = feed::given(program, job.inputs, job.sizes);
+    let feeds = feed::prepared(program, &given, resources);
     let reduced_axes = if job.is_scan { Axes::default() } else { job.axes };
     let strides: SmallVec<[Strides; 4]> =
         job.totals.iter().map(|total| strides_of(&total.array, job.domain.len(), reduced_axes)).collect();
@@ -185,19 +189,12 @@ fn prepared<R>(
     let wholes = run::wholes(layout, job.inputs);
     let repeats = resources.repeats(layout, job.inputs);
     let is_in_place = job.inputs.iter().any(|input| matches!(input, Input::InPlace(_)));
+    let (scalars, wholes, streamed) = (&scalars[..], &wholes[..], &streamed[..]);
+    let run = Prepared { program, feeds: &feeds, scalars, wholes, streamed, resources, repeats, is_in_place };
+    let mut runner = Runner::new(run, &plan);
+    runner.feed_by(&of_feeds);
     let reducer = Reducer {
-        runner: Runner::new(
-            Prepared {
-                program,
-                scalars: &scalars,
-                wholes: &wholes,
-                streamed: &streamed,
-                resources,
-                repeats,
-                is_in_place,
-            },
-            &plan,
-        ),
+        runner,
         program,
         kept: &kept,
         folds: folds.collect(),

@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
 use smallvec::SmallVec;
 
+use super::feed::{self, Level};
 use super::float_env::FloatEnv;
 use super::fold::LANES;
 use super::neighbours;
@@ -141,7 +142,7 @@ pub(crate) fn run(program: &Program, job: Job<'_, '_>, resources: &Resources<'_>
     if len == 0 {
         return Ok(Report { threads: 1, chunks: 0 });
     }
-    let aside = looks_aside(&program.layout, &job);
+    let aside = looks_aside(program, &job);
     let repeats = resources.repeats(&program.layout, job.inputs);
     let placing = Placing { inputs: job.inputs, outputs: outputs_of, written: &outputs, domain };
     let mut program = program;
@@ -170,27 +171,34 @@ pub(crate) fn run(program: &Program, job: Job<'_, '_>, resources: &Resources<'_>
     let wholes = wholes(layout, job.inputs);
     let is_in_place = job.inputs.iter().any(|input| matches!(input, Input::InPlace(_)));
     let (scalars, wholes, streamed) = (&scalars[..], &wholes[..], &streamed[..]);
-    let run = Prepared { program, scalars, wholes, streamed, resources, repeats, is_in_place };
+    let given = feed::given(program, job.inputs, job.sizes);
+    let feeds = feed::prepared(program, &given, resources);
+    let run = Prepared { program, feeds: &feeds, scalars, wholes, streamed, resources, repeats, is_in_place };
     if aside {
         return neighbours::run(run, &plan, job.inputs, job.neighbours);
     }
+    let of_feeds = feed::split(program, &mut plan);
     let mut runner = Runner::new(run, &plan);
     runner.columns = &columns;
+    runner.feed_by(&of_feeds);
     runner.run()
 }
 
 /// Whether the program reads a neighbour, or keeps to the elements that have all of theirs.
-fn looks_aside(layout: &Layout, job: &Job<'_, '_>) -> bool {
+fn looks_aside(program: &Program, job: &Job<'_, '_>) -> bool {
     let first = job.inputs.len() - job.neighbours.len();
-    let is_neighbour = |source: &Source| matches!(source, Source::Param(param) if *param as usize >= first);
+    let are_neighbours = first..job.inputs.len();
+    let is_neighbour = |source| matches!(source, Source::Param(param) if are_neighbours.contains(&(param as usize)));
     job.neighbours.iter().any(|neighbour| neighbour.boundary == Boundary::Interior)
-        || layout.inputs.iter().any(|(source, _)| is_neighbour(source))
+        || program.read().any(|(source, _)| is_neighbour(source))
 }
 
 /// What is the same for all parts of a run.
 #[derive(Clone, Copy)]
 pub(super) struct Prepared<'a> {
     pub(super) program: &'a Program,
+    /// The same of what runs before it.
+    pub(super) feeds: &'a [Prepared<'a>],
     pub(super) scalars: &'a [u64],
     pub(super) wholes: &'a [*mut u8],
     /// Of each output that is written to an array whether it is written past the caches.
@@ -250,17 +258,21 @@ impl<'a> Placing<'a, '_> {
         let layout = &program.layout;
         let dtype = |param: &u32| layout.scalars.iter().find(|(source, _)| *source == Source::Param(*param));
         let columns = columns.iter().map(|param| *dtype(param).expect("a column is a scalar of the program"));
-        let read = columns.chain(layout.inputs.iter().copied()).map(|input| self.input(input));
+        let read = columns.chain(program.read()).map(|input| self.input(input));
         let arrays = read.chain((0..layout.outputs.len()).map(|k| self.output(k, layout.outputs[k])));
         if in_order { Plan::in_order(self.domain, arrays) } else { Plan::new(self.domain, arrays) }
     }
 
+    /// A parameter beyond the inputs is what a call gives, and in no array.
     pub(super) fn input(&self, (source, dtype): (Source, DType)) -> Placed<'a> {
         let unit = dtype.size() as isize;
         match source {
             Source::Index(axis) => {
                 let strides = &AXIS_STEPS[usize::from(axis)];
                 Placed { start: std::ptr::null_mut(), shape: self.domain, strides, unit: 1 }
+            }
+            Source::Param(param) if param as usize >= self.inputs.len() => {
+                Placed { start: std::ptr::null_mut(), shape: &[], strides: &[], unit }
             }
             Source::Param(param) => match &self.inputs[param as usize] {
                 Input::Array(view) => {
@@ -316,11 +328,14 @@ static AXIS_STEPS: [[isize; MAX_RANK]; MAX_RANK] = {
 };
 
 pub(super) struct Runner<'a> {
-    run: Prepared<'a>,
+    pub(super) run: Prepared<'a>,
     pub(super) plan: &'a Plan,
-    slots: SmallVec<[Slot; 8]>,
-    /// Elements of one call of code where buffers are used.
+    /// What runs before, for the same elements.
+    pub(super) levels: Vec<Level<'a>>,
+    pub(super) slots: SmallVec<[Slot; 8]>,
+    /// Elements of one call of code where buffers are used, a multiple of `unit`.
     pub(super) strip: usize,
+    pub(super) unit: usize,
     /// Bytes of all buffers.
     pub(super) buffers: usize,
     /// Whether spans end where the fastest axis does.
@@ -335,20 +350,22 @@ pub(super) struct Runner<'a> {
 
 /// How one array is reached.
 #[derive(Clone, Copy)]
-struct Slot {
-    size: usize,
+pub(super) struct Slot {
+    pub(super) size: usize,
     is_output: bool,
     is_index: bool,
     /// Code reads or writes the array itself, where whole groups are left.
-    direct: bool,
+    pub(super) direct: bool,
     /// What the buffer holds is written past the caches.
     streamed: bool,
     /// The buffer is read by whoever asked for the elements; there is no array.
     kept: bool,
     /// It is kept as accumulators, of whole groups and of the last one where that is not whole.
-    folds: bool,
+    pub(super) folds: bool,
+    /// If a call gives what it reads: where that begins in the buffers.
+    pub(super) fed: Option<usize>,
     /// Where its buffer begins.
-    buffer: usize,
+    pub(super) buffer: usize,
 }
 
 // SAFETY: the addresses in a plan are of views that the job borrows for as long as the run lasts; threads get disjoint
@@ -383,6 +400,7 @@ impl<'a> Runner<'a> {
                 streamed,
                 kept,
                 folds: is_output && layout.folds[k - inputs],
+                fed: None,
                 buffer: 0,
             });
         }
@@ -390,8 +408,21 @@ impl<'a> Runner<'a> {
         let unit = if streamed.len() < layout.outputs.len() { layout.group.max(LANES) } else { layout.group };
         let (strip, buffers) = lay_out(&mut slots, plan.len, layout.group, unit);
         // Only what code writes itself is sure to be the same a second time, and only where it does not lie on what it reads.
-        let overlaps = !run.is_in_place && slots.iter().all(|slot| slot.direct || !slot.is_output);
-        Runner { run, plan, slots, strip, buffers, by_rows, streams_from, overlaps, columns: &[] }
+        let overlaps =
+            !run.is_in_place && run.feeds.is_empty() && slots.iter().all(|slot| slot.direct || !slot.is_output);
+        Runner {
+            run,
+            plan,
+            levels: Vec::new(),
+            slots,
+            strip,
+            unit,
+            buffers,
+            by_rows,
+            streams_from,
+            overlaps,
+            columns: &[],
+        }
     }
 
     fn run(&self) -> Result<Report> {
@@ -480,6 +511,9 @@ impl<'a> Runner<'a> {
     pub(super) fn lying(&self, k: usize, at: usize, count: usize) -> Option<*const u8> {
         let input = self.run.program.layout.copies[k]?;
         let (slot, walk) = (&self.slots[input], &self.plan.walks[input]);
+        if slot.fed.is_some() {
+            return None;
+        }
         let inner = self.plan.inner();
         let is_one_run = walk.dense || (slot.direct && at % inner + count <= inner);
         is_one_run.then(|| self.plan.address(walk, at).cast_const())
@@ -510,10 +544,18 @@ impl<'a> Runner<'a> {
 
     /// Computes `count` elements in code that takes `computed`: the same, or one group for what is less than a group.
     fn call(&self, at: usize, count: usize, computed: usize, buffers: *mut u8, done: usize) {
+        if !self.levels.is_empty() && !self.feed(at, count, buffers, done) {
+            return;
+        }
         let Prepared { program, scalars, wholes, resources, .. } = self.run;
         let mut arrays: SmallVec<[*mut u8; 16]> = SmallVec::new();
         let positions = self.plan.positions(at);
         for (slot, walk) in self.slots.iter().zip(&self.plan.walks) {
+            if let Some(results) = slot.fed {
+                // SAFETY: the calls were made for these elements; the buffer has room for a group.
+                arrays.push(unsafe { slot.fed(results, count, computed, buffers, done) });
+                continue;
+            }
             if slot.direct && count == computed {
                 arrays.push(walk.address(&positions));
                 continue;
@@ -613,18 +655,28 @@ impl<'a> Runner<'a> {
 
 /// Gives each slot its buffer; gives the elements of a strip, in steps of `unit`, and the bytes of all buffers.
 fn lay_out(slots: &mut [Slot], len: usize, group: usize, unit: usize) -> (usize, usize) {
-    let bytes: usize = slots.iter().filter(|slot| !slot.direct && !slot.folds).map(|slot| slot.size).sum();
+    let bytes = slots.iter().filter(|slot| !slot.direct && !slot.folds).map(|slot| slot.size).sum();
+    let strip = strip_of(bytes, unit);
+    (strip, place_buffers(slots, 0, strip, len, group))
+}
+
+/// The elements of a strip, in steps of `unit`, of which each takes so many bytes of buffers.
+pub(super) fn strip_of(bytes: usize, unit: usize) -> usize {
     let fitting = STRIP_BYTES.checked_div(bytes).map_or(usize::MAX, |fitting| fitting.min(STRIP_LEN));
-    let strip = (fitting / unit * unit).max(unit);
-    let mut buffers = 0;
+    (fitting / unit * unit).max(unit)
+}
+
+/// Gives each slot its buffer, from the byte `start` on; gives the byte behind the last.
+pub(super) fn place_buffers(slots: &mut [Slot], start: usize, strip: usize, len: usize, group: usize) -> usize {
+    let mut end = start;
     for slot in slots {
-        slot.buffer = buffers;
-        let elements = if slot.direct { group } else { strip.min(len.next_multiple_of(group)) };
+        slot.buffer = end;
+        let elements = if slot.direct || slot.fed.is_some() { group } else { strip.min(len.next_multiple_of(group)) };
         let elements = elements + if slot.kept { group } else { 0 };
         let elements = if slot.folds { 2 * LANES } else { elements };
-        buffers += (elements * slot.size).next_multiple_of(64);
+        end += (elements * slot.size).next_multiple_of(64);
     }
-    (strip, buffers)
+    end
 }
 
 /// The elements before the first at which every output is aligned for code that writes past the caches. None if there is no

@@ -129,6 +129,11 @@ impl Stop {
         self.interrupted.store(true, Ordering::Relaxed);
     }
 
+    /// Whether a part was left undone.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
     /// The error of a run of which a part was begun and left undone.
     pub(crate) fn check_whole(&self) -> Result<()> {
         if self.interrupted.load(Ordering::Relaxed) { self.check() } else { Ok(()) }

@@ -23,12 +23,7 @@ fn program(index: Option<u8>) -> Program {
         value = b.add(value, position);
     }
     let graph = b.finish(vec![Output { name: "0".into(), value }]);
-    Program {
-        layout: Layout::of_graph(&graph),
-        engine: Machine::Interpreter(Interp::new(&graph)),
-        exact: None,
-        by_rows: None,
-    }
+    Program::new(Layout::of_graph(&graph), Machine::Interpreter(Interp::new(&graph)), None)
 }
 
 fn check(index: Option<u8>, a: &View<'_>, b: &View<'_>, mut out: ViewMut<'_>, pool: &Pool, chunk: usize) {

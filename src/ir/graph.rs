@@ -301,6 +301,8 @@ pub(crate) enum Node {
     /// The operand's elements as one of [`Graph::reductions`] takes them together. Its operand's elements are those of
     /// another domain; it stands in the root block.
     Reduce(u32, Value),
+    /// What a function of Rust, by its number, gives for these; it stands in the root block, and gives the same for the same.
+    Call(u32, Box<[Value]>),
     Apply(Op, Operands),
     /// The operand converted to this value's dtype.
     Cast(Value),
@@ -339,6 +341,7 @@ impl Node {
         match self {
             Node::Const(_) | Node::Param(_) | Node::Index(_) | Node::Size(_) | Node::Carried(_) => {}
             Node::Apply(_, operands) => operands.iter_mut().for_each(visit),
+            Node::Call(_, operands) => operands.iter_mut().for_each(visit),
             Node::Cast(x) | Node::Bitcast(x) | Node::Lookup(_, x) | Node::Gather(_, x) => visit(x),
             Node::Reduce(_, x) | Node::Part(x, _) => visit(x),
             Node::When { condition, otherwise, .. } => {
@@ -354,6 +357,7 @@ impl Node {
         match self {
             Node::Const(_) | Node::Param(_) | Node::Index(_) | Node::Size(_) | Node::Carried(_) => {}
             Node::Apply(_, operands) => operands.iter().copied().for_each(visit),
+            Node::Call(_, operands) => operands.iter().copied().for_each(visit),
             Node::Cast(x) | Node::Bitcast(x) | Node::Lookup(_, x) | Node::Gather(_, x) => visit(*x),
             Node::Reduce(_, x) | Node::Part(x, _) => visit(*x),
             Node::When { condition, otherwise, .. } => {

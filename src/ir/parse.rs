@@ -102,6 +102,10 @@ impl<'a> Reader<'a> {
                     let (index, x) = rest.split_once(' ').expect("reduce k x");
                     b.push(Node::Reduce(number(index), self.known[x]), dtype)
                 }
+                "call" => {
+                    let (function, operands) = rest.split_once(" with ").expect("call k with x");
+                    b.push(Node::Call(number(function), self.values(operands).into()), dtype)
+                }
                 "cast" => b.cast(self.known[rest], dtype),
                 "bitcast" => b.bitcast(self.known[rest], dtype),
                 "lookup" => {

@@ -59,6 +59,7 @@ impl Graph {
                 Node::Index(axis) => write!(f, "index {axis}")?,
                 Node::Size(index) => write!(f, "size {index}")?,
                 Node::Reduce(index, x) => write!(f, "reduce {index} {x}")?,
+                Node::Call(function, operands) => write!(f, "call {function} with {}", list(operands))?,
                 Node::Apply(op, operands) => write!(f, "{} {}", op.name(), list(operands))?,
                 Node::Cast(x) => write!(f, "cast {x}")?,
                 Node::Bitcast(x) => write!(f, "bitcast {x}")?,

@@ -18,10 +18,13 @@ impl Graph {
 
     fn verify_block(&self, block: BlockId, seen: &mut Vec<bool>, carried: &[DType]) {
         let block = self.block(block);
+        let is_root = std::ptr::eq(block, self.block(BlockId::ROOT));
         for &value in &block.values {
             assert!(!seen[value.index()], "v{} is computed once", value.0);
             let node = self.node(value);
             node.operands(|x| assert!(seen[x.index()], "v{}: operand v{} in scope and before", value.0, x.0));
+            let takes_all = matches!(node, Node::Reduce(..) | Node::Call(..));
+            assert!(is_root || !takes_all, "v{}: stands in the root block", value.0);
             self.verify_node(value, node, carried);
             match node {
                 Node::When { body, otherwise, .. } => {
@@ -70,6 +73,8 @@ impl Graph {
                 let fold = self.reductions[*index as usize].fold;
                 assert!(fold.gives(of(x), dtype), "v{id}: {} of {} gives no {dtype}", fold.name(), of(x));
             }
+            // Whoever calls knows the dtypes.
+            Node::Call(..) => {}
             Node::Apply(op, operands) => {
                 assert_eq!(operands.len(), op.arity(), "v{id}: operands of {}", op.name());
                 let (conditions, rest) = operands.split_at(usize::from(op.rule() == Rule::Choose));

@@ -8,7 +8,7 @@ use crate::functions::Function;
 use crate::ir::{Axes, Fold, Node, Op, Value};
 use crate::resolve::Argument;
 use crate::source::Span;
-use crate::syntax::{BinaryOperator, CompareOperator, UnaryOperator};
+use crate::syntax::{BinaryOperator, CompareOperator, ExprId, UnaryOperator};
 use crate::view::MAX_RANK;
 
 impl Lowerer<'_> {
@@ -407,6 +407,37 @@ impl Lowerer<'_> {
         Ok(Join { weak, ..join }.term(self.b.apply(op, &[x, count])))
     }
 
+    /// A call of a function of Rust. It takes the elements of a strip together, so it stands where all elements go.
+    pub(super) fn host(&mut self, place: usize, args: &[ExprId], span: Span) -> Result<Term> {
+        let host = &self.program.hosts[place];
+        if self.b.open_blocks().len() > 1 {
+            let name = &host.name;
+            let message = format!("`{name}` is a function of Rust, and stands where each element goes its own way");
+            let error = Error::new(ErrorKind::Shape, "call-in-block", message).at(&self.program.ast.source, span);
+            return Err(error.with_hint(format!("call it before the branch or loop: `y = {name}(...)`")));
+        }
+        let mut operands = Vec::with_capacity(args.len());
+        for (k, (arg, dtype)) in args.iter().zip(&host.params).enumerate() {
+            let what = format!("argument {} of `{}`", k + 1, host.name);
+            let arg = self.declared(self.operand(*arg), *dtype, &what)?;
+            let value = self.convert(arg, *dtype)?;
+            // It could tell NaNs apart, and which one an operation gives is open.
+            operands.push(if dtype.is_float() { self.with_one_nan(value) } else { value });
+        }
+        let known = self.calls.iter().position(|(known, _)| *known == place);
+        let call = known.unwrap_or_else(|| {
+            self.calls.push((place, span));
+            self.calls.len() - 1
+        });
+        Ok(Term::Strong(self.b.push(Node::Call(call as u32, operands.into()), host.result)))
+    }
+
+    /// The float, every NaN as the positive quiet one.
+    fn with_one_nan(&mut self, value: Value) -> Value {
+        let (nan, is_number) = (self.b.float(self.b.dtype(value), f64::NAN), self.b.eq(value, value));
+        self.b.select(is_number, value, nan)
+    }
+
     fn bitcast(&mut self, x: Operand, dtype: DType, span: Span) -> Result<Term> {
         let value = match x.term {
             Term::Constant(Weak::Int(bits)) => self.literal_bits(bits, dtype, x.span)?,
@@ -425,8 +456,7 @@ impl Lowerer<'_> {
             // A byte other than 0 reads as true.
             self.b.cast(value, dtype)
         } else if from.is_float() && from != dtype {
-            let (nan, is_number) = (self.b.float(from, f64::NAN), self.b.eq(value, value));
-            let shown = self.b.select(is_number, value, nan);
+            let shown = self.with_one_nan(value);
             self.b.bitcast(shown, dtype)
         } else {
             self.b.bitcast(value, dtype)

@@ -85,6 +85,8 @@ pub(crate) struct Lowered {
     pub(crate) reductions: Vec<Span>,
     /// Where each loop is written that counts its turns.
     pub(crate) loops: Vec<Span>,
+    /// Which of the program's functions of Rust each one is that the graph calls, and where that is first written.
+    pub(crate) calls: Vec<(usize, Span)>,
     /// Parameters of the graph behind those of the program.
     pub(crate) neighbours: Vec<Neighbour>,
     /// Arrays that are read at computed places.
@@ -144,6 +146,7 @@ pub(crate) fn lower(program: &Program, signature: &Signature, node_limit: usize)
         ranks: Vec::new(),
         indexed: Vec::new(),
         loops: Vec::new(),
+        calls: Vec::new(),
         neighbours: Vec::new(),
         warnings: Vec::new(),
         flow: Flow::default(),
@@ -226,6 +229,8 @@ struct Lowerer<'a> {
     indexed: Vec<(Value, Span)>,
     /// Where each `Node::Repeat` is written that counts its turns.
     loops: Vec<Span>,
+    /// The functions of Rust that are called, and where first.
+    calls: Vec<(usize, Span)>,
     neighbours: Vec<Neighbour>,
     warnings: Vec<Error>,
     flow: Flow,
@@ -271,6 +276,7 @@ impl<'a> Lowerer<'a> {
                 }
                 return Ok(Some(first));
             }
+            Meaning::Host(host, args) => return self.host(*host, args, expr.span).map(Some),
             Meaning::Constant(constant) => return Ok(Some(Term::Constant(Weak::Float(constant.value())))),
             Meaning::Call(function, arguments) => return self.call(*function, arguments, expr.span).map(Some),
             Meaning::Option => return Ok(None),
@@ -640,8 +646,8 @@ impl<'a> Lowerer<'a> {
             node_limit,
         };
         let (graph, outputs, reductions) = shapes.finish(graph)?;
-        let (ranges, loops) = (self.ranges.into_iter().collect(), self.loops);
-        let Lowerer { neighbours, gathered, warnings, .. } = self;
-        Ok(Lowered { graph, ranges, outputs, reductions, loops, neighbours, gathered, warnings })
+        let ranges = self.ranges.into_iter().collect();
+        let Lowerer { loops, calls, neighbours, gathered, warnings, .. } = self;
+        Ok(Lowered { graph, ranges, outputs, reductions, loops, calls, neighbours, gathered, warnings })
     }
 }

@@ -14,7 +14,7 @@ const NODE_LIMIT: usize = 100_000;
 const WEAK: ParamType = ParamType::WeakInt;
 
 fn lowered(source: &str, params: &[ParamType]) -> Result<Lowered> {
-    let program = resolve(parse(source, Limits::default())?, None)?;
+    let program = resolve(parse(source, Limits::default())?, None, &Arc::from([]))?;
     let lowered = lower(&program, &Signature { params: params.to_vec() }, NODE_LIMIT)?;
     lowered.graph.verify();
     Ok(lowered)
@@ -409,7 +409,8 @@ fn any_program_is_a_graph_or_an_error() {
             });
         }
         let source = exprs.pop().expect("an expression");
-        let program = resolve(parse(&source, Limits::default()).expect("a program"), None).expect("names");
+        let program =
+            resolve(parse(&source, Limits::default()).expect("a program"), None, &Arc::from([])).expect("names");
         let params: Vec<ParamType> = program.parameters.iter().map(|_| types[below(types.len())]).collect();
         match lowered(&source, &params) {
             Err(error) => {
@@ -450,7 +451,7 @@ fn text_of(bytes: usize, part: impl Fn(usize) -> String) -> (usize, String) {
 #[test]
 fn long_programs() {
     let timed = |source: &str, params: &[ParamType]| {
-        let program = resolve(parse(source, Limits::default())?, None)?;
+        let program = resolve(parse(source, Limits::default())?, None, &Arc::from([]))?;
         let start = Instant::now();
         let found = lower(&program, &Signature { params: params.to_vec() }, 20_000);
         assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());

@@ -35,7 +35,7 @@ fn cost(graph: &Graph, block: BlockId, costs: &mut [Option<usize>], bodies: &mut
             Node::Apply(op, operands) => Some(of_op(*op, graph.dtype(operands[0]).is_float())),
             Node::Cast(_) => Some(2),
             // As what chooses in its place.
-            Node::Bitcast(_) | Node::Part(..) | Node::Reduce(..) => Some(1),
+            Node::Bitcast(_) | Node::Part(..) | Node::Reduce(..) | Node::Call(..) => Some(1),
             Node::Lookup(..) | Node::Gather(..) => Some(8),
             Node::When { body, .. } => {
                 let own = cost(graph, *body, costs, bodies);
@@ -58,10 +58,36 @@ fn of_op(op: Op, of_floats: bool) -> usize {
     match op {
         Op::Div | Op::Sqrt => 8,
         Op::FloorDivide | Op::Remainder | Op::Fmod => 30,
-        Op::Power | Op::Exp | Op::Log | Op::Sin | Op::Cos => 40,
         Op::Popcount | Op::Clz | Op::Ctz | Op::Rotl | Op::Rotr | Op::Shl | Op::Shr => 6,
         Op::Minimum | Op::Maximum | Op::Fmin | Op::Fmax | Op::RoundAway if of_floats => 5,
-        _ => 1,
+        Op::Minimum | Op::Maximum | Op::Fmin | Op::Fmax | Op::Lesser | Op::Greater => 1,
+        Op::Add | Op::Sub | Op::Mul | Op::Neg | Op::Abs | Op::Fma | Op::Copysign => 1,
+        Op::Floor | Op::Ceil | Op::Trunc | Op::Round | Op::RoundAway => 1,
+        Op::And | Op::Or | Op::Xor | Op::Not | Op::Select | Op::Signbit => 1,
+        Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge => 1,
+        // Of integers: floats have their powers written out by now, as they have these functions.
+        Op::Power => 40,
+        Op::Exp | Op::Exp2 | Op::Exp10 | Op::Expm1 | Op::Log | Op::Log2 | Op::Log10 | Op::Log1p => 40,
+        Op::Logaddexp | Op::Xlogy | Op::Sigmoid | Op::Logit | Op::Softplus => 40,
+        Op::Sin | Op::Cos | Op::Tan | Op::Asin | Op::Acos | Op::Atan | Op::Atan2 => 40,
+        Op::Sinpi | Op::Cospi | Op::Sinc | Op::Sinh | Op::Cosh | Op::Tanh | Op::Asinh | Op::Acosh | Op::Atanh => 40,
+        Op::FastExp
+        | Op::FastExp2
+        | Op::FastExp10
+        | Op::FastExpm1
+        | Op::FastLog
+        | Op::FastLog2
+        | Op::FastLog10
+        | Op::FastLog1p
+        | Op::FastSigmoid
+        | Op::FastSin
+        | Op::FastCos
+        | Op::FastTan
+        | Op::FastSinh
+        | Op::FastCosh
+        | Op::FastTanh
+        | Op::FastRsqrt => 40,
+        Op::Rsqrt | Op::Cbrt | Op::Hypot | Op::Erf | Op::Erfc | Op::Erfinv | Op::Gamma | Op::Lgamma => 40,
     }
 }
 

@@ -42,7 +42,7 @@ fn fold(graph: &Graph, node: &Node, dtype: DType) -> Option<Folded> {
             elements[(graph.constant(*index)? as i64).clamp(0, elements.len() as i64 - 1) as usize]
         }
         Node::Const(_) | Node::Param(_) | Node::Index(_) | Node::Size(_) | Node::Reduce(..) => return None,
-        Node::Gather(..) | Node::Carried(_) => return None,
+        Node::Call(..) | Node::Gather(..) | Node::Carried(_) => return None,
         Node::When { .. } | Node::Repeat { .. } | Node::Part(..) => panic!("a region is no value of its own"),
     };
     Some(Folded::Constant(bits))

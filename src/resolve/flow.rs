@@ -9,7 +9,7 @@ use super::{
 };
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result, did_you_mean};
-use crate::functions::Function;
+use crate::functions::{Function, Host};
 use crate::source::Span;
 use crate::syntax::{self, Arg, Definition, ExprId, ExprKind, Item, ItemKind, Name, ParameterName, target_count};
 
@@ -106,6 +106,8 @@ struct Variable {
     /// The parameter that it is until it is assigned.
     parameter: Option<usize>,
     is_set: bool,
+    /// How many `break`s the innermost loop had by then.
+    set_at: usize,
     is_read: bool,
     /// Why it is not set, if it was assigned somewhere.
     unset: Option<String>,
@@ -113,8 +115,6 @@ struct Variable {
 
 #[derive(Default)]
 struct OpenLoop {
-    /// Variables set where it began.
-    set_before: usize,
     /// In how many of its `break`s each variable is set.
     at_breaks: HashMap<Slot, usize>,
     breaks: usize,
@@ -167,15 +167,26 @@ impl Scope {
     }
 
     fn set(&mut self, slot: Slot) {
-        if !std::mem::replace(&mut self.variables[slot].is_set, true) {
+        let variable = &mut self.variables[slot];
+        if !std::mem::replace(&mut variable.is_set, true) {
+            variable.set_at = self.loops.last().map_or(0, |open| open.breaks);
             self.set.push(slot);
         }
     }
 
-    /// Forgets what was set since `mark`, and gives it.
+    /// Forgets what was set since `mark`, in the loop that is open now, and gives it.
     fn unset_since(&mut self, mark: usize) -> Vec<Slot> {
         let slots = self.set.split_off(mark);
-        slots.iter().for_each(|slot| self.variables[*slot].is_set = false);
+        for slot in &slots {
+            let variable = &mut self.variables[*slot];
+            variable.is_set = false;
+            // Counted when it is over, once: a `break` does not go through all that is set there.
+            if let Some(open) = self.loops.last_mut()
+                && open.breaks > variable.set_at
+            {
+                *open.at_breaks.entry(*slot).or_default() += open.breaks - variable.set_at;
+            }
+        }
         slots
     }
 }
@@ -184,13 +195,14 @@ impl Scope {
 const DEEPEST_CALL: usize = 64;
 
 impl<'a> Resolver<'a> {
-    pub(super) fn new(ast: &'a syntax::Ast, declared: Option<&[&str]>) -> Resolver<'a> {
+    pub(super) fn new(ast: &'a syntax::Ast, declared: Option<&[&str]>, hosts: &'a Arc<[Host]>) -> Resolver<'a> {
         Resolver {
             meanings: vec![Meaning::Plain; ast.exprs.len()],
             ast,
             declared: declared.map(|names| names.iter().map(|name| syntax::normalize_name(name)).collect()),
             functions: vec![Stage::Defined; ast.functions.len()],
             defined: HashMap::new(),
+            hosts,
             calling: Vec::new(),
             scope: Scope::new(),
             has_endless: false,
@@ -476,7 +488,8 @@ impl<'a> Resolver<'a> {
         let mut warnings = std::mem::take(&mut self.warnings);
         warnings.sort_by_key(|warning| warning.span().map(|span| span.start));
         let meanings = std::mem::take(&mut self.meanings).into();
-        Ok(Shared { meanings, functions, has_endless: self.has_endless, warnings })
+        let hosts = Arc::clone(self.hosts);
+        Ok(Shared { meanings, functions, hosts, has_endless: self.has_endless, warnings })
     }
 
     fn dtype_name(&self, name: &Name) -> Result<DType> {
@@ -661,11 +674,11 @@ impl<'a> Resolver<'a> {
     ) -> Result<Statement> {
         let was_unreachable = self.scope.unreachable;
         let (set_before, first) = (self.scope.set.len(), self.scope.assigned.len());
-        self.scope.loops.push(OpenLoop { set_before, ..OpenLoop::default() });
+        self.scope.loops.push(OpenLoop::default());
         let kind = kind(self);
         let body = self.inner(body)?;
-        let open = self.scope.loops.pop().expect("the loop is open");
         let ends_set = self.scope.unset_since(set_before);
+        let open = self.scope.loops.pop().expect("the loop is open");
         if always && open.breaks > 0 {
             open.at_breaks
                 .iter()
@@ -702,9 +715,6 @@ impl<'a> Resolver<'a> {
         };
         if matches!(statement, Statement::Break) && !unreachable {
             open.breaks += 1;
-            for slot in &self.scope.set[open.set_before..] {
-                *open.at_breaks.entry(*slot).or_default() += 1;
-            }
         }
         self.scope.unreachable = true;
         Ok(statement)
@@ -767,6 +777,7 @@ impl<'a> Resolver<'a> {
             assigned: None,
             parameter,
             is_set,
+            set_at: 0,
             is_read: false,
             unset: None,
         });
@@ -856,7 +867,7 @@ impl<'a> Resolver<'a> {
         if let Some(function) = Function::lookup(text) {
             return error.with_hint(format!("`{text}` is a function: {}", function.signature()));
         }
-        if self.defined.contains_key(text) {
+        if self.defined.contains_key(text) || self.hosts.iter().any(|host| host.name == *text) {
             return error.with_hint(format!("`{text}` is a function"));
         }
         let declared = self.declared.iter().flatten().map(String::as_str);

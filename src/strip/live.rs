@@ -85,8 +85,11 @@ mod tests {
             let sum = products.iter().copied().reduce(|x, y| b.add(x, y)).unwrap();
             let both = if hoisted { sum } else { products.iter().rev().fold(sum, |x, y| b.mul(x, *y)) };
             let graph = b.finish(vec![Output { name: "0".into(), value: both }]);
-            vectorise(&Stage { graph, outputs: vec![0], totals: vec![], folds: vec![] }, &Target::VECTOR_128)
-                .live_registers()
+            vectorise(
+                &Stage { graph, outputs: vec![0], totals: vec![], folds: vec![], feeds: vec![] },
+                &Target::VECTOR_128,
+            )
+            .live_registers()
         };
         for hoisted in [false, true] {
             assert!(live(3000, hoisted) >= 3000, "{hoisted}");

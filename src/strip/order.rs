@@ -56,7 +56,13 @@ mod tests {
         let wide = b.cast(n, DType::F64);
         let shifted = b.add(wide, y);
         let outputs = [shifted, x, n].map(|value| Output { name: "0".into(), value });
-        let stage = Stage { graph: b.finish(outputs.to_vec()), outputs: vec![0, 1, 2], totals: vec![], folds: vec![] };
+        let stage = Stage {
+            graph: b.finish(outputs.to_vec()),
+            outputs: vec![0, 1, 2],
+            totals: vec![],
+            folds: vec![],
+            feeds: vec![],
+        };
         let strip = vectorise(&stage, &Target::VECTOR_128);
         let ranges = strip.body.insts.iter().filter_map(|(_, inst)| match inst {
             Inst::Load { array, offset, .. } => Some((false, *array, *offset)),

@@ -384,7 +384,7 @@ impl Vectoriser<'_> {
         let dtype = self.stage.graph.dtype(value);
         match node {
             Node::Const(_) | Node::Param(_) | Node::Index(_) | Node::Size(_) => panic!("a leaf is made on demand"),
-            Node::Reduce(..) => panic!("a stage has no reductions inside"),
+            Node::Reduce(..) | Node::Call(..) => panic!("a stage has no reductions and calls inside"),
             // Whoever opens the region holds what it carries and gives.
             Node::Carried(_) | Node::Part(..) => {}
             Node::Apply(op, operands) if dtype == DType::Bool && matches!(op, Op::And | Op::Or | Op::Xor | Op::Not) => {

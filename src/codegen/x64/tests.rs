@@ -163,7 +163,10 @@ fn crowded(arrays: usize, sines: usize) -> Strip {
     let value = sines.into_iter().fold(sum, |x, y| b.mul(x, y));
     let graph = b.finish(vec![Output { name: "0".into(), value }]);
     let graph = passes::run(graph, &Target::VECTOR_256);
-    vectorise(&Stage { graph, outputs: vec![0], totals: Vec::new(), folds: Vec::new() }, &Target::VECTOR_256)
+    vectorise(
+        &Stage { graph, outputs: vec![0], totals: Vec::new(), folds: Vec::new(), feeds: Vec::new() },
+        &Target::VECTOR_256,
+    )
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn is_legal(graph: &Graph, value: Value) -> bool {
     let to = graph.dtype(value);
     match graph.node(value) {
         Node::Const(_) | Node::Param(_) | Node::Index(_) | Node::Size(_) | Node::Reduce(..) => true,
-        Node::Lookup(..) | Node::Gather(..) => true,
+        Node::Call(..) | Node::Lookup(..) | Node::Gather(..) => true,
         Node::When { .. } | Node::Repeat { .. } | Node::Carried(_) | Node::Part(..) => true,
         Node::Apply(op, operands) => is_legal_op(*op, graph.dtype(operands[operands.len() - 1]), || {
             graph.constant(operands[1]).is_some_and(|count| count < u64::from(to.bits()))
