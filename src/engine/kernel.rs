@@ -352,10 +352,11 @@ impl Formula {
     /// Fails if an output was given no array.
     pub(super) fn check_given_outputs(&self, matched: &Matched<'_, '_>) -> Result<()> {
         let names = &self.output_names;
-        match (0..names.len()).find(|output| !matched.slots.contains(output)) {
-            Some(missing) => Err(missing_output(&names[missing])),
-            None => Ok(()),
+        if matched.slots.len() == names.len() {
+            return Ok(());
         }
+        let missing = (0..names.len()).find(|output| !matched.slots.contains(output));
+        Err(missing_output(&names[missing.expect("no two arrays are for one output")]))
     }
 
     fn run(&self, given: &[Given<'_>], outputs: &mut [ViewMut<'_>], ends: Ends<'_>) -> Result<Stats> {
