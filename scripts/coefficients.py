@@ -7,7 +7,7 @@ power first, with the rest fitted anew, so that later ones make up for the round
 
 import struct
 
-from mpmath import asin, atan, cos, exp, log, lu_solve, matrix, mp, mpf, pi, sin, sqrt, tan
+from mpmath import asin, atan, cos, exp, log, lu_solve, matrix, mp, mpf, pi, polyval, sin, sqrt, tan, tanh
 
 mp.prec = 200
 
@@ -42,6 +42,42 @@ def rounded(name, target, weight, lo, hi, degrees, to=float):
 def shortest(x, to):
     """The fewest digits that `to` reads as x."""
     return next(text for text in (f"{x:.{digits}g}" for digits in range(1, 18)) if to(float(text)) == x)
+
+
+def quotient(name, target, weight, lo, hi, above, below, rounds, nodes, scale):
+    """Prints a quotient of polynomials of these degrees, all coefficients times `scale`.
+
+    Fitted to the linearised error, weighted by the denominator of the round before (Sanathanan and Koerner, 1963) and, from the
+    fourth round on, by the errors (Lawson, 1961); the best round counts.
+    """
+    points = [(lo + hi) / 2 - (hi - lo) / 2 * cos(pi * (2 * k + 1) / (2 * nodes)) for k in range(nodes)]
+    values, weights = [target(x) for x in points], [weight(x) for x in points]
+    divisors, shares, best = [mpf(1)] * nodes, [mpf(1)] * nodes, None
+    for turn in range(rounds):
+        factors = [w / d * sqrt(s) for w, d, s in zip(weights, divisors, shares)]
+        parts = list(zip(points, factors, values))
+        rows = [[f * x**k for k in range(above + 1)] + [-f * y * x**k for k in range(1, below + 1)] for x, f, y in parts]
+        found = list(lu_solve(matrix(rows), matrix([f * y for _, f, y in parts])))
+        upper, lower = found[: above + 1], [mpf(1), *found[above + 1 :]]
+        divisors = [abs(polyval(lower[::-1], x)) for x in points]
+        ratios = [polyval(upper[::-1], x) / polyval(lower[::-1], x) for x in points]
+        errors = [abs(w * (ratio - y)) for w, ratio, y in zip(weights, ratios, values)]
+        worst = max(errors)
+        if best is None or worst < best[0]:
+            best = worst, upper, lower
+        if turn >= 3:
+            shares = [s * (e / worst + mpf("0.02")) for s, e in zip(shares, errors)]
+    upper, lower = ([float(c * scale) for c in part] for part in best[1:])
+
+    def error(x):
+        return abs(weight(x) * (polyval([mpf(c) for c in upper[::-1]], x) / polyval([mpf(c) for c in lower[::-1]], x) - target(x)))
+
+    worst = max(error(lo + (hi - lo) * k / 400) for k in range(401))
+    print(f"\n// {name}: error 2^{float(log(worst, 2)):.2f}")
+    for part in upper, lower:
+        for coefficient in part:
+            print(f"    {coefficient!r},")
+        print("    --")
 
 
 def split(name, value, *bits, rounding=mp.nint):
@@ -145,6 +181,12 @@ def for_f32(ln2, r, tiny):
     split("log10 2 for f32", ln2 / ln10, 24, 24)
 
 
+def tanh_less_one(z):
+    """(tanh(r) / r - 1) / z with z = r*r"""
+    r = sqrt(z)
+    return mpf(-1) / 3 if z < mpf(2) ** -60 else (tanh(r) / r - 1) / z
+
+
 def main():
     ln2 = log(mpf(2))
     r = ln2 / 2 * mpf("1.0001")
@@ -176,6 +218,12 @@ def main():
     rounded("cos f64, (1 - x^2/2 - cos x)/x^4", lambda z: -cos_rest(z), lambda z: z * z / mpf("0.7"), tiny, q * q, range(6))
     rounded("cos f32", cos_rest, lambda z: z * z / mpf("0.7"), tiny, q * q, range(3))
     rounded("tan f64, (2 tan(r/2) - r)/r^3", tan_half_rest, lambda z: z * sqrt(z) / tan(sqrt(z) / 2) / 2, mpf(2) ** -30, q * q, range(9))
+
+    def tanh_weight(z):
+        return z / (1 + z * tanh_less_one(z))
+
+    end = mpf("0.875") ** 2
+    quotient("tanh f64, (tanh r / r - 1)/r^2", tanh_less_one, tanh_weight, mpf(0), end, 3, 3, 9, 80, mpf("1.40625"))
 
     def atan_weight(z):
         return z * sqrt(z) / atan(sqrt(z))

@@ -7,13 +7,13 @@ the denominator of the round before (Sanathanan and Koerner, 1963).
 
 import gmpy2
 import true_values
-from coefficients import rounded, split
+from coefficients import quotient, rounded, split
 from mpmath import cos, erf, erfc, euler, exp, log, loggamma, lu_solve, matrix, mp, mpf, pi, polyval, sqrt, workprec
 
 mp.prec = 200
 TINY = mpf(2) ** -80
-# Between the least and the greatest of erfcx(x) * (x + 9/16).
-OFFSET = mpf("0.6171875")
+# Between the least and the greatest of erfcx(x) * (x + 3/4).
+OFFSET = mpf("0.6640625")
 
 
 def erfcx(x):
@@ -47,17 +47,16 @@ def far(name, shift, lo, hi, weight, count):
     )
 
 
-def erfc_far(name, lo, hi, count):
-    """erfcx(x) * (x + 9/16) - OFFSET in powers of t = (7/2 - x) / (7/2 + x)."""
+def erfc_all(name, hi, count):
+    """erfcx(x) * (x + 3/4) - OFFSET in powers of t = (15/4 - x) / (15/4 + x), from 0 to hi."""
+    centre = mpf("3.75")
 
     def target(t):
-        x = mpf("3.5") * (1 - t) / (1 + t)
-        return erfcx(x) * (x + mpf("0.5625"))
+        x = centre * (1 - t) / (1 + t)
+        return erfcx(x) * (x + mpf("0.75"))
 
-    def t_of(x):
-        return (mpf("3.5") - mpf(x)) / (mpf("3.5") + mpf(x))
-
-    rounded(name, lambda t: target(t) - OFFSET, lambda t: 1 / target(t), t_of(hi), t_of(lo), range(count))
+    least = (centre - mpf(hi)) / (centre + mpf(hi))
+    rounded(name, lambda t: target(t) - OFFSET, lambda t: 1 / target(t), least, mpf(1), range(count))
 
 
 def rational(name, target, weight, lo, hi, degree, centre=0):
@@ -120,11 +119,13 @@ def stirling(z):
 
 
 def main():
-    erf_near("erf f64, |x| < 1, relative", 1, 12, "0.5")
-    weight = lambda s: exp(-((1 + s) ** 2))
-    rounded("erf f64, from 1 on, absolute", lambda s: erfcx(1 + s), weight, mpf(0), mpf(5), range(22))
-    erf_near("erfc f64, |x| < 0.8", "0.8", 11, "0.3125")
-    erfc_far("erfc f64, from 0.8 on, relative", "0.8", "27.3", 22)
+    end = mpf("1.125")
+    erf_near("erf f64, |x| < 1.125, relative", end, 13, "0.625")
+    weight = lambda s: exp(-((end + s) ** 2))
+    # The factor is one for which the leading coefficients are nearly floats.
+    factor = mpf("1.1513671875")
+    quotient("erf f64, from 1.125 on, absolute", lambda s: erfcx(end + s), weight, mpf(0), 6 - end, 5, 6, 10, 100, factor)
+    erfc_all("erfc f64, relative", "27.3", 24)
     erf_near("erf f32, |x| < 1", 1, 8)
     far("erf f32, from 1 on", 2, 1, "4.2", lambda x: erfc(x) / erf(x), 7)
     erf_near("erfc f32, |x| < 0.8", "0.8", 7)

@@ -7,12 +7,17 @@ pub(crate) struct Target {
     pub(crate) vector_bytes: usize,
     /// Number of vector registers.
     pub(crate) registers: usize,
+    /// Up to so many ops and registers' worth of values alive two vectors side by side pay, although some are spilled.
+    pub(crate) paired_ops: usize,
+    pub(crate) paired_registers: usize,
 }
 
 impl Target {
     /// What Cranelift's vectors are on x86-64 (16 registers; aarch64 has more, which scheduling does not need).
-    pub(crate) const VECTOR_128: Target = Target { vector_bytes: 16, registers: 16 };
+    pub(crate) const VECTOR_128: Target =
+        Target { vector_bytes: 16, registers: 16, paired_ops: 500, paired_registers: 24 };
 
     /// The vectors of AVX2.
-    pub(crate) const VECTOR_256: Target = Target { vector_bytes: 32, registers: 16 };
+    pub(crate) const VECTOR_256: Target =
+        Target { vector_bytes: 32, registers: 16, paired_ops: 1000, paired_registers: 64 };
 }

@@ -321,7 +321,7 @@ impl Executors {
             }
             if len > 0 {
                 for (vector_bytes, registers) in [(16, 8), (16, 16), (32, 16), (64, 32)] {
-                    case.evaluate(&Target { vector_bytes, registers });
+                    case.evaluate(&Target { vector_bytes, registers, ..Target::VECTOR_256 });
                 }
             }
         }

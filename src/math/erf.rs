@@ -1,64 +1,59 @@
-//! `erf` and `erfc`: a polynomial in x^2 about 0, and further out e^(-x^2) times a polynomial in 1/(|x| + c).
+//! `erf` and `erfc`: in f64 `erf` is a polynomial in x^2 about 0, and further out 1 less e^(-x^2) times a quotient of polynomials in
+//! x; `erfc` is one expression throughout.
 //!
-//! `erfc` has one polynomial from 0.8 to the end of the domain, in t = (k - x)/(k + x) (Shepherd and Laframboise,
-//! Mathematics of Computation 36, 1981): that of (x + 9/16) e^(x^2) erfc x less a constant near which it stays, so that little
-//! of its own rounding reaches the result. The other factors are sums of two floats. For `erf` the error of e^(x^2) erfc x
-//! counts less the further out, which a polynomial in x does. Coefficients: `scripts/special_coefficients.py`.
+//! For `erfc` that is the polynomial of (x + 3/4) e^(x^2) erfc x, less a constant near which it stays, in t = (k - x)/(k + x)
+//! (Shepherd and Laframboise, Mathematics of Computation 36, 1981), so that little of its own rounding reaches the result. The
+//! other factors are sums of two floats. For `erf` the error of e^(x^2) erfc x counts less the further out. In f32 `erfc` has a
+//! polynomial in x^2 about 0, too, and both have one in 1/(|x| + c) further out. Coefficients: `scripts/special_coefficients.py`.
 //!
-//! Greatest error against MPFR: f64 erf 0.89 ulp, just above 1, and erfc 0.90, near 1.5 (3 * 10^5 inputs each: the whole
+//! Greatest error against MPFR: f64 erf 0.90 ulp, just above 9/8, and erfc 0.94, next to 0 (10^6 inputs each: the whole
 //! range, subnormal results, the breaks); f32 0.5013 ulp (2 * 10^5 inputs each).
 
-use super::double::{Double, exact_product, ordered_sum, polynomial, widened};
-use super::exp::{exp_of_double, exp_of_f32, exp_parts, scaled};
+use super::double::{exact_product, horner, ordered_sum, polynomial, widened, with_sign_of};
+use super::exp::{decayed, exp_of_f32, rough_exp};
 use crate::dtype::DType;
 use crate::ir::{Builder, Value};
 
-/// erf(x)/x - 1 in powers of x^2 - [`ERF_CENTRE`], up to [`ERF_NEAR_END`] to 2^-56.7.
-const ERF_NEAR: [f64; 12] = [
-    -0.0345312613301327,
-    -0.2810721780454343,
-    0.07940998675593693,
-    -0.018283884489150436,
-    0.0034802744965691805,
-    -0.000561189422168478,
-    7.829649689146223e-05,
-    -9.614808221303619e-06,
-    1.0536323574570938e-06,
-    -1.0420552040592056e-07,
-    9.432354140373534e-09,
-    -7.772343755829918e-10,
+/// erf(x)/x - 1 in powers of x^2 - [`ERF_CENTRE`], up to [`ERF_NEAR_END`] to 2^-56.8.
+const ERF_NEAR: [f64; 13] = [
+    -0.06845938041023986,
+    -0.26205021975931814,
+    0.07286912575493744,
+    -0.01662845502116989,
+    0.0031472421999331314,
+    -0.0005055098019303098,
+    7.032788205786646e-05,
+    -8.617640191054835e-06,
+    9.427715121203973e-07,
+    -9.311029941994514e-08,
+    8.380258365286349e-09,
+    -6.970929431262709e-10,
+    5.205922176760005e-11,
 ];
-const ERF_CENTRE: f64 = 0.5;
-const ERF_NEAR_END: f64 = 1.0;
-/// e^(x^2) erfc(x) in powers of x - [`ERF_NEAR_END`], from there on; the error times e^(-x^2) is 2^-58.4.
-const ERF_FAR: [f64; 22] = [
-    0.427583576155807,
-    -0.27321201478389573,
-    0.15437156137169283,
-    -0.07922696893504172,
-    0.03757229612026534,
-    -0.016661868224832503,
-    0.006970137181294835,
-    -0.0027690430062388095,
-    0.0010502029802335131,
-    -0.00038180253379690006,
-    0.00013339616276656122,
-    -4.477839905922419e-05,
-    1.4357063735348574e-05,
-    -4.3321653453781195e-06,
-    1.1993330331917811e-06,
-    -2.9424420343674614e-07,
-    6.140432801667445e-08,
-    -1.0407763118153597e-08,
-    1.3565763021341766e-09,
-    -1.2625830466527734e-10,
-    7.413003114469581e-12,
-    -2.0519513335005235e-13,
+const ERF_CENTRE: f64 = 0.625;
+const ERF_NEAR_END: f64 = 1.125;
+/// e^(x^2) erfc(x) as a quotient in powers of x - [`ERF_NEAR_END`], from there on; the error times e^(-x^2) is 2^-60.5.
+const ERF_ABOVE: [f64; 6] = [
+    0.45559378495408415,
+    0.5681695241296253,
+    0.3105473262973992,
+    0.09119977887321207,
+    0.014323569378332462,
+    0.0009624601090836844,
+];
+const ERF_BELOW: [f64; 7] = [
+    1.1513671875,
+    2.1285477477847703,
+    1.6932776731773003,
+    0.7439870665388485,
+    0.19106513917014983,
+    0.027306765808057267,
+    0.001705925862210098,
 ];
 /// From here on erf is 1.
 const ERF_END: f64 = 6.0;
 
-/// erf(x)/x - 1 in powers of x^2, to 2^-34.7.
+/// erf(x)/x - 1 in powers of x^2, up to [`ERF_NEAR_END_F32`] to 2^-34.7.
 const ERF_NEAR_F32: [f64; 8] = [
     0.12837916705709804,
     -0.37612638425957234,
@@ -69,7 +64,8 @@ const ERF_NEAR_F32: [f64; 8] = [
     0.00011254640827098567,
     -9.634991401871398e-06,
 ];
-/// e^(x^2) erfc(x) / u in powers of u = 1/(x + 2), to 2^-39.1 of erf.
+const ERF_NEAR_END_F32: f64 = 1.0;
+/// e^(x^2) erfc(x) / u in powers of u = 1/(x + 2), from there on to 2^-39.1 of erf.
 const ERF_FAR_F32: [f64; 7] = [
     0.5660149657624082,
     1.0788784916268321,
@@ -80,50 +76,38 @@ const ERF_FAR_F32: [f64; 7] = [
     14.337992393490973,
 ];
 
-/// erf(x)/x - 1 in powers of x^2 - [`ERFC_NEAR_CENTRE`], up to [`ERFC_NEAR_END`] to 2^-57.7.
-const ERFC_NEAR: [f64; 11] = [
-    0.021086488073378776,
-    -0.31287464647761215,
-    0.09046728432637108,
-    -0.0211021357970057,
-    0.004049991296747173,
-    -0.0006567771485786404,
-    9.201333281600956e-05,
-    -1.1334888115335402e-05,
-    1.2452455392994656e-06,
-    -1.2365309935923818e-07,
-    1.105663861565546e-08,
+/// (x + 3/4) e^(x^2) erfc(x) - [`ERFC_MIDDLE`] in powers of t = (15/4 - x)/(15/4 + x), from 0 on, to 2^-59.
+const ERFC: [f64; 24] = [
+    -0.008908754262326573,
+    0.13847578216663012,
+    0.05829472447188685,
+    -0.00024539536409333234,
+    -0.02875088706278209,
+    -0.03245157890639964,
+    -0.02331089330270259,
+    -0.012125983421339385,
+    -0.004422549162859316,
+    -0.0008714290937468786,
+    0.00010874108210159733,
+    0.00013310236987827893,
+    2.6720851463380896e-05,
+    -9.646459245474925e-06,
+    -5.535992819934283e-06,
+    3.227002031952102e-07,
+    8.3185615314417e-07,
+    4.494519174546518e-08,
+    -1.2344598509660115e-07,
+    -1.1417279217730503e-08,
+    1.906680670168955e-08,
+    2.9277392147781865e-10,
+    -2.3342959959725445e-09,
+    4.227865929283897e-10,
 ];
-const ERFC_NEAR_CENTRE: f64 = 0.3125;
-/// Up to here erfc is above 1/4, so that a difference from 1 is good.
+const ERFC_SHIFT: f64 = 0.75;
+const ERFC_MIDDLE: f64 = 0.6640625;
+const ERFC_CENTRE: f64 = 3.75;
+/// Up to here the f32 erfc is above 1/4, so that a difference from 1 is good.
 const ERFC_NEAR_END: f64 = 0.8;
-/// (x + 9/16) e^(x^2) erfc(x) - [`ERFC_MIDDLE`] in powers of t = (7/2 - x)/(7/2 + x), from there on to 2^-59.8.
-const ERFC_FAR: [f64; 22] = [
-    0.013692975911133084,
-    0.08808365537085766,
-    0.009292856933906454,
-    -0.03867588977884599,
-    -0.05164306114826517,
-    -0.041151779338519344,
-    -0.023350615355947953,
-    -0.009284525557301047,
-    -0.002090798382144248,
-    0.00013309922802237,
-    0.00027543687454420804,
-    6.104836376317875e-05,
-    -2.0556787146791163e-05,
-    -1.2028803560546915e-05,
-    1.0685372218242506e-06,
-    1.8841583745592635e-06,
-    -8.688052556301307e-09,
-    -2.9592666765507163e-07,
-    -7.418057382676067e-09,
-    4.5142120240420846e-08,
-    1.3826834086510867e-09,
-    -4.551575369485142e-09,
-];
-const ERFC_SHIFT: f64 = 0.5625;
-const ERFC_MIDDLE: f64 = 0.6171875;
 /// From here on erfc is 0.
 const ERFC_END: f64 = 28.0;
 
@@ -174,16 +158,19 @@ fn erf_of_f64(b: &mut Builder, x: Value) -> Value {
     let rest = ratio_less_one(b, y, ERF_CENTRE, &ERF_NEAR);
     let near = b.fma(y, rest, y);
 
-    let minus_y = b.neg(y);
-    let minus_square = exact_product(b, minus_y, y);
-    let power = exp_of_double(b, minus_square).usual;
+    let square = b.mul(y, y);
+    let minus_square = b.neg(square);
+    let (power, mantissa) = rough_exp(b, minus_square);
     let start = b.f64(ERF_NEAR_END);
-    let above = b.sub(y, start);
-    let square = b.mul(above, above);
-    let factor = polynomial(b, above, square, &ERF_FAR);
-    let complement = b.mul(factor, power);
-    let far = b.sub(one, complement);
-    choose_erf(b, x, y, near, far)
+    let beyond = b.sub(y, start);
+    let (above, below) = (horner(b, beyond, &ERF_ABOVE), horner(b, beyond, &ERF_BELOW));
+    let quotient = b.div(above, below);
+    let power = b.mul(power, mantissa);
+    let minus_power = b.neg(power);
+    let far = b.fma(quotient, minus_power, one);
+    let is_near = b.lt(y, start);
+    let result = b.select(is_near, near, far);
+    b.copysign(result, x)
 }
 
 fn erf_of_f32(b: &mut Builder, x: Value) -> Value {
@@ -192,7 +179,10 @@ fn erf_of_f32(b: &mut Builder, x: Value) -> Value {
     let near = b.fma(y, rest, y);
     let complement = complement(b, y, 2.0, &ERF_FAR_F32);
     let far = b.sub(one, complement);
-    choose_erf(b, x, y, near, far)
+    let end = b.f64(ERF_NEAR_END_F32);
+    let is_near = b.lt(y, end);
+    let result = b.select(is_near, near, far);
+    b.copysign(result, x)
 }
 
 /// erf(y)/y - 1 near 0. About a `centre` the sums are smaller, and so are the errors that they and y^2 are rounded with.
@@ -217,83 +207,72 @@ fn complement(b: &mut Builder, y: Value, shift: f64, coefficients: &[f64]) -> Va
     b.mul(sum, scale)
 }
 
-fn choose_erf(b: &mut Builder, x: Value, y: Value, near: Value, far: Value) -> Value {
-    let end = b.f64(ERF_NEAR_END);
-    let is_near = b.lt(y, end);
-    let magnitude = b.select(is_near, near, far);
-    b.copysign(magnitude, x)
-}
-
 fn erfc_of_f64(b: &mut Builder, x: Value) -> Value {
-    let near = erfc_near(b, x, ERFC_NEAR_CENTRE, &ERFC_NEAR);
     let (magnitude, end) = (b.abs(x), b.f64(ERFC_END));
     let y = b.lesser(end, magnitude);
-    let far = erfc_far(b, y);
-    choose_erfc(b, x, y, near, far)
+    let minus_y = b.neg(y);
+    let minus_square = exact_product(b, minus_y, y);
+    let (power, scale) = decayed(b, minus_square);
+    let Inverse { inverse, left } = inverse_of_sum(b, y);
+    let (rest, middle) = (erfc_rest(b, y), b.f64(ERFC_MIDDLE));
+    let sum = ordered_sum(b, middle, rest);
+
+    // power inverse (1 + left) sum
+    let product = exact_product(b, power.high, inverse);
+    let low = b.fma(power.low, inverse, product.low);
+    let low = b.fma(product.high, left, low);
+    let of_rest = b.mul(product.high, sum.low);
+    let low = b.fma(low, sum.high, of_rest);
+    let mantissa = b.fma(product.high, sum.high, low);
+    let complement = scale.apply(b, mantissa);
+
+    let (zero, two) = (b.f64(0.0), b.f64(2.0));
+    let (is_negative, mirrored) = (b.lt(x, zero), b.sub(two, complement));
+    b.select(is_negative, mirrored, complement)
 }
 
 fn erfc_of_f32(b: &mut Builder, x: Value) -> Value {
-    let near = erfc_near(b, x, 0.0, &ERFC_NEAR_F32);
-    let y = b.abs(x);
-    let far = complement(b, y, 3.0, &ERFC_FAR_F32);
-    choose_erfc(b, x, y, near, far)
-}
-
-/// 1 - x - x (erf(x)/x - 1)
-fn erfc_near(b: &mut Builder, x: Value, centre: f64, coefficients: &[f64]) -> Value {
-    let (one, minus_x) = (b.f64(1.0), b.neg(x));
-    let rest = ratio_less_one(b, x, centre, coefficients);
+    let (zero, one, two, end) = (b.f64(0.0), b.f64(1.0), b.f64(2.0), b.f64(ERFC_NEAR_END));
+    let (y, minus_x) = (b.abs(x), b.neg(x));
+    // 1 - x - x (erf(x)/x - 1)
+    let rest = ratio_less_one(b, x, 0.0, &ERFC_NEAR_F32);
     let less = ordered_sum(b, one, minus_x);
     let low = b.fma(minus_x, rest, less.low);
-    b.add(less.high, low)
-}
-
-fn choose_erfc(b: &mut Builder, x: Value, y: Value, near: Value, far: Value) -> Value {
-    let (zero, two, end) = (b.f64(0.0), b.f64(2.0), b.f64(ERFC_NEAR_END));
+    let near = b.add(less.high, low);
+    let far = complement(b, y, 3.0, &ERFC_FAR_F32);
     let mirrored = b.sub(two, far);
     let (is_negative, is_near) = (b.lt(x, zero), b.lt(y, end));
     let far = b.select(is_negative, mirrored, far);
     b.select(is_near, near, far)
 }
 
-/// erfc(y) from [`ERFC_NEAR_END`] to [`ERFC_END`].
-fn erfc_far(b: &mut Builder, y: Value) -> Value {
-    let minus_y = b.neg(y);
-    let minus_square = exact_product(b, minus_y, y);
-    let (power, biased) = exp_parts(b, minus_square);
-
-    // power (middle + rest)
-    let (rest, middle) = (erfc_rest(b, y), b.f64(ERFC_MIDDLE));
-    let sum = b.add(middle, rest);
-    let product = exact_product(b, power.high, middle);
-    let low = b.fma(power.high, rest, product.low);
-    let low = b.fma(power.low, sum, low);
-
-    let Double { high: inverse, low: inverse_low } = inverse_of_sum(b, y);
-    let quotient = exact_product(b, product.high, inverse);
-    let quotient_low = b.fma(product.high, inverse_low, quotient.low);
-    let quotient_low = b.fma(low, inverse, quotient_low);
-    let mantissa = b.add(quotient.high, quotient_low);
-    scaled(b, mantissa, biased)
-}
-
-/// The polynomial of [`ERFC_FAR`].
+/// The polynomial of [`ERFC`].
 fn erfc_rest(b: &mut Builder, y: Value) -> Value {
-    // Nearly all of t's error is relative, so it is small where t is.
-    let centre = b.f64(3.5);
-    let (below, above) = (b.sub(centre, y), b.add(centre, y));
-    let t = b.div(below, above);
-    let square = b.mul(t, t);
-    polynomial(b, t, square, &ERFC_FAR)
+    let (centre, one, minus_two) = (b.f64(ERFC_CENTRE), b.f64(1.0), b.f64(-2.0));
+    // What is taken from 1 is the less exact, the larger it is.
+    let (lesser, sum) = (b.lesser(centre, y), b.add(centre, y));
+    let share = b.div(lesser, sum);
+    let magnitude = b.fma(share, minus_two, one);
+    let difference = b.sub(centre, y);
+    let t = with_sign_of(b, magnitude, difference);
+    let square = b.mul(magnitude, magnitude);
+    polynomial(b, t, square, &ERFC)
 }
 
-/// 1/(y + [`ERFC_SHIFT`]) for a y from [`ERFC_NEAR_END`] on.
-fn inverse_of_sum(b: &mut Builder, y: Value) -> Double {
+/// 1/(y + [`ERFC_SHIFT`]) = inverse (1 + left)
+struct Inverse {
+    inverse: Value,
+    left: Value,
+}
+
+fn inverse_of_sum(b: &mut Builder, y: Value) -> Inverse {
     let (one, shift) = (b.f64(1.0), b.f64(ERFC_SHIFT));
-    let divisor = ordered_sum(b, y, shift);
-    let inverse = b.div(one, divisor.high);
+    let divisor = b.add(y, shift);
+    // Exact, since the shift has few bits.
+    let back = b.sub(divisor, shift);
+    let divisor_low = b.sub(y, back);
+    let inverse = b.div(one, divisor);
     let minus_inverse = b.neg(inverse);
-    let left = b.fma(minus_inverse, divisor.high, one);
-    let left = b.fma(minus_inverse, divisor.low, left);
-    Double { high: inverse, low: b.mul(inverse, left) }
+    let left = b.fma(minus_inverse, divisor, one);
+    Inverse { inverse, left: b.fma(minus_inverse, divisor_low, left) }
 }

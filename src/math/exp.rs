@@ -225,19 +225,6 @@ fn sum_of_product(b: &mut Builder, x: Value, y: Value, z: Value) -> Double {
     Double { high, low: b.fma(x, y, left) }
 }
 
-/// e^x - 1 for x from -40 to 0; `low` may be a fifteenth of `high`.
-pub(super) fn expm1_below(b: &mut Builder, x: Value) -> Double {
-    let bias = BIAS as f64;
-    let biased = biased_exponent(b, x, bias);
-    // With a lesser n, 2^n - 1 would not be exact; the polynomial may err where it weighs so little.
-    let least = b.f64(ROUNDER + bias - 53.0);
-    let biased = b.greater(biased, least);
-    let Parts { power, whole, r, half_square, rest } = parts(b, x, bias, biased);
-    let sum = sum_of_product(b, power, r, whole);
-    let rest = b.add(half_square, rest);
-    Double { high: sum.high, low: b.fma(power, rest, sum.low) }
-}
-
 /// e^x - 1 = whole + power (r + `half_square` + rest), with a `whole` that is rounded.
 struct Parts {
     power: Value,
@@ -295,6 +282,45 @@ pub(super) fn exp_parts(b: &mut Builder, x: Double) -> (Double, Value) {
     let one = b.f64(1.0);
     let sum = ordered_sum(b, one, r);
     (Double { high: sum.high, low: b.add(sum.low, rest) }, biased)
+}
+
+/// e^x of a sum of two floats between -800 and 0 as a sum times a power of two.
+pub(super) fn decayed(b: &mut Builder, x: Double) -> (Double, Scale) {
+    let Reduced { biased, r, rest } = reduce(b, x.high, Some(x.low), BIAS as f64 + UP);
+    let one = b.f64(1.0);
+    let sum = ordered_sum(b, one, r);
+    let power = shift_left(b, biased, 52);
+    (Double { high: sum.high, low: b.add(sum.low, rest) }, Scale(float(b, power)))
+}
+
+/// So many binades above a power of two of which a subnormal result may come.
+const UP: f64 = 128.0;
+
+/// A power of two, [`UP`] too high.
+pub(super) struct Scale(Value);
+
+impl Scale {
+    /// The second step rounds where the result is subnormal, the first never.
+    pub(super) fn apply(&self, b: &mut Builder, x: Value) -> Value {
+        let down = b.f64((-UP).exp2());
+        let x = b.mul(x, self.0);
+        b.mul(x, down)
+    }
+}
+
+/// 2^n and e^r, their product being e^x to 2^-51 for x from -40 to 0.
+pub(super) fn rough_exp(b: &mut Builder, x: Value) -> (Value, Value) {
+    let bias = BIAS as f64;
+    let biased = biased_exponent(b, x, bias);
+    let (rounder, minus_ln2, one) = (b.f64(ROUNDER + bias), b.f64(-LN_2.0), b.f64(1.0));
+    let n = b.sub(biased, rounder);
+    let r = b.fma(n, minus_ln2, x);
+    let square = b.mul(r, r);
+    let rest = polynomial(b, r, square, &REST);
+    let less_one = b.fma(square, rest, r);
+    let biased = bits(b, biased);
+    let power = shift_left(b, biased, 52);
+    (float(b, power), b.add(one, less_one))
 }
 
 /// e^(x + low), for |x| up to 1400, as a sum of two floats times 2^n; last n and twice the bias.
@@ -382,6 +408,13 @@ fn reduce(b: &mut Builder, x: Value, low: Option<Value>, bias: f64) -> Reduced {
     let square = b.mul(rounded, rounded);
     let rest = polynomial(b, rounded, square, &REST);
     Reduced { biased, r, rest: b.fma(square, rest, r_low) }
+}
+
+/// 2^n and e^r - 1, e^x being 2^n e^r, for |x| up to 708.
+pub(super) fn exp_less_one(b: &mut Builder, x: Value) -> (Value, Value) {
+    let Reduced { biased, r, rest } = reduce(b, x, None, BIAS as f64);
+    let power = shift_left(b, biased, 52);
+    (float(b, power), b.add(r, rest))
 }
 
 /// `x` times 2^n, given n + [`TWO_BIASES`], in two steps: the second rounds where the result is subnormal, the first never.

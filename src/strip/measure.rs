@@ -236,11 +236,11 @@ impl Measure {
             _ if self.has_loop => 2,
             // More would compile for longer than the run gains.
             0..=64 => 4,
-            65..=500 => 2,
+            ops if ops <= target.paired_ops => 2,
             _ => 1,
         };
         // Two side by side are worth some spilling, four are not.
-        let most_registers = target.registers * if vectors == 2 { 6 } else { 3 } / 4;
+        let most_registers = if vectors == 2 { target.paired_registers } else { target.registers * 3 / 4 };
         vectors <= most_vectors && registers <= most_registers
     }
 

@@ -1,6 +1,8 @@
 //! The body of a short program in another order: vector after vector, as what is stored and folded asks for them.
 
-use super::{Block, Inst, RegType};
+use std::collections::HashMap;
+
+use super::{Block, Inst, Reg, RegType};
 
 /// Puts what is stored for a range of elements, and what that needs, before what is for the next. Nothing in `body` is a region.
 ///
@@ -32,6 +34,42 @@ pub(super) fn by_store(body: Block, types: &[RegType]) -> Block {
             }
         }
         // Operands stand before their users in the old order, and stores last.
+        order[before..].sort_unstable();
+    }
+    let mut insts: Vec<_> = body.insts.into_iter().map(Some).collect();
+    let insts = order.into_iter().filter_map(|at| insts[at].take()).collect();
+    Block { insts, results: body.results }
+}
+
+/// Puts what the first vector of each of the results needs before what the second does, and so on; `counts` says how many
+/// vectors each result has. Regions inside stay where they are, and so does all else then.
+///
+/// Few registers are alive at once: those that are alive around the region may stay where they are.
+pub(super) fn by_result(body: Block, counts: &[usize]) -> Block {
+    let is_region = |inst: &Inst| matches!(inst, Inst::When { .. } | Inst::Repeat { .. });
+    if body.insts.iter().any(|(_, inst)| is_region(inst)) {
+        return body;
+    }
+    let defined_at: HashMap<Reg, usize> =
+        body.insts.iter().enumerate().filter_map(|(at, (reg, _))| reg.map(|reg| (reg, at))).collect();
+    let starts = counts.iter().scan(0, |sum, count| Some(std::mem::replace(sum, *sum + count)));
+    let starts: Vec<usize> = starts.collect();
+    let mut order = Vec::with_capacity(body.insts.len());
+    let mut is_taken = vec![false; body.insts.len()];
+    for vector in 0..counts.iter().copied().max().unwrap_or(0) {
+        let results = starts.iter().zip(counts).filter(|(_, count)| vector < **count);
+        let results = results.map(|(start, _)| body.results[start + vector]);
+        let mut open: Vec<usize> = results.filter_map(|reg| defined_at.get(&reg).copied()).collect();
+        let before = order.len();
+        while let Some(at) = open.pop() {
+            if !std::mem::replace(&mut is_taken[at], true) {
+                order.push(at);
+                open.extend(
+                    body.insts[at].1.operands().iter().flatten().filter_map(|reg| defined_at.get(reg).copied()),
+                );
+            }
+        }
+        // Operands stand before their users in the old order.
         order[before..].sort_unstable();
     }
     let mut insts: Vec<_> = body.insts.into_iter().map(Some).collect();

@@ -611,6 +611,10 @@ impl Vectoriser<'_> {
             results
         });
         block.results = results;
+        if !branches {
+            let counts: Vec<usize> = outside.iter().map(Vec::len).collect();
+            block = order::by_result(block, &counts);
+        }
         let held = parts.iter().zip(sizes).map(|((_, part), size)| (*part, size, uniform));
         let held: Vec<(Value, Option<usize>, bool)> = held.collect();
         let results = self.results(&held);

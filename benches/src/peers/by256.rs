@@ -55,6 +55,13 @@ fn magnitude<const U: usize>(x: Wide<U>) -> Wide<U> {
     from_fn(|u| _mm256_andnot_pd(sign, x[u]))
 }
 
+#[target_feature(enable = "avx2,fma")]
+#[inline]
+fn with_sign_of<const U: usize>(x: Wide<U>, y: Wide<U>) -> Wide<U> {
+    let sign = _mm256_set1_pd(-0.0);
+    from_fn(|u| _mm256_or_pd(x[u], _mm256_and_pd(y[u], sign)))
+}
+
 /// The bits moved up by 52: a small integer in the low bits becomes an exponent.
 #[target_feature(enable = "avx2,fma")]
 #[inline]
@@ -181,54 +188,37 @@ fn log<const U: usize>(x: Wide<U>) -> Wide<U> {
 }
 
 /// See `src/math/erf.rs`.
-const ERFC_NEAR: [f64; 11] = [
-    0.021086488073378776,
-    -0.31287464647761215,
-    0.09046728432637108,
-    -0.0211021357970057,
-    0.004049991296747173,
-    -0.0006567771485786404,
-    9.201333281600956e-05,
-    -1.1334888115335402e-05,
-    1.2452455392994656e-06,
-    -1.2365309935923818e-07,
-    1.105663861565546e-08,
-];
-const ERFC_FAR: [f64; 22] = [
-    0.013692975911133084,
-    0.08808365537085766,
-    0.009292856933906454,
-    -0.03867588977884599,
-    -0.05164306114826517,
-    -0.041151779338519344,
-    -0.023350615355947953,
-    -0.009284525557301047,
-    -0.002090798382144248,
-    0.00013309922802237,
-    0.00027543687454420804,
-    6.104836376317875e-05,
-    -2.0556787146791163e-05,
-    -1.2028803560546915e-05,
-    1.0685372218242506e-06,
-    1.8841583745592635e-06,
-    -8.688052556301307e-09,
-    -2.9592666765507163e-07,
-    -7.418057382676067e-09,
-    4.5142120240420846e-08,
-    1.3826834086510867e-09,
-    -4.551575369485142e-09,
+const ERFC: [f64; 24] = [
+    -0.008908754262326573,
+    0.13847578216663012,
+    0.05829472447188685,
+    -0.00024539536409333234,
+    -0.02875088706278209,
+    -0.03245157890639964,
+    -0.02331089330270259,
+    -0.012125983421339385,
+    -0.004422549162859316,
+    -0.0008714290937468786,
+    0.00010874108210159733,
+    0.00013310236987827893,
+    2.6720851463380896e-05,
+    -9.646459245474925e-06,
+    -5.535992819934283e-06,
+    3.227002031952102e-07,
+    8.3185615314417e-07,
+    4.494519174546518e-08,
+    -1.2344598509660115e-07,
+    -1.1417279217730503e-08,
+    1.906680670168955e-08,
+    2.9277392147781865e-10,
+    -2.3342959959725445e-09,
+    4.227865929283897e-10,
 ];
 
 #[target_feature(enable = "avx2,fma")]
 #[inline]
 fn erfc<const U: usize>(x: Wide<U>) -> Wide<U> {
-    let z = fma(x, x, all(-0.3125));
-    let rest = polynomial(z, mul(z, z), &ERFC_NEAR);
     let one = all(1.0);
-    let less = sub(one, x);
-    let left = sub(sub(one, less), x);
-    let near = add(less, minus_product(x, rest, left));
-
     let y = lesser(all(28.0), magnitude(x));
     let square = mul(y, y);
     let square_low = product_less(y, y, square);
@@ -236,25 +226,33 @@ fn erfc<const U: usize>(x: Wide<U>) -> Wide<U> {
     let (biased, r, rest) = reduced(negative(square), negative(square_low));
     let power = add(one, r);
     let power_low = add(add(sub(one, power), r), rest);
-    let t = div(sub(all(3.5), y), add(all(3.5), y));
-    let rest = polynomial(t, mul(t, t), &ERFC_FAR);
-    let middle = all(0.6171875);
-    let product = mul(power, middle);
-    let low = fma(power, rest, product_less(power, middle, product));
-    let low = fma(power_low, add(middle, rest), low);
 
-    let shift = all(0.5625);
+    let shift = all(0.75);
     let divisor = add(y, shift);
-    let divisor_low = add(sub(y, divisor), shift);
+    let divisor_low = sub(y, sub(divisor, shift));
     let inverse = div(one, divisor);
     let left = minus_product(inverse, divisor_low, minus_product(inverse, divisor, one));
-    let inverse_low = mul(inverse, left);
-    let quotient = mul(product, inverse);
-    let quotient_low = fma(product, inverse_low, product_less(product, inverse, quotient));
-    let quotient_low = fma(low, inverse, quotient_low);
-    let far = scaled(add(quotient, quotient_low), biased);
-    let far = choose(far, sub(all(2.0), far), below(x, all(0.0)));
-    choose(far, near, below(y, all(0.8)))
+
+    let centre = all(3.75);
+    let size = minus_product(div(lesser(centre, y), add(centre, y)), all(2.0), one);
+    let t = with_sign_of(size, sub(centre, y));
+    let rest = polynomial(t, mul(size, size), &ERFC);
+    let middle = all(0.6640625);
+    let sum = add(middle, rest);
+    let sum_low = add(sub(middle, sum), rest);
+
+    let product = mul(power, inverse);
+    let low = fma(power_low, inverse, product_less(power, inverse, product));
+    let low = fma(product, left, low);
+    let low = fma(low, sum, mul(product, sum_low));
+    let whole = fma(product, sum, low);
+    // Scaled as by the library: 2^128 too high, then down.
+    let up: Wide<U> = from_fn(|u| {
+        let bits = _mm256_castpd_si256(biased[u]);
+        _mm256_castsi256_pd(as_exponent(_mm256_sub_epi64(bits, _mm256_set1_epi64x(1023 - 128))))
+    });
+    let far = mul(mul(whole, up), all(f64::from(-128).exp2()));
+    choose(far, sub(all(2.0), far), below(x, all(0.0)))
 }
 
 /// Runs `body` on whole groups; what is left takes one more, which ends with the array.
@@ -335,7 +333,7 @@ const VOLATILITY: f64 = 0.25;
 fn black_scholes<const U: usize>(case: &mut Case, workers: &Workers) {
     #[target_feature(enable = "avx2,fma")]
     fn body<const U: usize>(s: &[f64], k: &[f64], t: &[f64], call: &mut [f64], put: &mut [f64]) {
-        let normal = |z: Wide<U>| mul(all(0.5), erfc(div(sub(all(0.0), z), all(std::f64::consts::SQRT_2))));
+        let normal = |z: Wide<U>| mul(all(0.5), erfc(mul(sub(all(0.0), z), all(std::f64::consts::FRAC_1_SQRT_2))));
         let drift = RATE + VOLATILITY * VOLATILITY / 2.0;
         groups!(call.len(), 4 * U, at, {
             let (s, k, t): (Wide<U>, Wide<U>, Wide<U>) = (load(s, at), load(k, at), load(t, at));
