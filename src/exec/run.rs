@@ -125,6 +125,9 @@ const MANY: usize = 16 * 1024;
 /// From this extent on the fastest axis is walked for itself, without buffers for arrays that lie right along it.
 const LONG_AXIS: usize = 256;
 
+/// From so many groups on a row is walked for itself if no array needs a buffer.
+const FEW_GROUPS: usize = 2;
+
 /// Bytes of buffers that lie on the stack; more are allocated.
 pub(super) const STACK_BYTES: usize = 32 * 1024;
 
@@ -165,8 +168,10 @@ pub(crate) fn run(program: &Program, job: Job<'_, '_>, resources: &Resources<'_>
         scalars.push(if is_column { 0 } else { scalar_of(*source, job.inputs, job.sizes) });
     }
     let in_place = |k: usize| job.inputs.iter().any(|input| matches!(input, Input::InPlace(output) if *output == k));
+    // What reads beside its elements reads an array again and again: what counts is whether that stays in the cache.
+    let beside = if aside { job.inputs.iter().map(bytes_of).max().unwrap_or(0) } else { 0 };
     let streamed: SmallVec<[bool; 8]> = (0..layout.outputs.len())
-        .map(|k| len.saturating_mul(layout.outputs[k].size()) > resources.cache && !in_place(k))
+        .map(|k| len.saturating_mul(layout.outputs[k].size()).saturating_add(beside) > resources.cache && !in_place(k))
         .collect();
     let wholes = wholes(layout, job.inputs);
     let is_in_place = job.inputs.iter().any(|input| matches!(input, Input::InPlace(_)));
@@ -182,6 +187,13 @@ pub(crate) fn run(program: &Program, job: Job<'_, '_>, resources: &Resources<'_>
     runner.columns = &columns;
     runner.feed_by(&of_feeds);
     runner.run()
+}
+
+fn bytes_of(input: &Input<'_>) -> usize {
+    match input {
+        Input::Array(view) => view.len().saturating_mul(view.dtype().size()),
+        Input::InPlace(_) | Input::Scalar(_) => 0,
+    }
 }
 
 /// Whether the program reads a neighbour, or keeps to the elements that have all of theirs.
@@ -340,10 +352,15 @@ pub(super) struct Runner<'a> {
     pub(super) buffers: usize,
     /// Whether spans end where the fastest axis does.
     by_rows: bool,
-    /// If code itself writes past the caches: how many elements of a chunk go before, until every output is aligned.
+    /// If code itself writes past the caches: how many elements of a chunk go before, until every output is aligned. Where rows are
+    /// walked it is of each row, and they may as well be written as usual.
     streams_from: Option<usize>,
     /// Whether what is left of a span behind its whole groups is computed with elements before it, a second time.
     overlaps: bool,
+    /// Whether rows are walked, and of each code reaches every element itself.
+    goes_by_rows: bool,
+    /// Whether code writes past the caches where rows are walked so.
+    row_streams: bool,
     /// What code takes as scalars, one for each row.
     columns: &'a [Column],
 }
@@ -379,8 +396,14 @@ impl<'a> Runner<'a> {
         let Prepared { program, streamed, repeats, .. } = run;
         let layout = &program.layout;
         // Each group begins with the first of the accumulators.
-        let is_even = plan.inner().is_multiple_of(LANES) || !layout.folds.contains(&true);
-        let by_rows = plan.has_long_rows() && is_even;
+        let inner = plan.inner();
+        let is_even = inner.is_multiple_of(LANES) || !layout.folds.contains(&true);
+        // Without buffers a row need not be long to be worth a call.
+        let lies_in_rows = |walk: &Walk| plan.step(walk) == walk.unit;
+        let has_index = layout.inputs.iter().any(|(source, _)| matches!(source, Source::Index(_)));
+        let is_simple = streamed.len() == layout.outputs.len() && !repeats && !run.is_in_place && !has_index;
+        let is_worth_it = || is_simple && inner >= FEW_GROUPS * layout.group && plan.walks.iter().all(lies_in_rows);
+        let by_rows = is_even && (plan.has_long_rows() || plan.extents.len() > 1 && is_worth_it());
         let inputs = layout.inputs.len();
         let streams_from = if by_rows { None } else { streams_from(program, plan, streamed) };
         let mut slots: SmallVec<[Slot; 8]> = SmallVec::new();
@@ -410,6 +433,10 @@ impl<'a> Runner<'a> {
         // Only what code writes itself is sure to be the same a second time, and only where it does not lie on what it reads.
         let overlaps =
             !run.is_in_place && run.feeds.is_empty() && slots.iter().all(|slot| slot.direct || !slot.is_output);
+        let goes_by_rows =
+            by_rows && overlaps && slots.iter().all(|slot| slot.direct) && inner >= FEW_GROUPS * layout.group;
+        let aligned = if goes_by_rows { aligned_in_rows(program, plan) } else { None };
+        let row_streams = aligned.is_some() && streamed.iter().all(|streamed| *streamed);
         Runner {
             run,
             plan,
@@ -419,8 +446,10 @@ impl<'a> Runner<'a> {
             unit,
             buffers,
             by_rows,
-            streams_from,
+            streams_from: if goes_by_rows { aligned } else { streams_from },
             overlaps,
+            goes_by_rows,
+            row_streams,
             columns: &[],
         }
     }
@@ -469,16 +498,76 @@ impl<'a> Runner<'a> {
     fn spans(&self, start: usize, end: usize, buffers: *mut u8) {
         let inner = self.plan.inner();
         let mut at = start;
-        let before = self.streams_from.map_or(0, |before| before.min(end - start));
+        let before = self.streams_from.filter(|_| !self.by_rows).map_or(0, |before| before.min(end - start));
         if before > 0 {
             self.call(at, before, self.run.program.layout.group, buffers, 0);
             at += before;
         }
         while at < end {
             let left = if self.by_rows { inner - at % inner } else { usize::MAX };
+            if left == inner && self.goes_by_rows && self.columns.is_empty() {
+                let rows = self.rows_from(at).min((end - at) / inner);
+                if rows > 0 {
+                    self.rows(at, rows);
+                    at += rows * inner;
+                    continue;
+                }
+            }
             let span = left.min(end - at).min(self.strip);
             self.span(at, span, buffers, 0);
             at += span;
+        }
+    }
+
+    /// How many rows there are from the beginning of one to where a slower axis than that of rows goes on.
+    fn rows_from(&self, at: usize) -> usize {
+        let axes = self.plan.extents.len();
+        self.plan.extents[axes - 2] - at / self.plan.inner() % self.plan.extents[axes - 2]
+    }
+
+    /// Computes whole rows of which code reaches every array itself. The most of each is done in groups from where the outputs are
+    /// aligned on; the elements before and behind are computed with their neighbours, a second time.
+    fn rows(&self, at: usize, rows: usize) {
+        let (group, inner) = (self.run.program.layout.group, self.plan.inner());
+        let head = self.streams_from.unwrap_or(0);
+        let whole = (inner - head) / group * group;
+        let positions = self.plan.positions(at);
+        let start = self.plan.walks.iter().map(|walk| walk.address(&positions));
+        let mut arrays: SmallVec<[*mut u8; 16]> = start.chain(self.run.wholes.iter().copied()).collect();
+        for _ in 0..rows {
+            let done = match head > 0 {
+                true => self.part_of_row(&arrays, 0, group, false),
+                false => Ok(()),
+            };
+            let done = done.and_then(|()| self.part_of_row(&arrays, head, whole, self.row_streams));
+            let done = done.and_then(|()| match head + whole < inner {
+                true => self.part_of_row(&arrays, inner - group, group, false),
+                false => Ok(()),
+            });
+            if let Err(halt) = done {
+                return self.run.resources.interrupt(halt);
+            }
+            for (array, walk) in arrays.iter_mut().zip(&self.plan.walks) {
+                *array = array.wrapping_offset(walk.strides[walk.strides.len() - 2]);
+            }
+        }
+    }
+
+    /// Computes `count` elements, whole groups, from one of a row on; `arrays` are where the row begins.
+    fn part_of_row(&self, arrays: &[*mut u8], from: usize, count: usize, streams: bool) -> Result<(), Halt> {
+        let Prepared { program, scalars, resources, .. } = self.run;
+        let mut own: SmallVec<[*mut u8; 16]> = SmallVec::from_slice(arrays);
+        if from > 0 {
+            let walks = own.iter_mut().zip(&self.plan.walks);
+            walks.for_each(|(array, walk)| *array = array.wrapping_offset(from as isize * walk.unit));
+        }
+        // SAFETY: a row has so many elements from there on, of every array, and outputs are aligned there if code streams.
+        unsafe {
+            if streams {
+                compute_streaming(program, &own, scalars, count);
+                return Ok(());
+            }
+            compute(program, &own, scalars, count, resources.turns())
         }
     }
 
@@ -590,6 +679,7 @@ impl<'a> Runner<'a> {
         let is_whole = count == computed;
         if let Some(before) = self.streams_from
             && is_whole
+            && !self.by_rows
             && at % program.layout.group == before
         {
             // SAFETY: as below; every output is reached directly, and aligned behind the elements that went before.
@@ -696,6 +786,20 @@ fn streams_from(program: &Program, plan: &Plan, streamed: &[bool]) -> Option<usi
     };
     // Elements of the narrowest output to its next aligned address are fewer than a group.
     (0..program.layout.group).find(|before| is_aligned(*before))
+}
+
+/// The first element of each row at which all outputs are aligned for code that writes past the caches; none if rows differ or there
+/// is no such code.
+fn aligned_in_rows(program: &Program, plan: &Plan) -> Option<usize> {
+    let Machine::Native(native) = &program.engine else { return None };
+    let outputs = &plan.walks[program.layout.inputs.len()..];
+    let align = native.stream_align()?;
+    let is_aligned = |walk: &Walk, at: usize| {
+        let rows = &walk.strides[..walk.strides.len() - 1];
+        walk.start.addr().wrapping_add(at * walk.unit as usize).is_multiple_of(align)
+            && rows.iter().all(|stride| stride.unsigned_abs().is_multiple_of(align))
+    };
+    (0..program.layout.group).find(|at| outputs.iter().all(|walk| is_aligned(walk, *at)))
 }
 
 /// As [`compute`], with code that writes past the caches.
