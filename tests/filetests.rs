@@ -9,7 +9,7 @@
 //! weak b = 2.5                 a weak scalar
 //! schema a: f64[1]             compiles against a schema: dtype and rank of a parameter (0 is a scalar)
 //! out: f32[3]                  runs into an output of that dtype and shape
-//! engine untrusted             a setting of the engine: untrusted, expressions_only
+//! engine untrusted             a setting of the engine: untrusted, expressions_only, functions (`cubed` of Rust)
 //! | 0: f64[3] = 2 4 6          what comes out: each output, or the rendered error
 //! ```
 //!
@@ -127,6 +127,9 @@ fn engine(case: &Case, (backend, threads, chunk): Way) -> Engine {
     let apply = |builder: Builder, setting: &String| match setting.as_str() {
         "untrusted" => builder.untrusted(),
         "expressions_only" => builder.expressions_only(),
+        "functions" => builder.function::<(f64,), f64>("cubed", |(x,), results| {
+            x.iter().zip(results).for_each(|(x, result)| *result = x * x * x);
+        }),
         other => panic!("no setting is called `{other}`"),
     };
     let builder =

@@ -1,8 +1,9 @@
 //! Loops that end for the given data, that end by a budget, a deadline or a token, and programs of many blocks.
 
+use std::fmt::Debug;
 use std::time::Duration;
 
-use numlift::{Args, Backend, Builder, Cancel, Engine, Error, ErrorKind};
+use numlift::{Args, Backend, Builder, Cancel, Element, Engine, Error, ErrorKind, Schema};
 
 fn engines(build: impl Fn(Builder) -> Builder) -> Vec<Engine> {
     let backends = [Backend::Interpreter, Backend::Cranelift, Backend::X64];
@@ -17,20 +18,40 @@ fn run(engine: &Engine, text: &str, x: &[i32]) -> Result<Vec<i32>, Error> {
     engine.compile(text)?.eval(Args::new().input("x", x))?.take("n")
 }
 
-#[test]
-fn a_loop_that_ends_for_the_data_ends_at_every_length() {
-    let text = "n = 0i32
+/// Elements that the engine's code for vectors of `T` computes together; 1 where there is none.
+fn group<T: Element>(engine: &Engine, text: &str) -> usize {
+    if engine.backend() == Backend::Interpreter {
+        return 1;
+    }
+    let strip = engine.compile(text).unwrap().strip(&Schema::new().array("x", T::DTYPE, 1)).unwrap();
+    let words = strip.split_once("group of ").and_then(|(_, rest)| rest.split_once(' '));
+    words.expect("a strip tells its group").0.parse().expect("a number")
+}
+
+/// For anything but the given elements the loop takes as many turns as the dtype has numbers, or never ends.
+fn ends_at_every_length<T: Element + PartialEq + Debug>(of: impl Fn(u8) -> T) {
+    let text = "n = x - x
                 while x != 0 { x -= 1; n += 2 }";
     for engine in engines(|builder| builder) {
-        let kernel = engine.compile(text).unwrap();
-        for len in 1..70 {
-            // For anything but these elements it would take four milliards of turns.
-            let x: Vec<i32> = (0..len).map(|k| k % 5 + 1).collect();
-            let doubled: Vec<i32> = x.iter().map(|x| 2 * x).collect();
+        let (kernel, group) = (engine.compile(text).unwrap(), group::<T>(&engine, text));
+        for len in 1..=2 * group + 1 {
+            let turns: Vec<u8> = (0..len).map(|k| (k % 5 + 1) as u8).collect();
+            let x: Vec<T> = turns.iter().map(|turns| of(*turns)).collect();
+            let doubled: Vec<T> = turns.iter().map(|turns| of(2 * turns)).collect();
             let mut outputs = kernel.eval(Args::new().input("x", &x)).unwrap();
-            assert_eq!(outputs.take::<i32>("n").unwrap(), doubled, "{len}");
+            assert_eq!(outputs.take::<T>("n").unwrap(), doubled, "{len} of {}", T::DTYPE);
         }
     }
+}
+
+#[test]
+fn a_loop_that_ends_for_the_data_ends_at_every_length() {
+    ends_at_every_length(|x| x);
+    ends_at_every_length(i16::from);
+    ends_at_every_length(i32::from);
+    ends_at_every_length(i64::from);
+    ends_at_every_length(f32::from);
+    ends_at_every_length(f64::from);
 }
 
 #[test]

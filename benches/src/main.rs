@@ -6,6 +6,7 @@ mod compile;
 mod functions;
 mod machine;
 mod peers;
+mod programs;
 mod record;
 // Its limits are loops of AVX2.
 #[cfg(target_arch = "x86_64")]
@@ -30,6 +31,7 @@ const SECTIONS: &[(&str, Section)] = &[
     ("call", call::measure),
     ("throughput", throughput::measure),
     ("functions", functions::measure),
+    ("programs", programs::measure),
     #[cfg(target_arch = "x86_64")]
     ("reductions", reductions::measure),
     #[cfg(all(unix, target_arch = "x86_64"))]

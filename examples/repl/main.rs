@@ -1,8 +1,8 @@
 //! Formulas typed by a person, or read from a script, to arrays on the screen: numlift's REPL.
 //!
 //! `cargo run --release --example repl` reads lines; `:help` tells what can be typed. Without a terminal it reads a
-//! script from standard input, with `-e 'FORMULA'` it takes its statements from there, and ends with exit code 1 at the
-//! first error.
+//! script from standard input, with `-e 'FORMULA'`, once for each, it takes its statements from there, and ends with exit
+//! code 1 at the first error.
 
 mod array;
 mod commands;
@@ -37,8 +37,8 @@ use crate::scan::statements;
 use crate::session::Session;
 
 const USAGE: &str = "\
-usage: repl                   read lines, or a script from standard input
-       repl -e 'FORMULA' ...  run these statements
+usage: repl                                 read lines, or a script from standard input
+       repl -e 'FORMULA' [-e 'FORMULA' ..]  run these statements, each after an -e of its own
 ";
 
 fn main() -> ExitCode {

@@ -1,160 +1,150 @@
-//! Random programs as text over random arrays: every executor gives the bits of the interpreter, or its error.
+//! Random programs over random arrays: every executor gives the bits of the interpreter, or its error.
+//!
+//! `PROGRAMS` says how many, `SEED` which is the first, `SHOW` shows each before it runs: `PROGRAMS=1000000 cargo test --release --test differential programs -- --nocapture`.
 
+mod arrays;
+mod choices;
+mod programs;
 mod reductions;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::collections::HashMap;
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Instant;
 
-use numlift::{Args, Backend, DType, Engine, Outputs, View};
-use proptest::prelude::*;
-use proptest::test_runner::{Config, TestCaseError, TestRunner};
+use arrays::{Array, Given};
+use choices::Choices;
+use numlift::{Args, Backend, Builder, Engine, Error, Kernel, Outputs, View};
+use programs::{Class, Extent, Parameter, Program};
 
-/// Bytes, dtype and shape of one array.
-#[derive(Clone, Debug)]
-struct Array {
-    dtype: DType,
-    shape: Vec<usize>,
-    bytes: Vec<u8>,
+/// How work is cut: threads, and elements a chunk.
+const CUTS: [(usize, usize); 3] = [(1, 16 * 1024), (2, 7), (3, 1)];
+
+/// Engines of every backend.
+struct Engines {
+    reference: Engine,
+    /// For each way to cut those that are compared with it.
+    others: Vec<Vec<Engine>>,
 }
 
-impl Array {
-    fn view(&self) -> View<'_> {
-        let mut strides = vec![0; self.shape.len()];
-        let mut stride = self.dtype.size() as isize;
-        for (axis, extent) in self.shape.iter().enumerate().rev() {
-            strides[axis] = stride;
-            stride *= *extent as isize;
+impl Engines {
+    fn new(cuts: &[(usize, usize)]) -> Engines {
+        let engine = |backend, threads, chunk| {
+            let builder = Engine::builder().backend(backend).threads(threads).chunk_len(chunk);
+            with_functions(builder).build().expect("an engine")
+        };
+        let of_cut = |(threads, chunk): &(usize, usize)| {
+            support::backends().into_iter().map(|(_, backend)| engine(backend, *threads, *chunk)).collect()
+        };
+        Engines { reference: engine(Backend::Interpreter, 1, 16 * 1024), others: cuts.iter().map(of_cut).collect() }
+    }
+}
+
+/// With the functions of Rust that programs call.
+fn with_functions(builder: Builder) -> Builder {
+    builder
+        .function::<(f64,), f64>("cubed", |(x,), results| {
+            x.iter().zip(results).for_each(|(x, result)| *result = x * x * x);
+        })
+        .function::<(f64, i32, bool), f32>("mixed", |(x, n, is_on), results| {
+            for (((x, n), is_on), result) in x.iter().zip(n).zip(is_on).zip(results) {
+                *result = if *is_on { *x as f32 } else { *n as f32 };
+            }
+        })
+        .function::<(u8, f32), i64>("pick", |(x, y), results| {
+            x.iter().zip(y).zip(results).for_each(|((x, y), result)| *result = i64::from(*x).wrapping_sub(*y as i64));
+        })
+}
+
+/// A program and what it is given.
+struct Case {
+    program: Program,
+    given: Vec<(&'static str, Given)>,
+    /// Which of the ways to cut.
+    cut: usize,
+    /// How the outputs' arrays lie; numlift allocates them where that is 0.
+    layouts: usize,
+}
+
+impl Case {
+    fn new(choices: &mut Choices) -> Case {
+        let program = Program::new(choices);
+        let domain = domain(choices, program.rank);
+        let given = program.parameters.iter().map(|parameter| (parameter.name, given(choices, parameter, &domain)));
+        let given = given.collect();
+        Case {
+            given,
+            cut: choices.below(CUTS.len()),
+            layouts: [0, 1][choices.below(2)] * choices.below(1 << 16),
+            program,
         }
-        View::from_bytes(self.dtype, &self.bytes, &self.shape, &strides).expect("bytes of the shape")
+    }
+
+    /// What the kernel takes of it.
+    fn args(&self, kernel: &Kernel) -> Args<'_> {
+        let is_taken = |(name, _): &&(&str, Given)| kernel.params().iter().any(|param| param.name() == *name);
+        self.given.iter().filter(is_taken).fold(Args::new(), |args, (name, given)| match given {
+            Given::Array(array) => args.input(name, array.view()),
+            Given::WeakInt(x) => args.scalar(name, *x),
+            Given::WeakFloat(x) => args.scalar(name, *x),
+        })
+    }
+
+    fn eval(&self, engine: &Engine, text: &str) -> Result<Outputs, Error> {
+        let kernel = engine.compile(text)?;
+        kernel.eval(self.args(&kernel))
+    }
+
+    fn show(&self) -> String {
+        let given = self.given.iter().map(|(name, given)| match given {
+            Given::Array(array) => format!("{name}: {:?}\n", array.view()),
+            Given::WeakInt(x) => format!("{name} = {x}\n"),
+            Given::WeakFloat(x) => format!("{name} = {x:?}\n"),
+        });
+        format!("{}\n{}", self.program.text, given.collect::<String>())
     }
 }
 
-fn dtype() -> impl Strategy<Value = DType> {
-    prop::sample::select(DType::ALL.to_vec())
-}
+const LENGTHS: [usize; 24] =
+    [3, 1, 2, 4, 7, 8, 9, 15, 16, 17, 31, 32, 33, 37, 48, 63, 64, 65, 70, 97, 128, 130, 260, 300];
+const WIDTHS: [usize; 14] = [3, 1, 2, 4, 5, 8, 15, 16, 17, 33, 37, 40, 70, 131];
 
-/// The bits of an element, often one at which something changes.
-fn element(dtype: DType) -> BoxedStrategy<Vec<u8>> {
-    let size = dtype.size();
-    let cut = move |bits: u64| bits.to_le_bytes()[..size].to_vec();
-    let of_float = move |x: f64| match dtype {
-        DType::F32 => (x as f32).to_le_bytes().to_vec(),
-        _ => x.to_le_bytes().to_vec(),
+/// Extents of a program's arrays; now and then there is no element.
+fn domain(choices: &mut Choices, rank: usize) -> Vec<usize> {
+    let mut domain = match rank {
+        0 => Vec::new(),
+        1 => vec![choices.of(&LENGTHS)],
+        2 => vec![choices.of(&[2, 1, 3, 5, 6]), choices.of(&WIDTHS)],
+        _ => vec![choices.of(&[2, 1, 3]), choices.of(&[2, 1, 3, 4]), choices.of(&[3, 1, 2, 5, 17, 33])],
     };
-    let edges =
-        [0.0, -0.0, 1.0, -1.0, 0.5, 2.5, f64::INFINITY, f64::NEG_INFINITY, f64::NAN, 5e-324, 1e-310, f64::MAX, 3e9];
-    match dtype {
-        DType::Bool => (0_u64..2).prop_map(cut).boxed(),
-        DType::F32 | DType::F64 => prop_oneof![
-            any::<u64>().prop_map(cut),
-            prop::sample::select(edges.to_vec()).prop_map(of_float),
-            (-1000_i32..1000).prop_map(move |x| of_float(f64::from(x) / 8.0)),
-        ]
-        .boxed(),
-        _ => prop_oneof![
-            any::<u64>().prop_map(cut),
-            prop::sample::select(vec![0, 1, 2, 3, u64::MAX, u64::MAX >> 1, 1 << 63, 1 << 31, 0x80, 0x7f, 0x8000])
-                .prop_map(cut),
-            (-10_i64..10).prop_map(move |x| cut(x as u64)),
-        ]
-        .boxed(),
+    if rank == 2 && choices.one_in(4) {
+        domain.reverse();
     }
-}
-
-fn array(shapes: &'static [&'static [usize]]) -> impl Strategy<Value = Array> {
-    (dtype(), prop::sample::select(shapes)).prop_flat_map(|(dtype, shape)| {
-        let len = shape.iter().product::<usize>();
-        let elements = prop::collection::vec(element(dtype), len);
-        elements.prop_map(move |elements| Array { dtype, shape: shape.to_vec(), bytes: elements.concat() })
-    })
-}
-
-const NAMES: [&str; 4] = ["x", "y", "z", "w"];
-
-fn leaf() -> impl Strategy<Value = String> {
-    prop_oneof![
-        4 => prop::sample::select(NAMES.to_vec()).prop_map(str::to_owned),
-        1 => prop::sample::select(vec!["0", "1", "2", "3", "7", "10", "-1", "0.5", "2.5", "1e300", "pi", "True", "3u8", "1.5f32", "nan"]).prop_map(str::to_owned),
-    ]
-}
-
-fn expression() -> impl Strategy<Value = String> {
-    leaf().prop_recursive(5, 24, 3, |inner| {
-        let binary = ["+", "-", "*", "/", "//", "%", "**", "&", "|", "^", "<<", ">>", "<", "<=", "==", "!=", ">", ">=", "and", "or"];
-        let unary = ["-", "+", "~", "not "];
-        let of_one = [
-            "abs", "sign", "signbit", "reciprocal", "square", "sqrt", "floor", "ceil", "trunc", "round", "roundaway", "frac",
-            "isnan", "isinf", "isfinite", "isnormal", "logical_not", "popcount", "clz", "ctz", "deg2rad", "exp", "log", "sin", "cos", "erf", "erfc", "erfinv", "gamma", "lgamma",
-            "exp2", "exp10", "expm1", "log2", "log10", "log1p", "tan", "atan", "tanh",
-            "asin", "acos", "sinpi", "cospi", "sinc", "sinh", "cosh", "asinh", "acosh", "atanh", "rsqrt", "cbrt", "sigmoid", "logit", "softplus", "relu", "nan_to_num",
-            "f32", "f64", "i8", "i64", "u16", "u32", "bool",
-        ];
-        let of_two = [
-            "copysign", "fdim", "minimum", "maximum", "fmin", "fmax", "floor_divide", "remainder", "fmod", "logical_xor", "rotl",
-            "rotr", "step", "power", "atan2", "hypot", "logaddexp", "xlogy", "ieee_remainder", "nextafter", "isclose", "ldexp",
-        ];
-        let of_three = ["fma", "clip", "where", "lerp", "smoothstep"];
-        prop_oneof![
-            4 => (inner.clone(), prop::sample::select(binary.to_vec()), inner.clone()).prop_map(|(a, op, b)| format!("({a} {op} {b})")),
-            1 => (prop::sample::select(unary.to_vec()), inner.clone()).prop_map(|(op, a)| format!("({op}{a})")),
-            3 => (prop::sample::select(of_one.to_vec()), inner.clone()).prop_map(|(f, a)| format!("{f}({a})")),
-            2 => (prop::sample::select(of_two.to_vec()), inner.clone(), inner.clone()).prop_map(|(f, a, b)| format!("{f}({a}, {b})")),
-            1 => (prop::sample::select(of_three.to_vec()), inner.clone(), inner.clone(), inner.clone())
-                .prop_map(|(f, a, b, c)| format!("{f}({a}, {b}, {c})")),
-            1 => (inner.clone(), inner.clone(), inner.clone()).prop_map(|(a, b, c)| format!("({a} if {b} else {c})")),
-            1 => (inner.clone(), inner.clone(), inner).prop_map(|(a, b, c)| format!("({a} < {b} <= {c})")),
-        ]
-    })
-}
-
-/// Statements over the variables `a` and `b`, with loops of a few turns.
-fn block(depth: usize, in_loop: bool) -> BoxedStrategy<String> {
-    let assign = prop_oneof![
-        2 => expression().prop_map(|x| format!("a = {x}")),
-        1 => expression().prop_map(|x| format!("b = {x}")),
-        1 => Just("a, b = b, a".to_owned()),
-        1 => expression().prop_map(|x| format!("b = f({x}, a)")),
-        1 => prop::sample::select(vec!["+", "-", "*"]).prop_map(|operator| format!("a {operator}= b")),
-    ];
-    let exit = prop::sample::select(if in_loop { vec!["break", "continue", "b = x"] } else { vec!["b = y", "a = b"] });
-    let leave = (expression(), exit).prop_map(|(x, exit)| format!("if {x} {{ {exit} }}"));
-    if depth == 0 {
-        return prop_oneof![3 => assign, 1 => leave].boxed();
+    if rank > 0 && choices.one_in(60) {
+        let axis = choices.below(rank);
+        domain[axis] = 0;
     }
-    let several = move |in_loop| {
-        prop::collection::vec(block(depth - 1, in_loop), 1..4).prop_map(|statements| statements.join("\n")).boxed()
+    domain
+}
+
+fn given(choices: &mut Choices, parameter: &Parameter, domain: &[usize]) -> Given {
+    let dtype = parameter.dtype.unwrap_or_else(|| choices.of(parameter.class.dtypes()));
+    let shape: Vec<usize> = match parameter.extent {
+        Extent::Whole => domain.to_vec(),
+        Extent::Some => {
+            let first = choices.below(domain.len() + 1);
+            domain[first..].iter().map(|extent| if choices.below(2) == 0 { *extent } else { 1 }).collect()
+        }
+        Extent::Table(rank) => (0..rank).map(|_| choices.of(&[3, 1, 2, 5, 8])).collect(),
+        Extent::One if parameter.dtype.is_none() && parameter.class != Class::Bool && choices.one_in(3) => {
+            let x = choices.below(9) as i64 - 4;
+            return if parameter.class == Class::Int { Given::WeakInt(x) } else { Given::WeakFloat(x as f64 * 0.75) };
+        }
+        Extent::One => Vec::new(),
+        Extent::Zero => return Given::Array(Array::zero()),
     };
-    let counter = format!("k{depth}");
-    let of_while = counter.clone();
-    prop_oneof![
-        2 => several(in_loop),
-        1 => (expression(), several(in_loop)).prop_map(|(x, then)| format!("if {x} {{\n{then}\n}}")),
-        2 => (expression(), several(in_loop), expression(), several(in_loop), several(in_loop))
-            .prop_map(|(x, a, y, b, c)| format!("if {x} {{\n{a}\n}} elif {y} {{\n{b}\n}} else {{\n{c}\n}}")),
-        1 => (0..4, several(true)).prop_map(move |(n, body)| format!("for {counter} in 0..{n} {{\n{body}\n}}")),
-        2 => (expression(), several(true)).prop_map(move |(x, body)| {
-            format!("{of_while} = 0\nwhile {of_while} < 4 and {x} {{\n{of_while} += 1\n{body}\n}}")
-        }),
-    ]
-    .boxed()
-}
-
-/// A function of two parameters that returns here and there.
-fn function() -> impl Strategy<Value = String> {
-    (expression(), expression(), expression()).prop_map(|(x, y, z)| {
-        format!("fn f(x, y) {{\nz, w = y, x\nfor i in 0..3 {{ if {x} {{ return {y} }}\nz = x }}\nreturn {z}\n}}")
-    })
-}
-
-fn program() -> impl Strategy<Value = String> {
-    prop_oneof![
-        3 => expression(),
-        3 => (function(), expression(), block(2, false))
-            .prop_map(|(f, x, body)| format!("{f}\na, b = x, {x}\n{body}\na, b")),
-        1 => (expression(), expression()).prop_map(|(a, b)| format!("{a}, {b}")),
-        1 => (expression(), expression()).prop_map(|(a, b)| format!("x = {a}; r = x\nr, {b}")),
-    ]
+    Given::Array(Array::new(choices, dtype, &shape))
 }
 
 /// Equal shapes and bits, NaN payload aside.
@@ -163,79 +153,133 @@ fn same(a: &Outputs, b: &Outputs) -> Result<(), String> {
     if a_names != b_names {
         return Err(format!("outputs {a_names:?} and {b_names:?}"));
     }
-    for name in a.names() {
+    a.names().try_for_each(|name| {
         let (x, y) = (a.view(name).expect("an output"), b.view(name).expect("an output"));
         if (x.dtype(), x.extents()) != (y.dtype(), y.extents()) {
             return Err(format!("{name}: {} {:?} and {} {:?}", x.dtype(), x.extents(), y.dtype(), y.extents()));
         }
-        let size = x.dtype().size();
-        let (x_bytes, y_bytes) = (x.as_bytes().expect("no gaps"), y.as_bytes().expect("no gaps"));
-        for (k, (p, q)) in x_bytes.chunks(size).zip(y_bytes.chunks(size)).enumerate() {
-            let is_nan = |bytes: &[u8]| match x.dtype() {
-                DType::F32 => f32::from_le_bytes(bytes.try_into().expect("4 bytes")).is_nan(),
-                DType::F64 => f64::from_le_bytes(bytes.try_into().expect("8 bytes")).is_nan(),
-                _ => false,
-            };
-            if p != q && !(is_nan(p) && is_nan(q)) {
-                return Err(format!("{name}[{k}]: {p:02x?} and {q:02x?} of {}", x.dtype()));
-            }
+        same_elements(name, &x, y.as_bytes().expect("no gaps"))
+    })
+}
+
+/// The elements of an array without gaps, and others.
+fn same_elements(name: &str, expected: &View<'_>, found: &[u8]) -> Result<(), String> {
+    let (dtype, size) = (expected.dtype(), expected.dtype().size());
+    let expected = expected.as_bytes().expect("no gaps");
+    if expected == found {
+        return Ok(());
+    }
+    let elements = expected.chunks_exact(size).zip(found.chunks_exact(size)).enumerate();
+    for (k, (p, q)) in elements {
+        let (p, q) = (support::bits_at(p, dtype), support::bits_at(q, dtype));
+        if !support::same(dtype, p, q) {
+            return Err(format!("{name}[{k}]: {p:#x} and {q:#x} of {dtype}"));
         }
     }
     Ok(())
-}
-
-const SHAPES: &[&[usize]] = &[&[37], &[1], &[], &[3, 37], &[3, 1]];
-
-/// Engines with code, of each backend one for each number of threads and length of chunks.
-fn compiling(cuts: &[(usize, usize)]) -> Vec<Engine> {
-    let engine = |backend, threads, chunk| Engine::builder().backend(backend).threads(threads).chunk_len(chunk).build();
-    let of_backend = |backend| cuts.iter().map(move |(threads, chunk)| engine(backend, *threads, *chunk));
-    let compiled = support::backends().into_iter().map(|(_, backend)| backend);
-    let compiled = compiled.filter(|backend| *backend != Backend::Interpreter);
-    compiled.flat_map(of_backend).map(|engine| engine.expect("an engine")).collect()
-}
-
-fn interpreting() -> Engine {
-    Engine::builder().backend(Backend::Interpreter).threads(1).build().expect("an engine")
-}
-
-/// Runs as many cases as `CASES` says.
-fn check<S: Strategy>(cases: u32, strategy: &S, test: impl Fn(S::Value) -> Result<(), TestCaseError>) {
-    let cases = std::env::var("CASES").ok().and_then(|n| n.parse().ok()).unwrap_or(cases);
-    let mut runner = TestRunner::new(Config { cases, failure_persistence: None, ..Config::default() });
-    if let Err(failure) = runner.run(strategy, test) {
-        panic!("{failure}");
-    }
 }
 
 /// Fails unless all engines do with the text what the first does.
-fn agree(
+fn agree<'a, 'b>(
     text: &str,
-    views: &HashMap<&str, View<'_>>,
+    args: impl Fn() -> Args<'a>,
     reference: &Engine,
-    others: &[Engine],
-) -> Result<(), TestCaseError> {
-    let run = |engine: &Engine| engine.compile(text)?.eval(Args::lookup(|name| views.get(name).cloned()));
+    others: impl IntoIterator<Item = &'b Engine>,
+) -> Result<(), String> {
+    let run = |engine: &Engine| engine.compile(text)?.eval(args());
     let expected = run(reference);
-    for engine in others {
-        match (&expected, &run(engine)) {
-            (Ok(a), Ok(b)) => prop_assert_eq!(same(a, b), Ok(()), "{}", text),
-            (Err(a), Err(b)) => prop_assert_eq!(a.render(), b.render(), "{}", text),
-            (Ok(_), Err(error)) => prop_assert!(false, "{} fails in code alone: {}", text, error.render()),
-            (Err(error), Ok(_)) => {
-                prop_assert!(false, "{} fails in the interpreter alone: {}", text, error.render())
-            }
-        }
+    others.into_iter().try_for_each(|engine| match (&expected, &run(engine)) {
+        (Ok(a), Ok(b)) => same(a, b),
+        (expected, found) => same_error(expected, found, true),
+    })
+}
+
+/// Both fail in the same way; where texts differ only the kind of it is compared.
+fn same_error<T, U>(a: &Result<T, Error>, b: &Result<U, Error>, is_one_text: bool) -> Result<(), String> {
+    match (a.as_ref().err(), b.as_ref().err()) {
+        (Some(a), Some(b)) if is_one_text && a.render() == b.render() => Ok(()),
+        (Some(a), Some(b)) if !is_one_text && a.code() == b.code() => Ok(()),
+        (Some(a), Some(b)) => Err(format!("{}\nand\n{}", a.render(), b.render())),
+        (None, Some(error)) => Err(format!("fails in code alone: {}", error.render())),
+        (Some(error), None) => Err(format!("fails in the interpreter alone: {}", error.render())),
+        (None, None) => Err("neither fails".to_owned()),
     }
-    Ok(())
+}
+
+impl Engines {
+    /// Whether the program runs, or fails as it should.
+    fn check(&self, case: &Case) -> Result<bool, String> {
+        let Program { text, gathering, .. } = &case.program;
+        let oracle = gathering.as_ref().unwrap_or(text);
+        let expected = case.eval(&self.reference, oracle);
+        for engine in &self.others[case.cut] {
+            // What the reference does alike need not be done again.
+            if engine.backend() == Backend::Interpreter && case.cut == 0 && gathering.is_none() {
+                continue;
+            }
+            match &expected {
+                Ok(expected) if case.layouts > 0 => self.check_run(case, engine, expected),
+                Ok(_) | Err(_) => {
+                    let found = case.eval(engine, text);
+                    match (&expected, &found) {
+                        (Ok(a), Ok(b)) => same(a, b),
+                        (expected, found) => same_error(expected, found, gathering.is_none()),
+                    }
+                }
+            }
+            .map_err(|why| format!("{:?}, {:?}: {why}", engine.backend(), CUTS[case.cut]))?;
+        }
+        Ok(expected.is_ok())
+    }
+
+    /// Runs into arrays that lie in some way.
+    fn check_run(&self, case: &Case, engine: &Engine, expected: &Outputs) -> Result<(), String> {
+        let mut choices = Choices::of_seed(case.layouts as u64);
+        let views: Vec<(&str, View<'_>)> =
+            expected.names().map(|name| (name, expected.view(name).expect("an output"))).collect();
+        let mut arrays: Vec<Array> =
+            views.iter().map(|(_, view)| Array::zeros(&mut choices, view.dtype(), view.extents())).collect();
+        let before: Vec<Array> = arrays.clone();
+        let names = views.iter().map(|(name, _)| *name);
+        let targets = arrays.iter_mut().map(Array::view_mut).zip(names);
+        let found = engine.compile(&case.program.text).and_then(|kernel| {
+            kernel.run(targets.fold(case.args(&kernel), |args, (target, name)| args.output_named(name, target)))
+        });
+        found.map_err(|error| format!("fails in code alone: {}", error.render()))?;
+        for (((name, view), array), before) in views.iter().zip(&arrays).zip(&before) {
+            same_elements(name, view, &array.elements())?;
+            array.is_clean(before).then_some(()).ok_or_else(|| format!("{name} is written beside its elements"))?;
+        }
+        Ok(())
+    }
+}
+
+/// How many cases, and the first.
+fn extent_of_test(count: u64) -> (u64, u64) {
+    let number = |name: &str| std::env::var(name).ok().and_then(|n| n.parse().ok());
+    (number("SEED").unwrap_or(0), number("PROGRAMS").unwrap_or(count))
 }
 
 #[test]
-fn executors_agree() {
-    let (reference, others) = (interpreting(), compiling(&[(1, 16 * 1024), (3, 1), (3, 7)]));
-    let arrays = prop::collection::vec(array(SHAPES), NAMES.len());
-    check(400, &(program(), arrays), |(text, arrays)| {
-        let views = NAMES.into_iter().zip(arrays.iter().map(Array::view)).collect();
-        agree(&text, &views, &reference, &others)
-    });
+fn programs_agree() {
+    let engines = Engines::new(&CUTS);
+    let (first, count) = extent_of_test(300);
+    let (start, tried, run) = (Instant::now(), Cell::new(0_u64), Cell::new(0_u64));
+    // What kills the process or never ends is the last that was shown.
+    let shows = std::env::var_os("SHOW").is_some();
+    let test = |case: &Case| {
+        if shows {
+            println!("{}", case.show());
+        }
+        let outcome = catch_unwind(AssertUnwindSafe(|| engines.check(case)));
+        let ran = outcome.unwrap_or_else(|_| Err("a panic".to_owned()))?;
+        tried.set(tried.get() + 1);
+        run.set(run.get() + u64::from(ran));
+        if tried.get().is_multiple_of(10_000) || tried.get() == count {
+            let each = start.elapsed().as_secs_f64() / tried.get() as f64;
+            println!("{} programs from {first} on, {} of them run, {:.0} a second", tried.get(), run.get(), 1.0 / each);
+        }
+        Ok(())
+    };
+    choices::check(first, count, Case::new, test, Case::show);
 }

@@ -1,11 +1,9 @@
 //! Random formulas with reductions and scans in them, over arrays of several blocks that lie in all ways.
 
-use std::collections::HashMap;
+use numlift::{Args, Backend, DType, View};
 
-use numlift::{DType, View};
-use proptest::prelude::*;
-
-use super::{NAMES, agree, check, compiling, dtype, interpreting};
+use super::choices::{Choices, Random, check};
+use super::{Engines, agree, extent_of_test};
 
 /// How an array lies in memory.
 #[derive(Clone, Copy, Debug)]
@@ -56,16 +54,8 @@ fn bits(dtype: DType, random: u64) -> u64 {
     }
 }
 
-/// Steele, Lea and Flood's SplitMix64.
-fn mixed(seed: u64) -> u64 {
-    let z = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
-
 impl Given {
-    fn new(domain: &[usize], extent: Extent, layout: Layout, dtype: DType, seed: u64) -> Given {
+    fn new(domain: &[usize], extent: Extent, layout: Layout, dtype: DType, mut random: Random) -> Given {
         let shape: Vec<usize> = match extent {
             Extent::Whole => domain.to_vec(),
             Extent::First => domain.iter().enumerate().map(|(axis, n)| if axis == 0 { *n } else { 1 }).collect(),
@@ -87,7 +77,7 @@ impl Given {
             *stride = -*stride;
         }
         let elements = (step / size + unit) as u64;
-        let bytes = (0..elements).flat_map(|k| bits(dtype, mixed(seed ^ k)).to_le_bytes()[..size].to_vec()).collect();
+        let bytes = (0..elements).flat_map(|_| bits(dtype, random.bits()).to_le_bytes()[..size].to_vec()).collect();
         Given { dtype, shape, strides, bytes }
     }
 
@@ -96,88 +86,121 @@ impl Given {
     }
 }
 
-fn given(domain: &'static [usize]) -> impl Strategy<Value = Given> {
-    let extents = prop::sample::select(vec![Extent::Whole, Extent::Whole, Extent::First, Extent::Last, Extent::One]);
-    let layouts = prop::sample::select(vec![Layout::Rows, Layout::Rows, Layout::Columns, Layout::Apart]);
-    (extents, layouts, dtype(), any::<u64>())
-        .prop_map(move |(extent, layout, dtype, seed)| Given::new(domain, extent, layout, dtype, seed))
+const NAMES: [&str; 4] = ["x", "y", "z", "w"];
+
+fn given(choices: &mut Choices, domain: &[usize]) -> Given {
+    let extent = choices.of(&[Extent::Whole, Extent::Whole, Extent::First, Extent::Last, Extent::One]);
+    let layout = choices.of(&[Layout::Rows, Layout::Rows, Layout::Columns, Layout::Apart]);
+    let dtype = choices.of(&DType::ALL);
+    Given::new(domain, extent, layout, dtype, Random(choices.below(1 << 20) as u64))
 }
 
-fn options() -> impl Strategy<Value = String> {
-    let axis = prop::sample::select(vec!["", "", ", axis=0", ", axis=-1", ", axis=(0, 1)", ", axis=None", ", axis=1"]);
-    let keepdims = prop::sample::select(vec!["", "", ", keepdims=True"]);
-    (axis, keepdims).prop_map(|(axis, keepdims)| format!("{axis}{keepdims}"))
+const FOLDS: [&str; 19] = [
+    "sum",
+    "prod",
+    "min",
+    "max",
+    "mean",
+    "any",
+    "all",
+    "count_nonzero",
+    "argmin",
+    "argmax",
+    "ptp",
+    "var",
+    "std",
+    "norm",
+    "logsumexp",
+    "nansum",
+    "nanmin",
+    "nanmax",
+    "nanmean",
+];
+
+fn fold(choices: &mut Choices, depth: usize) -> String {
+    let (name, operand) = (choices.of(&FOLDS), expression(choices, depth));
+    let axis = choices.of(&["", "", ", axis=0", ", axis=-1", ", axis=(0, 1)", ", axis=None", ", axis=1"]);
+    let keeps = choices.of(&["", "", ", keepdims=True"]);
+    let extra = ["", "", "", "", ", where=x > 0", ", initial=3", ", where=y < 2, initial=1", ", ddof=1"];
+    format!("{name}({operand}{axis}{keeps}{})", choices.of(&extra))
 }
 
-fn expression() -> impl Strategy<Value = String> {
-    let leaf = prop_oneof![
-        6 => prop::sample::select(NAMES.to_vec()).prop_map(str::to_owned),
-        1 => prop::sample::select(vec!["2", "0.5", "-1", "True"]).prop_map(str::to_owned),
-    ];
-    leaf.prop_recursive(4, 16, 3, |inner| {
-        let folds = [
-            "sum",
-            "prod",
-            "min",
-            "max",
-            "mean",
-            "any",
-            "all",
-            "count_nonzero",
-            "argmin",
-            "argmax",
-            "ptp",
-            "var",
-            "std",
-        ];
-        let more = ["norm", "logsumexp", "nansum", "nanmin", "nanmax", "nanmean"];
-        let folds: Vec<&str> = [&folds[..], &more[..]].concat();
-        let extra = prop::sample::select(vec![
-            "",
-            "",
-            "",
-            "",
-            ", where=x > 0",
-            ", initial=3",
-            ", where=y < 2, initial=1",
-            ", ddof=1",
-        ]);
-        let scans = vec!["cumsum", "cumprod", "cummax", "cummin"];
-        prop_oneof![
-            3 => (prop::sample::select(folds), inner.clone(), options(), extra)
-                .prop_map(|(f, x, options, extra)| format!("{f}({x}{options}{extra})")),
-            1 => (prop::sample::select(scans), inner.clone(), prop::sample::select(vec!["", ", axis=0", ", axis=-1"]))
-                .prop_map(|(f, x, axis)| format!("{f}({x}{axis})")),
-            3 => (inner.clone(), prop::sample::select(vec!["+", "-", "*", "/", "<"]), inner.clone())
-                .prop_map(|(a, op, b)| format!("({a} {op} {b})")),
-            1 => (prop::sample::select(vec!["exp", "abs", "sqrt", "f32", "i64"]), inner.clone())
-                .prop_map(|(f, x)| format!("{f}({x})")),
-            1 => inner.clone().prop_map(|x| format!("(({x}) - mean({x})) / std({x})")),
-            1 => (inner.clone(), prop::sample::select(vec!["max", "min", "sum"]))
-                .prop_map(|(x, f)| format!("exp(({x}) - {f}({x}, axis=-1, keepdims=True))")),
-            1 => (inner.clone(), inner.clone(), inner).prop_map(|(c, a, b)| format!("where({c}, {a}, {b})")),
-        ]
-    })
+fn expression(choices: &mut Choices, depth: usize) -> String {
+    if depth == 0 {
+        return match choices.below(7) {
+            6 => choices.of(&["2", "0.5", "-1", "True"]).to_owned(),
+            _ => choices.of(&NAMES).to_owned(),
+        };
+    }
+    let depth = depth - 1;
+    match choices.below(14) {
+        0..2 => expression(choices, 0),
+        2..6 => fold(choices, depth),
+        6 => {
+            let (name, operand) = (choices.of(&["cumsum", "cumprod", "cummax", "cummin"]), expression(choices, depth));
+            format!("{name}({operand}{})", choices.of(&["", ", axis=0", ", axis=-1"]))
+        }
+        7..10 => {
+            let (a, operator) = (expression(choices, depth), choices.of(&["+", "-", "*", "/", "<"]));
+            format!("({a} {operator} {})", expression(choices, depth))
+        }
+        10 => format!("{}({})", choices.of(&["exp", "abs", "sqrt", "f32", "i64"]), expression(choices, depth)),
+        11 => {
+            let x = expression(choices, depth);
+            format!("(({x}) - mean({x})) / std({x})")
+        }
+        12 => {
+            let x = expression(choices, depth);
+            format!("exp(({x}) - {}({x}, axis=-1, keepdims=True))", choices.of(&["max", "min", "sum"]))
+        }
+        _ => {
+            let (c, a) = (expression(choices, depth), expression(choices, depth));
+            format!("where({c}, {a}, {})", expression(choices, depth))
+        }
+    }
 }
 
-fn program() -> impl Strategy<Value = String> {
-    prop_oneof![
-        3 => expression(),
-        1 => (expression(), expression()).prop_map(|(a, b)| format!("{a}, {b}")),
-        1 => (expression(), prop::sample::select(vec!["-1", "0", "1"])).prop_map(|(x, axis)| {
+fn program(choices: &mut Choices) -> String {
+    let kind = choices.below(6);
+    let x = expression(choices, 4);
+    match kind {
+        0..3 => x,
+        3 => format!("{x}, {}", expression(choices, 4)),
+        4 => {
+            let axis = choices.of(&["-1", "0", "1"]);
             format!("e = exp({x} - max({x}, axis={axis}, keepdims=True)); e / sum(e, axis={axis}, keepdims=True)")
-        }),
-        1 => (expression(), expression(), expression()).prop_map(|(a, b, c)| format!("a, b = {a}, {b}\na, a + b, {c}")),
-    ]
+        }
+        _ => format!("a, b = {x}, {}\na, a + b, {}", expression(choices, 3), expression(choices, 3)),
+    }
+}
+
+struct Case {
+    text: String,
+    arrays: Vec<Given>,
+}
+
+impl Case {
+    fn new(choices: &mut Choices) -> Case {
+        let text = program(choices);
+        let domain = choices.of(&DOMAINS);
+        Case { text, arrays: NAMES.iter().map(|_| given(choices, domain)).collect() }
+    }
+
+    fn args(&self) -> Args<'_> {
+        NAMES.into_iter().zip(&self.arrays).fold(Args::new(), |args, (name, array)| args.input(name, array.view()))
+    }
+
+    fn show(&self) -> String {
+        let arrays = NAMES.iter().zip(&self.arrays).map(|(name, array)| format!("{name}: {:?}\n", array.view()));
+        format!("{}\n{}", self.text, arrays.collect::<String>())
+    }
 }
 
 #[test]
-fn executors_agree_on_reductions() {
-    let (reference, others) = (interpreting(), compiling(&[(1, 16 * 1024), (2, 7), (3, 1), (8, 16 * 1024)]));
-    let cases = (program(), prop::sample::select(DOMAINS.to_vec()))
-        .prop_flat_map(|(text, domain)| (Just(text), prop::collection::vec(given(domain), NAMES.len())));
-    check(200, &cases, |(text, arrays)| {
-        let views: HashMap<&str, View<'_>> = NAMES.into_iter().zip(arrays.iter().map(Given::view)).collect();
-        agree(&text, &views, &reference, &others)
-    });
+fn reductions_agree() {
+    let engines = Engines::new(&[(1, 16 * 1024), (2, 7), (3, 1), (8, 16 * 1024)]);
+    let others = || engines.others.iter().flatten().filter(|engine| engine.backend() != Backend::Interpreter);
+    let (first, count) = extent_of_test(200);
+    let test = |case: &Case| agree(&case.text, || case.args(), &engines.reference, others());
+    check(first, count, Case::new, test, Case::show);
 }

@@ -15,7 +15,7 @@ mod whole;
 #[cfg(target_arch = "x86_64")]
 pub(crate) use wide::{by_hand, triad_streamed};
 
-pub(crate) use whole::{dot, heat, mandelbrot, standard_score};
+pub(crate) use whole::{dot, heat, mandelbrot, mandelbrot32, standard_score};
 
 use rayon::ThreadPool;
 use rayon::prelude::*;

@@ -68,19 +68,28 @@ pub(crate) fn standard_score(case: &mut Case, workers: &Workers) {
 }
 
 /// Turns until a point leaves the circle of radius 2, at most 256.
-pub(crate) fn mandelbrot(case: &mut Case, workers: &Workers) {
-    let [cr, ci] = &case.inputs[..] else { panic!("the workload's inputs") };
-    let [cr, ci] = [cr, ci].map(Array::slice::<f64>);
-    workers.share(case.output.slice_mut::<i64>(), |start, out| {
-        for ((cr, ci), out) in cr[start..].iter().zip(&ci[start..]).zip(out) {
-            let (mut x, mut y, mut turns) = (0.0, 0.0, 0);
-            while turns < 256 && x * x + y * y <= 4.0 {
-                (x, y) = (x * x - y * y + cr, 2.0 * x * y + ci);
-                turns += 1;
-            }
-            *out = turns;
+macro_rules! mandelbrot {
+    ($($name:ident: $float:ty, $int:ty;)+) => { $(
+        pub(crate) fn $name(case: &mut Case, workers: &Workers) {
+            let [cr, ci] = &case.inputs[..] else { panic!("the workload's inputs") };
+            let [cr, ci] = [cr, ci].map(Array::slice::<$float>);
+            workers.share(case.output.slice_mut::<$int>(), |start, out| {
+                for ((cr, ci), out) in cr[start..].iter().zip(&ci[start..]).zip(out) {
+                    let (mut x, mut y, mut turns) = (0.0, 0.0, 0);
+                    while turns < 256 && x * x + y * y <= 4.0 {
+                        (x, y) = (x * x - y * y + cr, 2.0 * x * y + ci);
+                        turns += 1;
+                    }
+                    *out = turns;
+                }
+            });
         }
-    });
+    )+ };
+}
+
+mandelbrot! {
+    mandelbrot: f64, i64;
+    mandelbrot32: f32, i32;
 }
 
 /// A step of the heat equation on a square, edges repeated.
