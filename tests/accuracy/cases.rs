@@ -2,6 +2,8 @@
 
 use numlift::{Args, DType, Engine, View};
 
+use crate::NAMES;
+
 /// One line of `tests/data/accuracy`.
 #[derive(Clone)]
 pub(crate) struct Case {
@@ -71,14 +73,14 @@ pub(crate) fn ulp(nearest: f64, is_below: bool, dtype: DType) -> f64 {
     f64::from_bits(if ulp < -1022 { 1 << (ulp + 1074) } else { ((ulp + 1023) as u64) << 52 })
 }
 
-/// The bits of `formula` for each row of bits, whose columns are `x` and `y`.
+/// The bits of `formula` for each row of bits, whose columns are [`NAMES`].
 pub(crate) fn evaluate(engine: &Engine, formula: &str, dtype: DType, rows: &[Vec<u64>]) -> Vec<u64> {
     let kernel = engine.compile(formula).unwrap_or_else(|error| panic!("{}", error.render()));
     let size = dtype.size();
     let column = |k: usize| -> Vec<u8> { rows.iter().flat_map(|row| row[k].to_le_bytes()[..size].to_vec()).collect() };
     let columns: Vec<Vec<u8>> = (0..rows.first().map_or(0, Vec::len)).map(column).collect();
     let view = |name: &str| {
-        let bytes = columns.get(["x", "y"].iter().position(|known| *known == name)?)?;
+        let bytes = columns.get(NAMES.iter().position(|known| *known == name)?)?;
         View::from_bytes(dtype, bytes, &[rows.len()], &[size as isize]).ok()
     };
     let outputs = kernel.eval(Args::lookup(view)).unwrap_or_else(|error| panic!("{}", error.render()));

@@ -18,7 +18,7 @@ use std::collections::BTreeMap;
 use numlift::{Accuracy, DType, Engine};
 
 use cases::{Case, evaluate, read, value};
-use table::{EXACT, MATH, OF_ARRAYS, Row};
+use table::{EXACT, MATH, NOT_OF_FLOATS, OF_ARRAYS, Row};
 
 const DTYPES: [DType; 2] = [DType::F64, DType::F32];
 const ACCURACIES: [Accuracy; 2] = [Accuracy::Best, Accuracy::Fast];
@@ -37,6 +37,26 @@ fn engines() -> Vec<(&'static str, Accuracy, Engine)> {
 fn rows() -> impl Iterator<Item = &'static Row> {
     let known: Vec<&str> = Engine::new().expect("an engine").functions().iter().map(|f| f.name()).collect();
     MATH.iter().filter(move |row| known.contains(&row.name))
+}
+
+/// What formulas call their arguments.
+const NAMES: [&str; 3] = ["x", "y", "z"];
+
+/// Every function of floats by name, and a formula of [`NAMES`].
+fn formulas() -> Vec<(&'static str, String)> {
+    let functions = Engine::new().expect("an engine").functions();
+    let mut formulas: Vec<(&str, String)> = rows().map(|row| (row.name, row.formula.to_owned())).collect();
+    for name in EXACT.iter().filter(|name| !NOT_OF_FLOATS.contains(name)) {
+        let function = functions.iter().find(|function| function.name() == *name).expect("the language has it");
+        let required = function.signature().split(',').filter(|parameter| !parameter.contains('=')).count();
+        let formula = match *name {
+            // The one that takes an integer beside a float.
+            "ldexp" => "ldexp(x, i32(y))".to_owned(),
+            _ => format!("{name}({})", NAMES[..required].join(", ")),
+        };
+        formulas.push((name, formula));
+    }
+    formulas
 }
 
 #[test]
