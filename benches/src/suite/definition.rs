@@ -57,6 +57,8 @@ pub(crate) struct Definition {
     /// Of numlift's bits at [`Definition::checked_size`].
     pub(crate) checksum: Option<String>,
     pub(crate) analysis: String,
+    /// What was tried where a peer is ahead.
+    pub(crate) tried: Option<String>,
     /// The C function's body, if the workload has one.
     pub(crate) gcc: Option<String>,
 }
@@ -114,6 +116,7 @@ impl Definition {
             scale: if table.contains_key("scale") { number(table.get("scale"), "scale")? } else { 0.0 },
             checksum: table.get("checksum").and_then(Value::as_str).map(str::to_owned),
             analysis: text(&table, "analysis")?,
+            tried: table.get("tried").and_then(Value::as_str).map(str::to_owned),
             gcc: table.get("peers").and_then(|peers| peers.get("gcc")).and_then(Value::as_str).map(str::to_owned),
         })
     }

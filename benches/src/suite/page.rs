@@ -17,6 +17,9 @@ const WIDTH: f64 = 520.0;
 const LINE: usize = 20;
 const NAMES: f64 = 130.0;
 
+/// A peer counts as ahead from here on.
+const MARGIN: f64 = 1.03;
+
 /// The page: the machine, then for each workload its formula, bars of time by engine and size, and what limits it.
 pub(crate) fn page(machine: &Machine, definitions: &[Definition], rows: &[Row]) -> String {
     let mut page = format!(
@@ -40,8 +43,57 @@ pub(crate) fn page(machine: &Machine, definitions: &[Definition], rows: &[Row]) 
         for &n in &definition.sizes {
             bars(&mut page, n, &of(n).collect::<Vec<_>>());
         }
+        let ahead: Vec<&Row> = definition.sizes.iter().filter_map(|&n| peer_ahead(of(n))).collect();
+        if !ahead.is_empty() {
+            behind(&mut page, definition, &ahead);
+        }
     }
     page
+}
+
+/// The fastest peer, if numlift takes longer than that by more than the suite's figures move between runs.
+fn peer_ahead<'a>(rows: impl Iterator<Item = &'a Row>) -> Option<&'a Row> {
+    let peers = rows.filter(|row| !engines::is_limit(row.engine) && !row.engine.starts_with(engines::NUMLIFT));
+    peers
+        .max_by(|x, y| x.numlift_over_this.total_cmp(&y.numlift_over_this))
+        .filter(|row| row.numlift_over_this > MARGIN)
+}
+
+/// Where numlift is behind: by how much, how far from the machine's limit, what was tried, and the code.
+fn behind(page: &mut String, definition: &Definition, ahead: &[&Row]) {
+    page.push_str("<h3>Behind</h3>\n<ul>\n");
+    for row in ahead {
+        let (ratio, share) = (row.numlift_over_this, row.share_of_limit / row.numlift_over_this * 100.0);
+        let _ = writeln!(
+            page,
+            "<li>{} elements: numlift takes {ratio:.2} of the time of {}, whose results are up to {:.1} ulp from numlift's; numlift is at \
+             {share:.0} % of the machine's limit.",
+            row.n, row.engine, row.distance
+        );
+    }
+    page.push_str("</ul>\n");
+    let tried = definition.tried.as_deref().unwrap_or("Nothing is noted of what was tried.");
+    let _ = writeln!(page, "<p>{}</p>", escaped(tried.trim()));
+    match code(definition) {
+        Ok(code) => {
+            let _ = writeln!(
+                page,
+                "<details><summary>numlift's machine code</summary><pre>{}</pre></details>",
+                escaped(&code)
+            );
+        }
+        Err(error) => {
+            let _ = writeln!(page, "<p>{}</p>", escaped(&error.to_string()));
+        }
+    }
+}
+
+/// What Auto makes of the formula, as far as the first return: rare branches and data stand behind it.
+fn code(definition: &Definition) -> Result<String, numlift::Error> {
+    let kernel = numlift::Engine::new()?.compile(&definition.formula)?;
+    let code = kernel.asm(&definition.schema())?;
+    let end = code.find(" ret\n").map_or(code.len(), |at| at + 5);
+    Ok(code[..end].to_owned())
 }
 
 fn bars(page: &mut String, n: usize, rows: &[&Row]) {

@@ -27,11 +27,13 @@ pub(super) const SCRATCH: Gpr = Gpr::RCX;
 pub(super) const ARRAYS: Gpr = Gpr::R10;
 /// Where the scalars are.
 pub(super) const SCALARS: Gpr = Gpr::R11;
+/// How many turns loops may begin yet, where they count them; has to be as it was on return in both conventions.
+pub(super) const TURNS: Gpr = Gpr::RBX;
 
 /// The System V convention, of every system but Windows.
 pub(super) const SYSTEM_V: Convention = Convention {
     argument: Gpr::RDI,
-    pointers: &[Gpr::R8, Gpr::R9, Gpr::RSI, Gpr::RDI, Gpr::RBX, Gpr::R12, Gpr::R13, Gpr::R14, Gpr::R15],
+    pointers: &[Gpr::R8, Gpr::R9, Gpr::RSI, Gpr::RDI, Gpr::R12, Gpr::R13, Gpr::R14, Gpr::R15],
     first_saved: 4,
     first_saved_vector: 16,
 };
@@ -39,7 +41,7 @@ pub(super) const SYSTEM_V: Convention = Convention {
 /// The convention of Windows.
 pub(super) const WINDOWS: Convention = Convention {
     argument: Gpr::RCX,
-    pointers: &[Gpr::R8, Gpr::R9, Gpr::RSI, Gpr::RDI, Gpr::RBX, Gpr::R12, Gpr::R13, Gpr::R14, Gpr::R15],
+    pointers: &[Gpr::R8, Gpr::R9, Gpr::RSI, Gpr::RDI, Gpr::R12, Gpr::R13, Gpr::R14, Gpr::R15],
     first_saved: 2,
     first_saved_vector: 6,
 };

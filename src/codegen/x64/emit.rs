@@ -3,7 +3,7 @@
 use regalloc2::{Allocation, Block, Edit, Inst, InstOrEdit, Output};
 use smallvec::SmallVec;
 
-use super::abi::{ARRAYS, Convention, END, INDEX, SCALARS, SCRATCH};
+use super::abi::{ARRAYS, Convention, END, INDEX, SCALARS, SCRATCH, TURNS};
 use super::encode::{Assembler, Condition, Gpr, Label, Place};
 use super::function::{Address, Function, Kind, MachineInst, VECTOR_BYTES};
 use super::opcode::{Opcode, Shape};
@@ -16,6 +16,9 @@ const PAGE: usize = 4096;
 /// How the code is aligned, and a loop in it.
 pub(super) const CODE_ALIGN: usize = 64;
 const LOOP_ALIGN: usize = 32;
+
+/// Of the number of turns left these bits are 0 where a loop asks whether the run is to stop: in each sixteenth turn.
+const TURNS_UNASKED: u8 = 15;
 
 /// Bytes an instruction, roughly.
 const BYTES_AN_INSTRUCTION: usize = 8;
@@ -222,10 +225,11 @@ impl<'a> Emitter<'a> {
         self.label(self.code().blocks.len() + k)
     }
 
-    /// The pointers' registers that the caller wants back.
-    fn saved(&self) -> &'static [Gpr] {
-        let pointers = self.convention.pointers;
-        &pointers[self.convention.first_saved.min(self.pointers)..self.pointers]
+    /// The general registers that the caller wants back.
+    fn saved(&self) -> impl DoubleEndedIterator<Item = Gpr> + use<> {
+        let pointers = &self.convention.pointers[self.convention.first_saved.min(self.pointers)..self.pointers];
+        let turns = self.strip.counts_turns.then_some(TURNS);
+        turns.into_iter().chain(pointers.iter().copied())
     }
 
     /// Where each vector register that the caller wants back is kept.
@@ -246,7 +250,7 @@ impl<'a> Emitter<'a> {
             self.to.push(Gpr::RBP);
             self.to.move_general(Gpr::RBP, Gpr::RSP);
         }
-        self.saved().iter().for_each(|register| self.to.push(*register));
+        self.saved().for_each(|register| self.to.push(register));
         if self.frame > 0 {
             for _ in 0..self.frame / PAGE {
                 self.to.subtract(Gpr::RSP, PAGE as i32);
@@ -260,11 +264,14 @@ impl<'a> Emitter<'a> {
         }
         let field = |offset: usize| offset as i32;
         let group = self.strip.group as i32;
+        self.to.load_general(SCALARS, call, field(std::mem::offset_of!(Call, scalars)));
+        if self.strip.counts_turns {
+            self.to.load_general(TURNS, SCALARS, code::LEFT);
+        }
         self.to.multiply(END, call, field(std::mem::offset_of!(Call, groups)), group);
         self.to.test(END);
         self.to.jump_if(Condition::Zero, self.end());
         self.to.load_general(ARRAYS, call, field(std::mem::offset_of!(Call, arrays)));
-        self.to.load_general(SCALARS, call, field(std::mem::offset_of!(Call, scalars)));
         self.to.zero(INDEX);
         for (slot, pointer) in self.convention.pointers[..self.pointers].iter().enumerate() {
             self.to.load_general(*pointer, ARRAYS, slot as i32 * 8);
@@ -274,14 +281,17 @@ impl<'a> Emitter<'a> {
     /// All groups are done.
     fn exit(&mut self) {
         self.to.bind(self.end());
+        if self.strip.counts_turns {
+            self.to.store_general(TURNS, SCALARS, code::LEFT);
+        }
         for (register, place) in self.saved_vectors() {
             self.to.vector(Opcode::Broadcast128, register, 0, place, None);
         }
         self.to.zero_uppers();
         if self.frame > 0 {
-            self.to.address_of(Gpr::RSP, Gpr::RBP, -8 * self.saved().len() as i32);
+            self.to.address_of(Gpr::RSP, Gpr::RBP, -8 * self.saved().count() as i32);
         }
-        self.saved().iter().rev().for_each(|register| self.to.pop(*register));
+        self.saved().rev().for_each(|register| self.to.pop(register));
         if self.frame > 0 {
             self.to.pop(Gpr::RBP);
         }
@@ -426,11 +436,18 @@ impl<'a> Emitter<'a> {
                 let out = self.label(self.target(no).index());
                 self.to.vector(Opcode::Test, any, 0, Place::Vector(any), None);
                 self.to.jump_if(Condition::Zero, out);
-                self.to.decrement(SCALARS, code::LEFT);
+                self.to.subtract(TURNS, 1);
                 self.to.jump_if(Condition::Negative, out);
+                let again = self.label(self.target(yes).index());
+                self.to.has_none_of(TURNS, TURNS_UNASKED);
+                self.to.jump_if(Condition::NotZero, again);
                 self.to.load_general(SCRATCH, SCALARS, code::STOP);
                 self.to.is_zero_byte(SCRATCH);
-                self.branch(Condition::Zero, Condition::NotZero, yes, no, block);
+                self.to.jump_if(Condition::Zero, again);
+                // Loops around this one end as well, whenever they would ask.
+                self.to.zero(TURNS);
+                self.to.subtract(TURNS, 1);
+                self.jump(no, block);
             }
             Kind::Apart(k) => {
                 let unit = 1 + k as usize;
@@ -443,16 +460,11 @@ impl<'a> Emitter<'a> {
                 self.to.jump_if(Condition::NotZero, enter);
                 self.to.bind(back);
             }
-            Kind::CountTurn => self.to.decrement(SCALARS, code::LEFT),
-            Kind::KeepTurns => {
-                self.to.load_general(SCRATCH, SCALARS, code::LEFT);
-                self.to.store_general(SCRATCH, SCALARS, code::GROUP_TURNS);
-            }
+            Kind::CountTurn => self.to.subtract(TURNS, 1),
+            Kind::KeepTurns => self.to.store_general(TURNS, SCALARS, code::GROUP_TURNS),
             Kind::RestoreTurns => {
-                self.to.load_general(SCRATCH, SCALARS, code::LEFT);
-                self.to.test(SCRATCH);
-                self.to.move_unless_negative(SCRATCH, SCALARS, code::GROUP_TURNS);
-                self.to.store_general(SCRATCH, SCALARS, code::LEFT);
+                self.to.test(TURNS);
+                self.to.move_unless_negative(TURNS, SCALARS, code::GROUP_TURNS);
             }
             Kind::NextGroup(yes, no) => {
                 self.to.add(INDEX, self.strip.group as i32);

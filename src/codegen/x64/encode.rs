@@ -259,11 +259,11 @@ impl Assembler {
         self.list(|| format!("test {0}, {0}", x.name()));
     }
 
-    /// `[base + offset] -= 1`, of eight bytes.
-    pub(super) fn decrement(&mut self, base: Gpr, offset: i32) {
-        self.general(0x83, 5, Place::at(base, offset));
-        self.bytes.push(1);
-        self.list(|| format!("sub qword [{}{offset:+}], 1", base.name()));
+    /// Whether `register` has none of the bits.
+    pub(super) fn has_none_of(&mut self, register: Gpr, bits: u8) {
+        assert!(register.0 < 4, "a register whose lowest byte has a name of old");
+        self.bytes.extend_from_slice(&[0xf6, 0xc0 | register.0, bits]);
+        self.list(|| format!("test {}, byte {bits}", register.name()));
     }
 
     /// Whether the byte at an address is 0.
