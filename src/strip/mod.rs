@@ -102,7 +102,7 @@ impl Inst {
     ///
     /// # Panics
     /// Of a region, which reads as many registers as it likes.
-    fn operands(&self) -> [Option<Reg>; 3] {
+    pub(crate) fn operands(&self) -> [Option<Reg>; 3] {
         match self {
             Inst::Const(_) | Inst::Scalar(_) | Inst::Load { .. } | Inst::Recall { .. } => [None; 3],
             Inst::Store { value: x, .. }

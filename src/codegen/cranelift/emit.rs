@@ -10,7 +10,7 @@ use crate::ir::Op;
 use crate::strip::{Inst, Reg, RegType};
 
 /// Bytes of the vectors that Cranelift has.
-const BYTES: usize = 16;
+pub(super) const BYTES: usize = 16;
 
 /// How a register is typed: a mask as integers of its lanes' size.
 pub(super) fn clif_type(reg_type: RegType) -> Type {
@@ -63,7 +63,7 @@ pub(super) fn inst(body: &mut Body<'_>, reg: Option<Reg>, inst: &Inst) -> Option
             let (x, count) = (body.value(*x), body.builder.ins().iconst(types::I32, i64::from(*count)));
             shift(body, reg_type, *op, x, count)
         }
-        Inst::Bitcast(x) => bitcast_to(body, ty, *x),
+        Inst::Bitcast(x) => body.value_as(*x, ty),
         Inst::WidenLow(x) => widen_low(body, *x),
         Inst::WidenHigh(x) => widen_high(body, *x),
         Inst::Narrow(x, y) => narrow(body, reg_type, *x, y.unwrap_or(*x)),
@@ -85,16 +85,11 @@ pub(super) fn inst(body: &mut Body<'_>, reg: Option<Reg>, inst: &Inst) -> Option
     })
 }
 
-fn bitcast(body: &mut Body<'_>, ty: Type, x: Value) -> Value {
+pub(super) fn bitcast(body: &mut Body<'_>, ty: Type, x: Value) -> Value {
     if body.builder.func.dfg.value_type(x) == ty {
         return x;
     }
     body.builder.ins().bitcast(ty, MemFlags::new().with_endianness(Endianness::Little), x)
-}
-
-fn bitcast_to(body: &mut Body<'_>, ty: Type, reg: Reg) -> Value {
-    let x = body.value(reg);
-    bitcast(body, ty, x)
 }
 
 /// The bits in every lane.
@@ -158,8 +153,15 @@ pub(super) fn store_to(body: &mut Body<'_>, value: Value, address: Value, offset
 }
 
 fn apply(body: &mut Body<'_>, reg_type: RegType, op: Op, operands: &[Reg; 3]) -> Value {
+    if op == Op::Select {
+        return select(body, clif_type(reg_type), operands);
+    }
     let operand_type = body.strip.reg_type(operands[op.arity() - 1]);
-    let [x, y, z] = operands.map(|reg| body.value(reg));
+    let operands = if op == Op::Fma { &fused(body, *operands) } else { operands };
+    let mut values = operands[..op.arity()].iter().map(|reg| body.value(*reg));
+    let x = values.next().expect("an op has an operand");
+    let (y, z) = (values.next().unwrap_or(x), values.next().unwrap_or(x));
+    drop(values);
     let ins = body.builder.ins();
     let is_float = matches!(operand_type, RegType::Vector(dtype) if dtype.is_float());
     let is_unsigned = matches!(operand_type, RegType::Vector(dtype) if dtype.is_unsigned_int());
@@ -199,9 +201,13 @@ fn apply(body: &mut Body<'_>, reg_type: RegType, op: Op, operands: &[Reg; 3]) ->
         Op::Shl | Op::Shr => shift_lanes(body, reg_type, op, x, y),
         Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge if is_float => ins.fcmp(float_condition(op), x, y),
         Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge => ins.icmp(int_condition(op, is_unsigned), x, y),
-        Op::Select => select(body, clif_type(reg_type), operands),
         _ => panic!("legalize leaves no {} of {operand_type}", op.name()),
     }
+}
+
+/// The operands of a fused multiply-add, whose result takes the place of the first: better of one that nobody needs any more.
+fn fused(body: &Body<'_>, [x, y, z]: [Reg; 3]) -> [Reg; 3] {
+    if body.is_free(y) && !body.is_free(x) { [y, x, z] } else { [x, y, z] }
 }
 
 fn float_condition(op: Op) -> FloatCC {
@@ -232,7 +238,7 @@ fn select(body: &mut Body<'_>, ty: Type, operands: &[Reg; 3]) -> Value {
     let size = ty.lane_type().bytes() as usize;
     // There is no blend of 16-bit lanes; bytes do as well.
     let lanes = if body.isa.has_blend && size == 2 { types::I8X16 } else { int_type(size) };
-    let [mask, x, y] = operands.map(|reg| bitcast_to(body, lanes, reg));
+    let [mask, x, y] = operands.map(|reg| body.value_as(reg, lanes));
     let chosen = if body.isa.has_blend {
         body.builder.ins().blendv(mask, x, y)
     } else {
@@ -263,7 +269,7 @@ fn shift_lanes(body: &mut Body<'_>, reg_type: RegType, op: Op, x: Value, counts:
 
 /// The upper 8 bytes moved down.
 fn high_half(body: &mut Body<'_>, x: Reg) -> Value {
-    let bytes = bitcast_to(body, types::I8X16, x);
+    let bytes = body.value_as(x, types::I8X16);
     let mask = std::array::from_fn(|k| 8 + (k % 8) as u8);
     shuffle(body, bytes, bytes, mask)
 }
@@ -310,7 +316,7 @@ fn narrow(body: &mut Body<'_>, to: RegType, x: Reg, y: Reg) -> Value {
     }
     if to.size() == 4 {
         // The lower half of each of the four.
-        let [x, y] = [x, y].map(|reg| bitcast_to(body, types::I8X16, reg));
+        let [x, y] = [x, y].map(|reg| body.value_as(reg, types::I8X16));
         let joined = shuffle(body, x, y, std::array::from_fn(|k| (k / 4 * 8 + k % 4) as u8));
         return bitcast(body, ty, joined);
     }

@@ -1,13 +1,17 @@
-//! The function around a strip: its arguments, the loop over groups, regions as blocks.
+//! The function around a strip: its arguments, the loop over groups, regions as blocks; and the functions apart.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
-    AbiParam, Block, BlockArg, Function, InstBuilder, MemFlagsData as MemFlags, Signature, Type, Value, types,
+    AbiParam, Block, BlockArg, ExtFuncData, ExternalName, FuncRef, Function, InstBuilder, MemFlagsData as MemFlags,
+    Signature, StackSlot, StackSlotData, StackSlotKind, Type, UserExternalName, Value, types,
 };
+use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 
+use super::apart::{self, Apart};
 use super::emit::{self, memory};
 use super::isa::Isa;
+use super::reads;
 use crate::codegen::code::{self, Call};
 use crate::strip::{self, Inst, Reg, Strip};
 
@@ -15,36 +19,79 @@ use crate::strip::{self, Inst, Reg, Strip};
 /// take the register allocator time in their square.
 const FEW_ARRAYS: u32 = 32;
 
-/// Fills `function` and gives the tables that its code refers to.
-pub(super) fn build(
-    strip: &Strip,
-    isa: &Isa,
-    function: &mut Function,
-    scratch: &mut FunctionBuilderContext,
-) -> Vec<Box<[u64]>> {
-    let pointer = isa.target.pointer_type();
-    function.signature = Signature::new(isa.target.default_call_conv());
-    function.signature.params.push(AbiParam::new(pointer));
-    function.signature.returns.push(AbiParam::new(types::I32));
-    let tables: Vec<Box<[u64]>> = strip.tables.iter().map(|table| table.elements.clone().into()).collect();
-    let builder = FunctionBuilder::new(function, scratch);
-    let values = vec![None; strip.types.len()];
-    let mut body = Body {
-        strip,
-        isa,
-        pointer,
-        builder,
-        values,
-        table: None,
-        scalars: None,
-        at: None,
-        places: Vec::new(),
-        tables: &tables,
-        kept: Vec::new(),
-    };
-    body.function();
-    body.builder.finalize(isa.target.frontend_config());
-    tables
+/// The functions that a strip becomes.
+pub(super) struct Functions<'a> {
+    strip: &'a Strip,
+    isa: &'a Isa,
+    pub(super) aparts: Vec<Apart<'a>>,
+    /// What the code refers to.
+    pub(super) tables: Vec<Box<[u64]>>,
+    /// How often each register is read yet.
+    reads: Vec<u32>,
+    /// Of each register the value in the function under construction.
+    values: Vec<Option<Value>>,
+}
+
+impl<'a> Functions<'a> {
+    pub(super) fn new(strip: &'a Strip, isa: &'a Isa) -> Functions<'a> {
+        let aparts = if isa.has_aparts { apart::find(strip) } else { Vec::new() };
+        let tables = strip.tables.iter().map(|table| table.elements.clone().into()).collect();
+        let (reads, values) = (reads::count(strip), vec![None; strip.types.len()]);
+        Functions { strip, isa, aparts, tables, reads, values }
+    }
+
+    /// Fills `function` with the one that runs the strip; it calls those apart by their numbers.
+    pub(super) fn around(&mut self, function: &mut Function, scratch: &mut FunctionBuilderContext) {
+        let mut signature = Signature::new(self.isa.target.default_call_conv());
+        signature.params.push(AbiParam::new(self.isa.target.pointer_type()));
+        signature.returns.push(AbiParam::new(types::I32));
+        self.build(function, signature, scratch, |body| body.function());
+    }
+
+    /// Fills `function` with the one apart of that number.
+    pub(super) fn apart(&mut self, number: usize, function: &mut Function, scratch: &mut FunctionBuilderContext) {
+        let signature = signature_apart(self.isa.target.pointer_type());
+        self.build(function, signature, scratch, |body| body.function_apart(number));
+    }
+
+    fn build(
+        &mut self,
+        function: &mut Function,
+        signature: Signature,
+        scratch: &mut FunctionBuilderContext,
+        fill: impl FnOnce(&mut Body<'_>),
+    ) {
+        function.signature = signature;
+        let mut body = Body {
+            strip: self.strip,
+            isa: self.isa,
+            pointer: self.isa.target.pointer_type(),
+            builder: FunctionBuilder::new(function, scratch),
+            values: std::mem::take(&mut self.values),
+            reads: std::mem::take(&mut self.reads),
+            call: None,
+            table: None,
+            scalars: None,
+            at: None,
+            places: Vec::new(),
+            tables: &self.tables,
+            kept: Vec::new(),
+            aparts: &self.aparts,
+            called: 0,
+            parcel: None,
+        };
+        fill(&mut body);
+        body.builder.seal_all_blocks();
+        body.builder.finalize(self.isa.target.frontend_config());
+        (self.values, self.reads) = (body.values, body.reads);
+    }
+}
+
+/// Of the call, the first element of the group, and the memory in which inputs come and results go.
+fn signature_apart(pointer: Type) -> Signature {
+    let mut signature = Signature::new(CallConv::PreserveAll);
+    signature.params.extend([AbiParam::new(pointer); 3]);
+    signature
 }
 
 pub(super) struct Body<'a> {
@@ -53,6 +100,9 @@ pub(super) struct Body<'a> {
     pub(super) pointer: Type,
     pub(super) builder: FunctionBuilder<'a>,
     values: Vec<Option<Value>>,
+    reads: Vec<u32>,
+    /// What the code is given.
+    call: Option<Value>,
     /// Where the addresses of the arrays are.
     table: Option<Value>,
     /// Where the scalars are.
@@ -64,11 +114,31 @@ pub(super) struct Body<'a> {
     pub(super) tables: &'a [Box<[u64]>],
     /// The accumulators: array, first element, and the value that each has.
     kept: Vec<(u32, u32, Value)>,
+    /// The regions that are functions apart, and how many are called yet.
+    aparts: &'a [Apart<'a>],
+    called: usize,
+    /// The memory for what they take and give.
+    parcel: Option<StackSlot>,
 }
 
 impl Body<'_> {
-    pub(super) fn value(&self, reg: Reg) -> Value {
-        self.values[reg.index()].expect("a register is written before it is read")
+    pub(super) fn value(&mut self, reg: Reg) -> Value {
+        let ty = emit::clif_type(self.strip.reg_type(reg));
+        self.value_as(reg, ty)
+    }
+
+    /// The same bits as another type.
+    pub(super) fn value_as(&mut self, reg: Reg, ty: Type) -> Value {
+        let reads = &mut self.reads[reg.index()];
+        // Who calls a function apart reads, too.
+        *reads = reads.saturating_sub(1);
+        let value = self.values[reg.index()].expect("a register is written before it is read");
+        emit::bitcast(self, ty, value)
+    }
+
+    /// Whether nobody reads the register but who is about to; in a loop the next turn may.
+    pub(super) fn is_free(&self, reg: Reg) -> bool {
+        self.reads[reg.index()] <= 1
     }
 
     pub(super) fn set(&mut self, reg: Reg, value: Value) {
@@ -107,7 +177,7 @@ impl Body<'_> {
         block
     }
 
-    fn args(&self, regs: &[Reg]) -> Vec<BlockArg> {
+    fn args(&mut self, regs: &[Reg]) -> Vec<BlockArg> {
         regs.iter().map(|reg| BlockArg::Value(self.value(*reg))).collect()
     }
 
@@ -116,12 +186,8 @@ impl Body<'_> {
         self.builder.append_block_params_for_function_params(entry);
         self.builder.switch_to_block(entry);
         let call = self.builder.block_params(entry)[0];
-        let field = |this: &mut Self, offset: usize| {
-            this.builder.ins().load(this.pointer, MemFlags::trusted(), call, offset as i32)
-        };
-        let groups = field(self, std::mem::offset_of!(Call, groups));
-        self.table = Some(field(self, std::mem::offset_of!(Call, arrays)));
-        self.scalars = Some(field(self, std::mem::offset_of!(Call, scalars)));
+        self.enter(call);
+        let groups = self.field(call, std::mem::offset_of!(Call, groups));
         let slots = (self.strip.inputs.len() + self.strip.outputs.len()) as u32;
         let few = if slots <= FEW_ARRAYS { 0..slots } else { 0..0 };
         let arrays: Vec<Value> = few.clone().map(|slot| self.load_address(slot)).collect();
@@ -157,7 +223,89 @@ impl Body<'_> {
         self.keep(exit);
         let done = self.builder.ins().iconst(types::I32, 0);
         self.builder.ins().return_(&[done]);
-        self.builder.seal_all_blocks();
+    }
+
+    fn field(&mut self, call: Value, offset: usize) -> Value {
+        self.builder.ins().load(self.pointer, MemFlags::trusted(), call, offset as i32)
+    }
+
+    fn enter(&mut self, call: Value) {
+        self.call = Some(call);
+        self.table = Some(self.field(call, std::mem::offset_of!(Call, arrays)));
+        self.scalars = Some(self.field(call, std::mem::offset_of!(Call, scalars)));
+    }
+
+    fn function_apart(&mut self, number: usize) {
+        let entry = self.builder.create_block();
+        self.builder.append_block_params_for_function_params(entry);
+        self.builder.switch_to_block(entry);
+        let [call, at, parcel] = self.builder.block_params(entry) else {
+            panic!("a function apart has three arguments")
+        };
+        let (call, parcel) = (*call, *parcel);
+        self.at = Some(*at);
+        self.enter(call);
+        let apart = &self.aparts[number];
+        // What is within stays within.
+        self.aparts = &[];
+        let inputs = self.unpack(&apart.inputs, parcel);
+        apart.inputs.iter().zip(inputs).for_each(|(reg, value)| self.set(*reg, value));
+        self.block(apart.body);
+        self.pack(&apart.body.results, parcel);
+        self.builder.ins().return_(&[]);
+    }
+
+    /// Stores registers one behind the other.
+    fn pack(&mut self, regs: &[Reg], parcel: Value) {
+        for (k, reg) in regs.iter().enumerate() {
+            let value = self.value(*reg);
+            emit::store_to(self, value, parcel, (k * emit::BYTES) as i32, emit::BYTES as u32);
+        }
+    }
+
+    /// Loads what stands there one behind the other.
+    fn unpack(&mut self, regs: &[Reg], parcel: Value) -> Vec<Value> {
+        let load = |(k, reg): (usize, &Reg)| {
+            let ty = emit::clif_type(self.strip.reg_type(*reg));
+            emit::load_from(self, ty, parcel, (k * emit::BYTES) as i32, emit::BYTES as u32)
+        };
+        regs.iter().enumerate().map(load).collect()
+    }
+
+    /// Calls the next function apart if the region is that; gives its results.
+    fn call_apart(&mut self, body: &strip::Block) -> Option<Vec<BlockArg>> {
+        let apart = self.aparts.get(self.called).filter(|apart| std::ptr::eq(apart.body, body))?;
+        let place = self.parcel(apart.inputs.len().max(body.results.len()));
+        let parcel = self.builder.ins().stack_addr(self.pointer, place, 0);
+        self.pack(&apart.inputs, parcel);
+        let callee = self.callee(self.called);
+        self.called += 1;
+        let call = self.call.expect("the call is known from the entry");
+        let at = self.at.expect("functions apart are called in the loop");
+        self.builder.ins().call(callee, &[call, at, parcel]);
+        let results = self.unpack(&body.results, parcel);
+        Some(results.into_iter().map(BlockArg::Value).collect())
+    }
+
+    fn callee(&mut self, number: usize) -> FuncRef {
+        let function = &mut *self.builder.func;
+        let name = function.declare_imported_user_function(UserExternalName::new(0, number as u32));
+        let signature = function.import_signature(signature_apart(self.pointer));
+        let name = ExternalName::user(name);
+        function.import_function(ExtFuncData { name, signature, colocated: true, patchable: false })
+    }
+
+    /// Memory for so many vectors.
+    fn parcel(&mut self, vectors: usize) -> StackSlot {
+        let function = &mut *self.builder.func;
+        let bytes = (vectors * emit::BYTES) as u32;
+        let slot = *self.parcel.get_or_insert_with(|| {
+            let align = emit::BYTES.trailing_zeros() as u8;
+            function.create_sized_stack_slot(StackSlotData::new(StackSlotKind::ExplicitSlot, bytes, align))
+        });
+        let size = &mut function.sized_stack_slots[slot].size;
+        *size = bytes.max(*size);
+        slot
     }
 
     /// Loads the accumulators, which the blocks `turn` and `exit` are given.
@@ -230,8 +378,16 @@ impl Body<'_> {
         let otherwise = self.args(otherwise);
         self.builder.ins().brif(any, wanted, &[], join, &otherwise);
         self.builder.switch_to_block(wanted);
-        self.block(body);
-        let inside = self.args(&body.results);
+        let inside = match self.call_apart(body) {
+            Some(results) => {
+                self.builder.set_cold_block(wanted);
+                results
+            }
+            None => {
+                self.block(body);
+                self.args(&body.results)
+            }
+        };
         self.builder.ins().jump(join, &inside);
         self.builder.switch_to_block(join);
     }

@@ -1,17 +1,21 @@
 //! Strip to machine code by way of Cranelift: every ISA that it has, in vectors of 128 bits. The only place that names it.
 
+mod apart;
 mod emit;
 mod function;
 mod isa;
+mod reads;
 
 use cranelift_codegen::binemit::Reloc;
 use cranelift_codegen::control::ControlPlane;
 use cranelift_codegen::ir::{ExternalName, LibCall};
-use cranelift_codegen::{Context, FinalizedRelocTarget};
-use cranelift_frontend::FunctionBuilderContext;
+use cranelift_codegen::isa::OwnedTargetIsa;
+use cranelift_codegen::{CompiledCode, Context, FinalizedRelocTarget};
 
 use super::Object;
 use crate::strip::Strip;
+use function::Functions;
+use isa::Scratch;
 
 pub(crate) use isa::Isa;
 
@@ -20,40 +24,98 @@ pub(crate) use isa::Isa;
 /// # Panics
 /// If Cranelift has no code for an instruction of the strip: a gap that `legalize` or `emit` ought to fill.
 pub(crate) fn compile(strip: &Strip, isa: &Isa) -> Object {
-    let (mut context, tables) = build(strip, isa);
-    let compiled = context.compile(&*isa.target, &mut ControlPlane::default());
-    let compiled = compiled.unwrap_or_else(|error| panic!("code for every strip: {:?}", error.inner));
-    assert!(compiled.buffer.traps().is_empty(), "no instruction traps");
-    let addresses = compiled.buffer.relocs().iter().map(|reloc| {
-        assert_eq!(reloc.kind, Reloc::Abs8, "an address is absolute");
-        let FinalizedRelocTarget::ExternalName(ExternalName::LibCall(call)) = &reloc.target else {
-            panic!("code refers to nothing but library calls: {:?}", reloc.target)
-        };
-        (reloc.offset as usize, library(*call) + reloc.addend as usize)
-    });
-    let addresses = addresses.collect();
-    let align = compiled.buffer.alignment as usize;
-    Object { bytes: compiled.code_buffer().to_vec(), align, streaming: None, addresses, tables }
+    let mut linked = Linked::default();
+    let tables = each_function(strip, isa, |context, target| linked.add(compiled(context, target)));
+    linked.object(tables)
 }
 
 /// The strip in Cranelift's own text form.
 pub(crate) fn clif(strip: &Strip, isa: &Isa) -> String {
-    build(strip, isa).0.func.display().to_string()
+    let mut texts = Vec::new();
+    each_function(strip, isa, |context, _| texts.push(context.func.display().to_string()));
+    texts.join("\n")
 }
 
 /// The machine code as text.
 pub(crate) fn asm(strip: &Strip, isa: &Isa) -> String {
-    let (mut context, _) = build(strip, isa);
-    context.set_disasm(true);
-    let compiled = context.compile(&*isa.target, &mut ControlPlane::default());
-    let compiled = compiled.unwrap_or_else(|error| panic!("code for every strip: {:?}", error.inner));
-    compiled.vcode.clone().expect("a disassembly was asked for")
+    let mut texts = Vec::new();
+    each_function(strip, isa, |context, target| {
+        context.set_disasm(true);
+        texts.extend(compiled(context, target).vcode.clone());
+    });
+    texts.join("\n")
 }
 
-fn build(strip: &Strip, isa: &Isa) -> (Context, Vec<Box<[u64]>>) {
-    let mut context = Context::new();
-    let tables = function::build(strip, isa, &mut context.func, &mut FunctionBuilderContext::new());
-    (context, tables)
+/// Calls `visit` with each function that the strip becomes, the one around first; gives the tables that they refer to.
+fn each_function(strip: &Strip, isa: &Isa, mut visit: impl FnMut(&mut Context, &OwnedTargetIsa)) -> Vec<Box<[u64]>> {
+    let mut functions = Functions::new(strip, isa);
+    isa.with_scratch(strip.types.len(), |Scratch { context, builder }| {
+        functions.around(&mut context.func, builder);
+        visit(context, &isa.target);
+        context.clear();
+        for number in 0..functions.aparts.len() {
+            functions.apart(number, &mut context.func, builder);
+            visit(context, &isa.target_apart);
+            context.clear();
+        }
+    });
+    functions.tables
+}
+
+fn compiled<'a>(context: &'a mut Context, target: &OwnedTargetIsa) -> &'a CompiledCode {
+    let compiled = context.compile(&**target, &mut ControlPlane::default());
+    let compiled = compiled.unwrap_or_else(|error| panic!("code for every strip: {:?}", error.inner));
+    assert!(compiled.buffer.traps().is_empty(), "no instruction traps");
+    compiled
+}
+
+/// Functions one behind the other.
+#[derive(Default)]
+struct Linked {
+    bytes: Vec<u8>,
+    align: usize,
+    /// Where each begins.
+    starts: Vec<usize>,
+    addresses: Vec<(usize, usize)>,
+    /// Places where 4 bytes take how far a function, by its number, is from there, and what to add to that.
+    calls: Vec<(usize, usize, i64)>,
+}
+
+/// What stands between functions: an instruction that stops whoever comes there.
+const TRAP: u8 = 0xcc;
+
+impl Linked {
+    fn add(&mut self, compiled: &CompiledCode) {
+        let align = compiled.buffer.alignment as usize;
+        self.align = self.align.max(align);
+        let start = self.bytes.len().next_multiple_of(align);
+        self.bytes.resize(start, TRAP);
+        self.bytes.extend_from_slice(compiled.code_buffer());
+        self.starts.push(start);
+        for reloc in compiled.buffer.relocs() {
+            let place = start + reloc.offset as usize;
+            match (&reloc.target, reloc.kind) {
+                (FinalizedRelocTarget::ExternalName(ExternalName::LibCall(call)), Reloc::Abs8) => {
+                    self.addresses.push((place, library(*call) + reloc.addend as usize));
+                }
+                // Functions apart are called, and so declared, in their order; the one around has no number.
+                (FinalizedRelocTarget::ExternalName(ExternalName::User(apart)), Reloc::X86CallPCRel4) => {
+                    self.calls.push((place, apart.as_u32() as usize + 1, reloc.addend));
+                }
+                (target, kind) => panic!("code refers to library calls and its own functions: {kind} {target:?}"),
+            }
+        }
+    }
+
+    fn object(mut self, tables: Vec<Box<[u64]>>) -> Object {
+        for (place, function, addend) in self.calls {
+            let distance = self.starts[function] as i64 - place as i64 + addend;
+            let distance = i32::try_from(distance).expect("code is shorter than 2 GiB");
+            self.bytes[place..place + 4].copy_from_slice(&distance.to_le_bytes());
+        }
+        let Linked { bytes, align, addresses, .. } = self;
+        Object { bytes, align, streaming: None, addresses, tables }
+    }
 }
 
 /// What an x86-64 without SSE4.1 or FMA calls instead: exact, one lane at a time.
