@@ -214,8 +214,6 @@ for name, x in arrays.items():
             for keepdims in (False, True):
                 if isinstance(axis, tuple) and function in ("argmin", "argmax"):
                     continue
-                if keepdims and axis not in (None, 0, (0, 2)):
-                    continue
                 options = [] if axis is None else [f"axis={axis}"]
                 formula = f"{function}({', '.join(['x', *options, *(['keepdims=True'] if keepdims else [])])})"
                 try:
@@ -228,9 +226,11 @@ for name, x in arrays.items():
         if x.size == 0 or name.endswith("z"):
             continue
         for axis in AXES[x.ndim]:
-            options = "" if axis is None else f", axis={axis}"
-            result = along(reference, x.astype(np.float64), axis, False, np.float64).astype(mean_dtype(x))
-            near(f"{function}(x{options})", name, result, 4e-7 if x.dtype == np.float32 else 2e-15)
+            for keepdims in (False, True):
+                options = "" if axis is None else f", axis={axis}"
+                options += ", keepdims=True" if keepdims else ""
+                result = along(reference, x.astype(np.float64), axis, keepdims, np.float64).astype(mean_dtype(x))
+                near(f"{function}(x{options})", name, result, 4e-7 if x.dtype == np.float32 else 2e-15)
 
 # Running totals.
 for name, x in arrays.items():
@@ -277,6 +277,40 @@ for name in ("i32c", "u8c", "f64c", "boolc"):
     if name in ("i32c", "u8c"):
         result = np.asarray(np.sum(x, axis=1, initial=5, where=x > 2))
         lines.append(f"case sum(x, axis=1, initial=5, where=x > 2) | {name} | {describe(result)} {bits(result)}")
+# `where=` and `initial=` of every dtype: all elements, one axis, two axes.
+for name in (f"{dtype}c" for dtype in NAMES):
+    x = arrays[name]
+    is_float = x.dtype.kind == "f"
+    mask, condition = (x, "x") if x.dtype == bool else (x > 1, "x > 1")
+    assert (~mask).any() and mask.any()
+    for axis in (None, 1, -1, (0, 2)):
+        axes = "" if axis is None else f", axis={axis}"
+
+        def option(function, options, result):
+            result = np.asarray(result)
+            lines.append(f"case {function}(x{axes}, {options}) | {name} | {describe(result)} {bits(result)}")
+
+        for function, add in {"sum": np.add, "prod": np.multiply}.items():
+            nothing = x.dtype.type(0 if add is np.add else 1)
+            option(function, f"where={condition}", total(np.where(mask, x, nothing), axis, False, add))
+            if not is_float:
+                whole = add.reduce(x, axis=axis, dtype=sum_dtype(x), where=mask, initial=3)
+                option(function, f"initial=3, where={condition}", whole)
+                option(function, "initial=3", add.reduce(x, axis=axis, dtype=sum_dtype(x), initial=3))
+            else:
+                whole = add.reduce(x.astype("f8"), axis=axis, where=mask, initial=3).astype(x.dtype)
+                eps = 4e-7 if x.dtype == np.float32 else 2e-14
+                near(f"{function}(x{axes}, initial=3, where={condition})", name, np.asarray(whole), eps)
+        for function, reference in {"min": np.min, "max": np.max}.items():
+            if x.dtype != bool:
+                option(function, f"initial=5, where={condition}", reference(x, axis=axis, initial=5, where=mask))
+                option(function, "initial=5", reference(x, axis=axis, initial=5))
+        for function, reference in {"any": np.any, "all": np.all}.items():
+            option(function, f"where={condition}", reference(x, axis=axis, where=mask))
+        for function, reference in {"mean": np.mean, "var": np.var, "std": np.std}.items():
+            result = np.asarray(reference(x.astype("f8"), axis=axis, where=mask)).astype(mean_dtype(x))
+            eps = 4e-7 if x.dtype == np.float32 else 4e-15
+            near(f"{function}(x{axes}, where={condition})", name, result, eps)
 for name in ("f64e", "i8e"):
     result = np.asarray(np.max(arrays[name], initial=3))
     lines.append(f"case max(x, initial=3) | {name} | {describe(result)} {bits(result)}")
@@ -301,6 +335,21 @@ def pattern(n, dtype):
     whole = (i * np.uint64(2654435761)) % np.uint64(1 << 24)
     return (whole.astype(np.float64) - (1 << 23)).astype(dtype) * (2.0 ** ((i % 21).astype(np.float64) - 10)).astype(dtype)
 
+
+# Several reductions of one pass, and several passes.
+for name in ("f64b", "i16b", "u64b"):
+    x = arrays[name]
+    for formula, result in {
+        "min(x) == max(x)": np.min(x) == np.max(x),
+        "count_nonzero(x) + argmax(x) * 100 + argmin(x)": np.count_nonzero(x) + np.argmax(x) * 100 + np.argmin(x),
+        "any(x > 3) and not all(x > 3)": np.any(x > 3) and not np.all(x > 3),
+        "count_nonzero(x == max(x, axis=1, keepdims=True), axis=0)": np.count_nonzero(
+            x == x.max(axis=1, keepdims=True), axis=0
+        ),
+        "argmax(x >= max(x, axis=0), axis=-1)": np.argmax(x >= x.max(axis=0), axis=-1),
+    }.items():
+        result = np.asarray(result)
+        lines.append(f"case {formula} | {name} | {describe(result)} {bits(result)}")
 
 for dtype in ("f32", "f64"):
     for n in (1, 15, 16, 17, 4095, 4096, 4097, 12289, 100_003):

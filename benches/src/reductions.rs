@@ -16,6 +16,9 @@ use crate::workloads::Case;
 const TURNS: usize = 9;
 const TURN: Duration = Duration::from_millis(20);
 
+/// Whole rows of all shapes but the widest.
+const STEP: usize = 384;
+
 /// Elements that no cache holds: whole rows of each of the shapes.
 const BEYOND: usize = 1365 * 24_576;
 
@@ -77,8 +80,15 @@ const FORMULAS: &[Formula] = &[
     formula("softmax f64", SOFTMAX, DType::F64, Some(128), Output::All),
     formula("softmax f32", SOFTMAX, DType::F32, Some(128), Output::All),
     formula("cumsum", "cumsum(x)", DType::F64, None, Output::All),
+    formula("cumsum f32", "cumsum(x)", DType::F32, None, Output::All),
+    formula("cumsum i64", "cumsum(x)", DType::I64, None, Output::All),
+    formula("cumprod", "cumprod(x)", DType::F64, None, Output::All),
+    formula("cummax", "cummax(x)", DType::F64, None, Output::All),
+    formula("cummin f32", "cummin(x)", DType::F32, None, Output::All),
+    formula("cumsum of exp", "cumsum(exp(x))", DType::F64, None, Output::All),
     formula("cumsum of rows", "cumsum(x, axis=1)", DType::F64, Some(128), Output::All),
     formula("cumsum of columns", "cumsum(x, axis=0)", DType::F64, Some(64), Output::All),
+    formula("cumsum of wide columns", "cumsum(x, axis=0)", DType::F64, Some(4096), Output::All),
 ];
 
 impl Formula {
@@ -117,7 +127,7 @@ impl Formula {
 }
 
 const COLUMNS: [(&str, usize); 8] = [
-    ("formula", 18),
+    ("formula", 22),
     ("elements", 10),
     ("threads", 8),
     ("ns/elem", 9),
@@ -138,7 +148,8 @@ pub(crate) fn measure(machine: &Machine, filter: &Filter) -> Result<Records, Box
     head(&COLUMNS);
     for formula in FORMULAS.iter().filter(|formula| filter.takes(formula.name)) {
         let arrays = formula.inputs.len() + usize::from(formula.output == Output::All);
-        let step = 24_576 / 64;
+        // Whole rows.
+        let step = formula.columns.filter(|columns| !STEP.is_multiple_of(*columns)).unwrap_or(STEP);
         let second = machine.caches[1] / 2 / arrays / formula.dtype.size() / step * step;
         for (n, threads) in [(second, 1), (BEYOND, 1), (BEYOND, machine.cores)] {
             one(formula, n, threads, &mut record)?;

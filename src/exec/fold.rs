@@ -25,37 +25,22 @@ pub(super) trait Folder: Sync {
     /// Bytes of an accumulator.
     fn size(&self) -> usize;
 
-    /// Whether an accumulator knows where its element stands.
-    fn is_indexed(&self) -> bool;
-
     /// Makes `count` accumulators those of no elements.
     unsafe fn reset(&self, accs: *mut u8, count: usize);
 
-    /// Takes element `k` of `count` into accumulator `k`; each stands at `at` of its block.
-    unsafe fn across(&self, accs: *mut u8, elements: *const u8, count: usize, at: usize);
+    /// Takes `rows` rows of `width` elements, of which the first stands at `row` of its block, into as many of sixteen rows of
+    /// accumulators as there are, in turn.
+    unsafe fn across(&self, accs: *mut u8, elements: *const u8, width: usize, row: usize, rows: usize);
 
     /// Takes elements that stand from `at` on into the sixteen accumulators of one place.
     unsafe fn along(&self, accs: *mut u8, elements: *const u8, count: usize, at: usize);
 
-    /// Gives the total of each of `rows` rows of `len` elements, each of one block at most, as an accumulator.
-    unsafe fn rows(&self, elements: *const u8, len: usize, rows: usize, totals: *mut u8);
+    /// Gives what each of `rows` rows of `len` elements, each of one block at most, comes to.
+    unsafe fn rows(&self, elements: *const u8, len: usize, rows: usize, results: *mut u8);
 
     /// As [`rows`](Folder::rows), of `width` columns each: for panels of `len` times `width` elements, the column fastest.
     /// Gives false if it has no way for columns of that length that is better than one by one.
-    unsafe fn columns(&self, elements: *const u8, len: usize, width: usize, panels: usize, totals: *mut u8) -> bool;
-
-    /// Gives what each element and those before it come to, column by column of `rows` rows, of which the first stands at
-    /// `row`, a multiple of 16. `state` is two rows of accumulators, of all blocks before and of this one so far, and is led on;
-    /// `lanes` has room for sixteen rows. Without a place for results only the state is.
-    unsafe fn scan(
-        &self,
-        elements: *const u8,
-        shape: (usize, usize),
-        row: usize,
-        state: *mut u8,
-        lanes: *mut u8,
-        results: *mut u8,
-    );
+    unsafe fn columns(&self, elements: *const u8, len: usize, width: usize, panels: usize, results: *mut u8) -> bool;
 
     /// Takes the k-th of the other accumulators, which stand for later elements, into the k-th of these.
     unsafe fn merge(&self, accs: *mut u8, others: *const u8, count: usize);
@@ -82,8 +67,8 @@ pub(super) trait Folder: Sync {
     }
 }
 
-/// What folding means for one element.
-trait Rule: Sized + Sync {
+/// What folding means for one element. What nothing is taken into, or is merged with, is as it was.
+pub(super) trait Rule: Sized + Sync {
     type Element: Copy;
     type Acc: Copy;
     type Total: Copy;
@@ -92,16 +77,6 @@ trait Rule: Sized + Sync {
     fn take(acc: Self::Acc, x: Self::Element, at: usize) -> Self::Acc;
     fn merge(a: Self::Acc, b: Self::Acc) -> Self::Acc;
     fn finish(acc: Self::Acc) -> Self::Total;
-
-    /// As [`prefixes`].
-    ///
-    /// # Safety
-    /// The host has AVX2.
-    #[cfg(target_arch = "x86_64")]
-    #[inline(always)]
-    unsafe fn wide_prefixes(lanes: [Self::Acc; LANES]) -> [Self::Acc; LANES] {
-        prefixes::<Self>(lanes)
-    }
 }
 
 struct By<R>(PhantomData<fn(R)>);
@@ -111,25 +86,21 @@ impl<R: Rule> Folder for By<R> {
         size_of::<R::Acc>()
     }
 
-    fn is_indexed(&self) -> bool {
-        R::IS_INDEXED
-    }
-
     unsafe fn reset(&self, accs: *mut u8, count: usize) {
         let accs = accs.cast::<R::Acc>();
         // SAFETY: there is room for `count` accumulators.
         (0..count).for_each(|k| unsafe { accs.add(k).write(R::NOTHING) });
     }
 
-    unsafe fn across(&self, accs: *mut u8, elements: *const u8, count: usize, at: usize) {
+    unsafe fn across(&self, accs: *mut u8, elements: *const u8, width: usize, row: usize, rows: usize) {
         let (accs, elements) = (accs.cast(), elements.cast());
         // SAFETY: the caller's promise; the host has what the second form is compiled for.
         unsafe {
             #[cfg(target_arch = "x86_64")]
             if is_x86_feature_detected!("avx2") {
-                return wide::across::<R>(accs, elements, count, at);
+                return wide::across::<R>(accs, elements, width, row, rows);
             }
-            across::<R>(accs, elements, count, at);
+            across::<R>(accs, elements, width, row, rows);
         }
     }
 
@@ -145,47 +116,27 @@ impl<R: Rule> Folder for By<R> {
         }
     }
 
-    unsafe fn rows(&self, elements: *const u8, len: usize, rows: usize, totals: *mut u8) {
-        let (elements, totals) = (elements.cast(), totals.cast());
+    unsafe fn rows(&self, elements: *const u8, len: usize, rows: usize, results: *mut u8) {
+        let (elements, results) = (elements.cast(), results.cast());
         // SAFETY: as in `across`.
         unsafe {
             #[cfg(target_arch = "x86_64")]
             if is_x86_feature_detected!("avx2") {
-                return wide::rows::<R>(elements, len, rows, totals);
+                return wide::rows::<R>(elements, len, rows, results);
             }
-            self::rows::<R>(elements, len, rows, totals);
+            self::rows::<R>(elements, len, rows, results);
         }
     }
 
-    unsafe fn columns(&self, elements: *const u8, len: usize, width: usize, panels: usize, totals: *mut u8) -> bool {
-        let (elements, totals) = (elements.cast(), totals.cast());
+    unsafe fn columns(&self, elements: *const u8, len: usize, width: usize, panels: usize, results: *mut u8) -> bool {
+        let (elements, results) = (elements.cast(), results.cast());
         // SAFETY: as in `across`.
         unsafe {
             #[cfg(target_arch = "x86_64")]
             if is_x86_feature_detected!("avx2") {
-                return wide::columns::<R>(elements, len, width, panels, totals);
+                return wide::columns::<R>(elements, len, width, panels, results);
             }
-            self::columns::<R>(elements, len, width, panels, totals)
-        }
-    }
-
-    unsafe fn scan(
-        &self,
-        elements: *const u8,
-        shape: (usize, usize),
-        row: usize,
-        state: *mut u8,
-        lanes: *mut u8,
-        results: *mut u8,
-    ) {
-        let (elements, state, lanes, results) = (elements.cast(), state.cast(), lanes.cast(), results.cast());
-        // SAFETY: as in `across`.
-        unsafe {
-            #[cfg(target_arch = "x86_64")]
-            if is_x86_feature_detected!("avx2") {
-                return wide::scan::<R>(elements, shape, row, state, lanes, results);
-            }
-            self::scan::<R, false>(elements, shape, row, state, lanes, results);
+            self::columns::<R>(elements, len, width, panels, results)
         }
     }
 
@@ -211,10 +162,21 @@ impl<R: Rule> Folder for By<R> {
 /// # Safety
 /// As [`Folder::across`].
 #[inline(always)]
-unsafe fn across<R: Rule>(accs: *mut R::Acc, elements: *const R::Element, count: usize, at: usize) {
-    for k in 0..count {
+unsafe fn across<R: Rule>(accs: *mut R::Acc, elements: *const R::Element, width: usize, row: usize, rows: usize) {
+    // Where no element knows its row, those that follow one another go as far as the accumulators do.
+    let most = if R::IS_INDEXED { 1 } else { LANES };
+    let mut done = 0;
+    while done < rows {
+        let lane = (row + done) % LANES;
+        let some = most.min(LANES - lane).min(rows - done);
         // SAFETY: the caller's promise.
-        unsafe { accs.add(k).write(R::take(accs.add(k).read(), elements.add(k).read_unaligned(), at)) };
+        unsafe {
+            let (accs, elements) = (accs.add(lane * width), elements.add(done * width));
+            for k in 0..some * width {
+                accs.add(k).write(R::take(accs.add(k).read(), elements.add(k).read_unaligned(), row + done));
+            }
+        }
+        done += some;
     }
 }
 
@@ -247,31 +209,45 @@ unsafe fn along<R: Rule>(accs: *mut R::Acc, elements: *const R::Element, count: 
 /// # Safety
 /// As [`Folder::rows`].
 #[inline(always)]
-unsafe fn rows<R: Rule>(elements: *const R::Element, len: usize, rows: usize, totals: *mut R::Acc) {
+unsafe fn rows<R: Rule>(elements: *const R::Element, len: usize, rows: usize, results: *mut R::Total) {
     // SAFETY: the caller's promise.
     unsafe {
-        if columns::<R>(elements, len, 1, rows, totals) {
-            return;
-        }
-        for row in 0..rows {
-            let (elements, whole) = (elements.add(row * len), len / LANES * LANES);
-            let mut lanes = [R::NOTHING; LANES];
-            for k in (0..whole).step_by(LANES) {
-                let group = elements.add(k).cast::<[R::Element; LANES]>().read_unaligned();
-                for lane in 0..LANES {
-                    lanes[lane] = R::take(lanes[lane], group[lane], k + lane);
-                }
-            }
-            if whole < len {
-                let mut rest = lanes;
-                for (lane, acc) in rest.iter_mut().enumerate().take(len - whole) {
-                    *acc = R::take(*acc, elements.add(whole + lane).read_unaligned(), whole + lane);
-                }
-                lanes = rest;
-            }
-            totals.add(row).write(halved::<R>(lanes));
+        match len {
+            1 => short_rows::<R, 1>(elements, rows, results),
+            2 => short_rows::<R, 2>(elements, rows, results),
+            3 => short_rows::<R, 3>(elements, rows, results),
+            4 => short_rows::<R, 4>(elements, rows, results),
+            8 => short_rows::<R, 8>(elements, rows, results),
+            _ => (0..rows).for_each(|at| results.add(at).write_unaligned(row::<R>(elements.add(at * len), len))),
         }
     }
+}
+
+/// What one row comes to.
+///
+/// # Safety
+/// There are `len` elements.
+#[inline(always)]
+unsafe fn row<R: Rule>(elements: *const R::Element, len: usize) -> R::Total {
+    let whole = len / LANES * LANES;
+    let mut lanes = [R::NOTHING; LANES];
+    // SAFETY: the caller's promise.
+    unsafe {
+        for k in (0..whole).step_by(LANES) {
+            let group = elements.add(k).cast::<[R::Element; LANES]>().read_unaligned();
+            for lane in 0..LANES {
+                lanes[lane] = R::take(lanes[lane], group[lane], k + lane);
+            }
+        }
+        if whole < len {
+            let mut rest = lanes;
+            for (lane, acc) in rest.iter_mut().enumerate().take(len - whole) {
+                *acc = R::take(*acc, elements.add(whole + lane).read_unaligned(), whole + lane);
+            }
+            lanes = rest;
+        }
+    }
+    R::finish(halved::<R>(lanes))
 }
 
 /// # Safety
@@ -282,16 +258,16 @@ unsafe fn columns<R: Rule>(
     len: usize,
     width: usize,
     panels: usize,
-    totals: *mut R::Acc,
+    results: *mut R::Total,
 ) -> bool {
     // SAFETY: the caller's promise.
     unsafe {
         match len {
-            1 => short::<R, 1>(elements, width, panels, totals),
-            2 => short::<R, 2>(elements, width, panels, totals),
-            3 => short::<R, 3>(elements, width, panels, totals),
-            4 => short::<R, 4>(elements, width, panels, totals),
-            8 => short::<R, 8>(elements, width, panels, totals),
+            1 => short_columns::<R, 1>(elements, width, panels, results),
+            2 => short_columns::<R, 2>(elements, width, panels, results),
+            3 => short_columns::<R, 3>(elements, width, panels, results),
+            4 => short_columns::<R, 4>(elements, width, panels, results),
+            8 => short_columns::<R, 8>(elements, width, panels, results),
             _ => return false,
         }
     }
@@ -312,187 +288,75 @@ fn halved<R: Rule>(mut lanes: [R::Acc; LANES]) -> R::Acc {
     lanes[0]
 }
 
-/// Columns of a few elements: accumulators that nothing was taken into change nothing, and are left out.
-///
+/// A few elements: accumulators that nothing was taken into change nothing, and are left out.
+#[inline(always)]
+fn short<R: Rule, const N: usize>(elements: [R::Element; N]) -> R::Total {
+    let mut accs = [R::NOTHING; N];
+    for lane in 0..N {
+        accs[lane] = R::take(R::NOTHING, elements[lane], lane);
+    }
+    for half in [8, 4, 2, 1] {
+        for lane in 0..half {
+            if lane + half < N {
+                accs[lane] = R::merge(accs[lane], accs[lane + half]);
+            }
+        }
+    }
+    R::finish(accs[0])
+}
+
+/// # Safety
+/// As [`Folder::rows`], for rows of `N`.
+#[inline(always)]
+unsafe fn short_rows<R: Rule, const N: usize>(elements: *const R::Element, rows: usize, results: *mut R::Total) {
+    for at in 0..rows {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let row = elements.add(at * N).cast::<[R::Element; N]>().read_unaligned();
+            results.add(at).write_unaligned(short::<R, N>(row));
+        }
+    }
+}
+
 /// # Safety
 /// As [`Folder::columns`], for columns of `N`.
 #[inline(always)]
-unsafe fn short<R: Rule, const N: usize>(
+unsafe fn short_columns<R: Rule, const N: usize>(
     elements: *const R::Element,
     width: usize,
     panels: usize,
-    totals: *mut R::Acc,
+    results: *mut R::Total,
 ) {
-    let one = |lanes: [R::Element; N]| {
-        let mut accs = [R::NOTHING; N];
-        for lane in 0..N {
-            accs[lane] = R::take(R::NOTHING, lanes[lane], lane);
-        }
-        for half in [8, 4, 2, 1] {
-            for k in 0..half {
-                if k + half < N {
-                    accs[k] = R::merge(accs[k], accs[k + half]);
-                }
-            }
-        }
-        accs[0]
-    };
-    // SAFETY: the caller's promise.
-    unsafe {
-        if width == 1 {
-            for panel in 0..panels {
-                totals.add(panel).write(one(elements.add(panel * N).cast::<[R::Element; N]>().read_unaligned()));
-            }
-            return;
-        }
-        for panel in 0..panels {
-            let (elements, totals) = (elements.add(panel * N * width), totals.add(panel * width));
+    for panel in 0..panels {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let (elements, results) = (elements.add(panel * N * width), results.add(panel * width));
             for column in 0..width {
                 let mut lanes = [elements.add(column).read_unaligned(); N];
                 for (lane, x) in lanes.iter_mut().enumerate().skip(1) {
                     *x = elements.add(lane * width + column).read_unaligned();
                 }
-                totals.add(column).write(one(lanes));
+                results.add(column).write_unaligned(short::<R, N>(lanes));
             }
         }
     }
-}
-
-/// Elements in groups of sixteen: each takes in the one before it, then the one two before, four, eight; the last of a group
-/// is what the group comes to. Groups of a block and blocks follow one another one by one.
-///
-/// # Safety
-/// As [`Folder::scan`]; if `WIDE`, the host has AVX2.
-#[inline(always)]
-unsafe fn scan<R: Rule, const WIDE: bool>(
-    elements: *const R::Element,
-    (rows, width): (usize, usize),
-    row: usize,
-    state: *mut R::Acc,
-    lanes: *mut R::Acc,
-    results: *mut R::Total,
-) {
-    // SAFETY: the caller's promise.
-    unsafe {
-        let (before, block, writes) = (state, state.add(width), !results.is_null());
-        for group in (0..rows).step_by(LANES) {
-            if (row + group).is_multiple_of(BLOCK) {
-                for k in 0..width {
-                    before.add(k).write(R::merge(before.add(k).read(), block.add(k).read()));
-                    block.add(k).write(R::NOTHING);
-                }
-            }
-            let (elements, results) = (elements.add(group * width), results.wrapping_add(group * width));
-            let count = LANES.min(rows - group);
-            if width == 1 && count == LANES {
-                let group = taken::<R>(elements.cast::<[R::Element; LANES]>().read_unaligned());
-                #[cfg(target_arch = "x86_64")]
-                let group = if WIDE { R::wide_prefixes(group) } else { prefixes::<R>(group) };
-                #[cfg(not(target_arch = "x86_64"))]
-                let group = prefixes::<R>(group);
-                let base = R::merge(before.read(), block.read());
-                block.write(R::merge(block.read(), group[LANES - 1]));
-                if writes {
-                    let mut sums = [R::finish(base); LANES];
-                    for lane in 0..LANES {
-                        sums[lane] = R::finish(R::merge(base, group[lane]));
-                    }
-                    results.cast::<[R::Total; LANES]>().write_unaligned(sums);
-                }
-                continue;
-            }
-            for k in 0..count * width {
-                lanes.add(k).write(R::take(R::NOTHING, elements.add(k).read_unaligned(), 0));
-            }
-            for step in [1, 2, 4, 8] {
-                for lane in (step..count).rev() {
-                    let (to, from) = (lanes.add(lane * width), lanes.add((lane - step) * width));
-                    for k in 0..width {
-                        to.add(k).write(R::merge(from.add(k).read(), to.add(k).read()));
-                    }
-                }
-            }
-            if writes {
-                for lane in 0..count {
-                    for k in 0..width {
-                        let base = R::merge(before.add(k).read(), block.add(k).read());
-                        let sum = R::finish(R::merge(base, lanes.add(lane * width + k).read()));
-                        results.add(lane * width + k).write_unaligned(sum);
-                    }
-                }
-            }
-            let last = lanes.add((count - 1) * width);
-            for k in 0..width {
-                block.add(k).write(R::merge(block.add(k).read(), last.add(k).read()));
-            }
-        }
-    }
-}
-
-/// What sixteen elements are by themselves.
-#[inline(always)]
-fn taken<R: Rule>(elements: [R::Element; LANES]) -> [R::Acc; LANES] {
-    let mut lanes = [R::NOTHING; LANES];
-    for lane in 0..LANES {
-        lanes[lane] = R::take(R::NOTHING, elements[lane], 0);
-    }
-    lanes
-}
-
-/// Each lane with those before it taken in: one, two, four and eight places before.
-#[inline(always)]
-fn prefixes<R: Rule>(lanes: [R::Acc; LANES]) -> [R::Acc; LANES] {
-    taken_in::<R, 8>(taken_in::<R, 4>(taken_in::<R, 2>(taken_in::<R, 1>(lanes))))
-}
-
-/// Each lane with the one that stands `STEP` before it taken in.
-#[inline(always)]
-fn taken_in<R: Rule, const STEP: usize>(lanes: [R::Acc; LANES]) -> [R::Acc; LANES] {
-    let mut next = lanes;
-    for lane in STEP..LANES {
-        next[lane] = R::merge(lanes[lane - STEP], lanes[lane]);
-    }
-    next
 }
 
 /// The same in wider vectors. Nothing is contracted or reordered, so neither are the bits others.
 #[cfg(target_arch = "x86_64")]
 mod wide {
-    use std::arch::x86_64::{
-        __m256d, _mm256_add_pd, _mm256_loadu_pd, _mm256_mul_pd, _mm256_permute2f128_pd, _mm256_set1_pd,
-        _mm256_shuffle_pd, _mm256_storeu_pd,
-    };
-
-    use super::{LANES, Rule};
-
-    /// As the other, of sums or of products.
-    #[target_feature(enable = "avx2")]
-    pub(super) fn prefixes<const MULTIPLIES: bool>(mut lanes: [f64; LANES]) -> [f64; LANES] {
-        let merge = |a, b| if MULTIPLIES { _mm256_mul_pd(a, b) } else { _mm256_add_pd(a, b) };
-        // What nothing is taken in from changes no bit.
-        let nothing = _mm256_set1_pd(if MULTIPLIES { 1.0 } else { -0.0 });
-        let two_before = |before, x| _mm256_permute2f128_pd::<0x21>(before, x);
-        let one_before = |before, x| _mm256_shuffle_pd::<0b0101>(two_before(before, x), x);
-        let place = lanes.as_mut_ptr();
-        // SAFETY: four times four lanes are there.
-        let [a, b, c, d]: [__m256d; 4] = [0, 4, 8, 12].map(|k| unsafe { _mm256_loadu_pd(place.add(k)) });
-        let shifted = [one_before(nothing, a), one_before(a, b), one_before(b, c), one_before(c, d)];
-        let [a, b, c, d] = [merge(shifted[0], a), merge(shifted[1], b), merge(shifted[2], c), merge(shifted[3], d)];
-        let shifted = [two_before(nothing, a), two_before(a, b), two_before(b, c), two_before(c, d)];
-        let [a, b, c, d] = [merge(shifted[0], a), merge(shifted[1], b), merge(shifted[2], c), merge(shifted[3], d)];
-        let [b, c, d] = [merge(a, b), merge(b, c), merge(c, d)];
-        let [c, d] = [merge(a, c), merge(b, d)];
-        for (k, x) in [a, b, c, d].into_iter().enumerate() {
-            // SAFETY: as above.
-            unsafe { _mm256_storeu_pd(place.add(4 * k), x) };
-        }
-        lanes
-    }
+    use super::Rule;
 
     #[target_feature(enable = "avx2")]
-    pub(super) unsafe fn across<R: Rule>(accs: *mut R::Acc, elements: *const R::Element, count: usize, at: usize) {
+    pub(super) unsafe fn across<R: Rule>(
+        accs: *mut R::Acc,
+        elements: *const R::Element,
+        width: usize,
+        row: usize,
+        rows: usize,
+    ) {
         // SAFETY: the caller's promise.
-        unsafe { super::across::<R>(accs, elements, count, at) }
+        unsafe { super::across::<R>(accs, elements, width, row, rows) }
     }
 
     #[target_feature(enable = "avx2")]
@@ -502,41 +366,28 @@ mod wide {
     }
 
     #[target_feature(enable = "avx2")]
-    pub(super) unsafe fn scan<R: Rule>(
-        elements: *const R::Element,
-        shape: (usize, usize),
-        row: usize,
-        state: *mut R::Acc,
-        lanes: *mut R::Acc,
-        results: *mut R::Total,
-    ) {
-        // SAFETY: the caller's promise.
-        unsafe { super::scan::<R, true>(elements, shape, row, state, lanes, results) }
-    }
-
-    #[target_feature(enable = "avx2")]
     pub(super) unsafe fn columns<R: Rule>(
         elements: *const R::Element,
         len: usize,
         width: usize,
         panels: usize,
-        totals: *mut R::Acc,
+        results: *mut R::Total,
     ) -> bool {
         // SAFETY: the caller's promise.
-        unsafe { super::columns::<R>(elements, len, width, panels, totals) }
+        unsafe { super::columns::<R>(elements, len, width, panels, results) }
     }
 
     #[target_feature(enable = "avx2")]
-    pub(super) unsafe fn rows<R: Rule>(elements: *const R::Element, len: usize, rows: usize, totals: *mut R::Acc) {
+    pub(super) unsafe fn rows<R: Rule>(elements: *const R::Element, len: usize, rows: usize, results: *mut R::Total) {
         // SAFETY: the caller's promise.
-        unsafe { super::rows::<R>(elements, len, rows, totals) }
+        unsafe { super::rows::<R>(elements, len, rows, results) }
     }
 }
 
-struct Sum<E, T>(PhantomData<(E, T)>);
-struct Product<E, T>(PhantomData<(E, T)>);
-struct Min<E>(PhantomData<E>);
-struct Max<E>(PhantomData<E>);
+pub(super) struct Sum<E, T>(PhantomData<(E, T)>);
+pub(super) struct Product<E, T>(PhantomData<(E, T)>);
+pub(super) struct Min<E>(PhantomData<E>);
+pub(super) struct Max<E>(PhantomData<E>);
 struct Any;
 struct All;
 struct Count;
@@ -556,12 +407,6 @@ macro_rules! float_sums {
             fn merge(a: f64, b: f64) -> f64 { a + b }
             #[inline(always)]
             fn finish(acc: f64) -> $total { acc as $total }
-            #[cfg(target_arch = "x86_64")]
-            #[inline(always)]
-            unsafe fn wide_prefixes(lanes: [f64; LANES]) -> [f64; LANES] {
-                // SAFETY: the caller's promise.
-                unsafe { wide::prefixes::<false>(lanes) }
-            }
         }
 
         impl Rule for Product<$element, $total> {
@@ -575,12 +420,6 @@ macro_rules! float_sums {
             fn merge(a: f64, b: f64) -> f64 { a * b }
             #[inline(always)]
             fn finish(acc: f64) -> $total { acc as $total }
-            #[cfg(target_arch = "x86_64")]
-            #[inline(always)]
-            unsafe fn wide_prefixes(lanes: [f64; LANES]) -> [f64; LANES] {
-                // SAFETY: the caller's promise.
-                unsafe { wide::prefixes::<true>(lanes) }
-            }
         }
     )+ };
 }
@@ -625,7 +464,7 @@ int_sums! {
 }
 
 /// A dtype of which one element is less than another.
-trait Ordered: Copy + PartialOrd + Sync + 'static {
+pub(super) trait Ordered: Copy + PartialOrd + Sync + 'static {
     const GREATEST: Self;
     /// IEEE 754-2019 `minimum`, and its like.
     fn minimum(self, other: Self) -> Self;

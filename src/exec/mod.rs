@@ -6,10 +6,13 @@ mod feed;
 pub(crate) mod float_env;
 mod fold;
 mod host;
+#[cfg(target_arch = "x86_64")]
+mod lanes;
 mod neighbours;
 pub(crate) mod plain;
 pub(crate) mod plan;
 pub(crate) mod pool;
+mod prefix;
 mod program;
 mod reduce;
 mod rows;

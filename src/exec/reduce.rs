@@ -14,6 +14,7 @@ use super::float_env::FloatEnv;
 use super::fold::{BLOCK, Folder, LANES, folder};
 use super::plan::{Placed, Plan, Strides};
 use super::pool;
+use super::prefix::{Scanner, scanner};
 use super::program::Program;
 use super::run::{self, Input, LONGEST_CHUNK, Placing, Prepared, Report, Resources, Runner};
 use super::stream;
@@ -48,6 +49,9 @@ pub(crate) struct Target<'b> {
 
 /// From so many elements on a row of kept ones is cut, so that there is work for several threads.
 const WIDE_TILE: usize = 2048;
+
+/// Elements of panels that go together where no code computes them.
+const LYING: usize = 4 * 1024;
 
 /// Bytes that the second cache likely holds: totals of a tile of rows are read again at once.
 const SECOND_CACHE: usize = 1 << 20;
@@ -179,7 +183,8 @@ fn prepared<R>(
         let (from, to) = (total.from, total.array.dtype());
         let folder = folder(total.fold, from, to);
         let streamed = walk.dense && total.array.len().saturating_mul(to.size()) > resources.cache.max(SECOND_CACHE);
-        Folding { folder, fold: total.fold, by_code: *by_code, streamed, from: from.size(), to: to.size() }
+        let scanner = if job.is_scan { scanner(total.fold, from) } else { None };
+        Folding { folder, scanner, fold: total.fold, by_code: *by_code, streamed, from: from.size(), to: to.size() }
     });
     let extent = |axes: &[usize]| axes.iter().map(|axis| job.domain[*axis]).product::<usize>();
     let in_place = |k: usize| job.inputs.iter().any(|input| matches!(input, Input::InPlace(output) if *output == k));
@@ -260,14 +265,22 @@ impl Nest {
 /// How the elements of one output are folded.
 pub(super) struct Folding {
     pub(super) folder: &'static dyn Folder,
+    /// If it is a scan.
+    scanner: Option<&'static dyn Scanner>,
     fold: Fold,
     /// Whether code has accumulators of its own for whole groups.
     by_code: bool,
     /// Whether totals are written past the caches, which could not hold them.
-    streamed: bool,
+    pub(super) streamed: bool,
     /// Bytes of an element, and of a total.
     pub(super) from: usize,
     pub(super) to: usize,
+}
+
+impl Folding {
+    pub(super) fn scanner(&self) -> &'static dyn Scanner {
+        self.scanner.expect("a scan is of sums, products or extremes")
+    }
 }
 
 /// A run whose elements are numbered outer, reduced, inner, the last one fastest.
@@ -275,7 +288,7 @@ pub(super) struct Reducer<'a> {
     pub(super) runner: Runner<'a>,
     program: &'a Program,
     /// The axes of the totals in the same order, and where they lie.
-    kept: &'a Plan,
+    pub(super) kept: &'a Plan,
     pub(super) folds: SmallVec<[Folding; 4]>,
     /// The output of the program that the first of `folds` takes.
     pub(super) first: usize,
@@ -326,9 +339,11 @@ impl Reducer<'_> {
         }
         let panel = self.reduced * self.inner;
         if panel <= self.runner.strip && self.reduced <= BLOCK && !self.folds.iter().any(|fold| fold.by_code) {
-            let at_once = self.runner.strip / panel;
             return self.chunks(self.outer, panel, resources, &|from, to| {
-                let mut scratch = self.scratch(at_once.max(LANES) * self.inner, at_once * self.inner);
+                let lies = |k| self.runner.lying(self.first + k, from * panel, (to - from) * panel).is_some();
+                let is_lying = self.first == 0 && (0..self.folds.len()).all(lies);
+                let at_once = if is_lying { LYING.max(panel) } else { self.runner.strip } / panel;
+                let mut scratch = self.scratch(LANES * self.inner, at_once * self.inner);
                 for at in (from..to).step_by(at_once) {
                     self.panels(at, at_once.min(to - at), &mut scratch);
                 }
@@ -435,31 +450,27 @@ impl Reducer<'_> {
     fn panels(&self, at: usize, count: usize, scratch: &mut Scratch) {
         let (panel, inner) = (self.reduced * self.inner, self.inner);
         let places = self.elements(at * panel, count * panel, &mut scratch.buffers);
-        let results = scratch.results.as_mut_ptr().cast::<u8>();
         for (k, fold) in self.folds.iter().enumerate() {
             let (elements, accs) = (places[k], scratch.accs[k].as_mut_ptr().cast::<u8>());
-            // SAFETY: the strip holds `count` panels of elements; accumulators and results have room for what `run` says.
+            let lies = self.lies(k, at * inner);
+            let results = lies.unwrap_or(scratch.results.as_mut_ptr().cast());
+            // SAFETY: `count` panels of elements are there; accumulators and results have room for what `run` says.
             unsafe {
                 if inner == 1 {
-                    fold.folder.rows(elements, self.reduced, count, accs);
-                    fold.folder.finish(accs, count, results);
-                } else if fold.folder.columns(elements, self.reduced, inner, count, accs) {
-                    fold.folder.finish(accs, count * inner, results);
-                } else {
+                    fold.folder.rows(elements, self.reduced, count, results);
+                } else if !fold.folder.columns(elements, self.reduced, inner, count, results) {
                     for one in 0..count {
-                        let elements = elements.add(one * panel * fold.from);
                         let rows = self.reduced.min(LANES);
                         fold.folder.reset(accs, rows * inner);
-                        for row in 0..self.reduced {
-                            let accs = accs.add(row % LANES * inner * fold.folder.size());
-                            fold.folder.across(accs, elements.add(row * inner * fold.from), inner, row);
-                        }
+                        fold.folder.across(accs, elements.add(one * panel * fold.from), inner, 0, self.reduced);
                         fold.folder.halve(accs, inner, rows);
                         fold.folder.finish(accs, inner, results.add(one * inner * fold.to));
                     }
                 }
             }
-            self.write(k, at * inner, count * inner, results);
+            if lies.is_none() {
+                self.write(k, at * inner, count * inner, results);
+            }
         }
     }
 
@@ -543,15 +554,29 @@ impl Reducer<'_> {
         }
         self.reset_code(aligned(&mut scratch.buffers));
         // Rows that follow one another are computed together.
-        let at_once = if width == self.inner { (self.runner.strip / width).max(1) } else { 1 };
+        let at = |row: usize| (block.outer * self.reduced + row) * self.inner + block.columns.start;
+        let lies = |k| {
+            let (at, rows) = (at(block.rows.start), block.rows.len());
+            self.runner.lying_rows(self.first + k, at, rows, width, self.inner).is_some()
+        };
+        let at_once = match width == self.inner {
+            true if self.first == 0 && (0..self.folds.len()).all(lies) => block.rows.len(),
+            true => (self.runner.strip / width).max(1),
+            false => 1,
+        };
         for row in block.rows.clone().step_by(at_once) {
             let rows = at_once.min(block.rows.end - row);
-            let at = (block.outer * self.reduced + row) * self.inner + block.columns.start;
-            let places = self.elements(at, rows * width, &mut scratch.buffers);
+            let places = self.elements(at(row), rows * width, &mut scratch.buffers);
             for (k, (fold, accs)) in self.folds.iter().zip(&mut scratch.accs).enumerate() {
                 if !fold.by_code {
-                    // SAFETY: the place has `rows` rows of `width` elements.
-                    unsafe { take(fold, accs.as_mut_ptr().cast(), places[k], width, row, rows) };
+                    let accs = accs.as_mut_ptr().cast();
+                    // SAFETY: the place has `rows` rows of `width` elements; there are sixteen rows of accumulators.
+                    unsafe {
+                        match width {
+                            1 => fold.folder.along(accs, places[k], rows, row),
+                            _ => fold.folder.across(accs, places[k], width, row, rows),
+                        }
+                    }
                 }
             }
         }
@@ -606,28 +631,6 @@ struct Block {
     outer: usize,
     rows: Range<usize>,
     columns: Range<usize>,
-}
-
-/// Takes `rows` rows of `width` elements, the first of which is number `row`, into sixteen rows of accumulators.
-///
-/// # Safety
-/// The elements and the accumulators are there.
-unsafe fn take(fold: &Folding, accs: *mut u8, elements: *const u8, width: usize, row: usize, rows: usize) {
-    let (folder, all) = (fold.folder, LANES * width);
-    // SAFETY: the caller's promise; a run ends where the sixteen rows do.
-    unsafe {
-        if width == 1 {
-            return folder.along(accs, elements, rows, row);
-        }
-        let longest = if folder.is_indexed() { width } else { all };
-        let mut done = 0;
-        while done < rows * width {
-            let at = (row + done / width) % LANES * width;
-            let run = longest.min(all - at).min(rows * width - done);
-            folder.across(accs.add(at * folder.size()), elements.add(done * fold.from), run, row + done / width);
-            done += run;
-        }
-    }
 }
 
 /// The first place in the buffers that a line of the cache begins at.

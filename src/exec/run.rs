@@ -608,6 +608,15 @@ impl<'a> Runner<'a> {
         is_one_run.then(|| self.plan.address(walk, at).cast_const())
     }
 
+    /// As [`lying`](Runner::lying), where `count` rows of `width` elements begin, `step` elements from one to the next.
+    pub(super) fn lying_rows(&self, k: usize, at: usize, count: usize, width: usize, step: usize) -> Option<*const u8> {
+        if width == step {
+            return self.lying(k, at, count * width);
+        }
+        let input = self.run.program.layout.copies[k]?;
+        self.plan.walks[input].dense.then(|| self.lying(k, at, 1))?
+    }
+
     /// Where the `k`-th output is kept.
     pub(super) fn kept(&self, k: usize, buffers: *mut u8) -> *mut u8 {
         buffers.wrapping_add(self.slots[self.run.program.layout.inputs.len() + k].buffer)

@@ -1,15 +1,18 @@
-//! Elements to running totals: chunk after chunk, each of which waits for the state that the one before it leaves.
+//! Elements to running totals: lines by themselves where there are many, else chunk after chunk of a line, each of which waits for
+//! the state that the one before it leaves.
 //!
-//! A thread that finds that state computes and writes at once. One that does not folds its blocks first, hands the state
-//! on as soon as it comes, and then computes its elements again, which are still in a cache. The order of operations is the
-//! same either way.
+//! Such a chunk folds its blocks first, hands the state on as soon as that before it is there, and then leads it over the same
+//! elements again, which are still in a cache. The order of operations is the same either way.
 #![expect(unsafe_code, reason = "states of chunks are reached by address")]
 
+use std::hint::spin_loop;
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use smallvec::SmallVec;
 
 use super::fold::{BLOCK, LANES};
+use super::prefix::{Rows, Writes};
 use super::reduce::{Reducer, Shared, aligned, large_memory, memory};
 use super::run::{Report, Resources};
 use crate::error::Result;
@@ -17,23 +20,34 @@ use crate::error::Result;
 /// Columns that are led on together at most.
 const WIDTH: usize = 128;
 
+/// From so many lines for each thread on, threads take whole lines.
+const LINES_A_THREAD: usize = 4;
+
+/// How often a chunk looks for the state before it until it lets other threads go first.
+const LOOKS: usize = 1000;
+
 /// How the axis and the columns are cut.
 struct Cut {
     width: usize,
+    /// Of the columns, each of which is a line.
+    tiles: usize,
     /// Rows of a chunk: whole blocks.
     rows: usize,
-    /// Along one line of chunks.
+    /// Along one line.
     chunks: usize,
 }
 
-/// Memory of one chunk.
+/// Memory of one thread.
 struct Scratch {
     buffers: Vec<u128>,
-    lanes: Vec<u128>,
     results: Vec<u128>,
-    /// Of each fold the state, and what each block comes to.
+    /// Of each fold the state, and what each block of a chunk comes to.
     states: SmallVec<[Vec<u128>; 4]>,
     blocks: SmallVec<[Vec<u128>; 4]>,
+    /// Elements of a chunk.
+    most: usize,
+    /// Of each fold room for them, if they are computed and asked for twice.
+    elements: SmallVec<[Vec<u128>; 4]>,
 }
 
 /// What chunks leave to the next.
@@ -45,12 +59,18 @@ struct Left {
 
 /// One chunk of some columns.
 struct Part {
-    /// Its number among all.
-    item: usize,
-    is_first: bool,
     outer: usize,
-    rows: std::ops::Range<usize>,
-    columns: std::ops::Range<usize>,
+    rows: Range<usize>,
+    columns: Range<usize>,
+}
+
+/// How often the elements of a chunk are led over.
+#[derive(Clone, Copy, PartialEq)]
+enum Pass {
+    Only,
+    /// Nothing is written, but elements are kept if they are computed.
+    First,
+    Second,
 }
 
 impl Reducer<'_> {
@@ -62,56 +82,83 @@ impl Reducer<'_> {
             return self.short_lines(resources);
         }
         // A strip has room for sixteen rows.
-        let width = self.inner.min(WIDTH).min(self.runner.strip / LANES).max(1);
+        let widest = WIDTH.min(self.runner.strip / LANES).max(1);
+        let tiles = self.inner.div_ceil(widest);
+        let width = self.inner.div_ceil(tiles).next_multiple_of(8).min(self.inner).min(widest);
         let rows = (resources.chunk / width / BLOCK).max(1) * BLOCK;
-        let (tiles, chunks) = (self.inner.div_ceil(width), self.reduced.div_ceil(rows));
-        let cut = Cut { width, rows, chunks };
-        let items = self.outer * tiles * chunks;
-        let kept = if chunks > 1 { items } else { 0 };
-        let states = self.folds.iter().map(|fold| large_memory(kept * 2 * width * fold.folder.size()));
+        let cut = Cut { width, tiles: self.inner.div_ceil(width), rows, chunks: self.reduced.div_ceil(rows) };
+        let (lines, threads) = (self.outer * cut.tiles, resources.pool.threads());
+        match cut.chunks == 1 || threads == 1 || lines >= LINES_A_THREAD * threads {
+            true => self.lines(&cut, resources),
+            false => self.chained(&cut, resources),
+        }
+    }
+
+    /// Lines that one thread each leads a state over.
+    fn lines(&self, cut: &Cut, resources: &Resources<'_>) -> Result<Report> {
+        self.chunks(self.outer * cut.tiles, self.reduced * cut.width, resources, &|from, to| {
+            let mut scratch = self.scan_scratch(cut);
+            (from..to).all(|line| {
+                for (fold, state) in self.folds.iter().zip(&mut scratch.states) {
+                    // SAFETY: there is room for two rows.
+                    unsafe { fold.folder.reset(state.as_mut_ptr().cast(), 2 * cut.width) };
+                }
+                (0..cut.chunks).all(|chunk| {
+                    let part = self.chunk(cut, line, chunk);
+                    self.lead(part.rows.clone(), &part, &mut scratch, Pass::Only);
+                    !resources.stop.poll().is_break()
+                })
+            })
+        })
+    }
+
+    /// Lines whose chunks are for different threads.
+    fn chained(&self, cut: &Cut, resources: &Resources<'_>) -> Result<Report> {
+        let items = self.outer * cut.tiles * cut.chunks;
+        let states = self.folds.iter().map(|fold| large_memory(items * 2 * cut.width * fold.folder.size()));
         let mut states = states.collect::<Result<SmallVec<[Vec<u128>; 4]>>>()?;
         let left = Left {
             states: states.iter_mut().map(|states| Shared(states.as_mut_ptr().cast())).collect(),
-            is_there: (0..kept).map(|_| AtomicBool::new(false)).collect(),
+            is_there: (0..items).map(|_| AtomicBool::new(false)).collect(),
         };
-        self.chunks(items, rows.min(self.reduced) * width, resources, &|from, to| {
-            let mut scratch = self.scan_scratch(&cut);
-            (from..to).all(|item| {
-                let (chunk, tile, outer) = (item % chunks, item / chunks % tiles, item / chunks / tiles);
-                let part = Part {
-                    item,
-                    is_first: chunk == 0,
-                    outer,
-                    rows: chunk * rows..self.reduced.min((chunk + 1) * rows),
-                    columns: tile * width..self.inner.min((tile + 1) * width),
-                };
-                self.part(&part, &cut, &left, &mut scratch, resources)
-            })
+        self.chunks(items, cut.rows * cut.width, resources, &|from, to| {
+            let mut scratch = self.scan_scratch(cut);
+            (from..to).all(|item| self.link(item, cut, &left, &mut scratch, resources))
         })
+    }
+
+    /// Of a line, one of the tiles of an outer element, one chunk.
+    fn chunk(&self, cut: &Cut, line: usize, chunk: usize) -> Part {
+        let tile = line % cut.tiles;
+        Part {
+            outer: line / cut.tiles,
+            rows: chunk * cut.rows..self.reduced.min((chunk + 1) * cut.rows),
+            columns: tile * cut.width..self.inner.min((tile + 1) * cut.width),
+        }
     }
 
     /// Lines of a block at most, as many as fit a strip together.
     fn short_lines(&self, resources: &Resources<'_>) -> Result<Report> {
         let len = self.reduced;
-        let at_once = self.runner.strip / len;
         self.chunks(self.outer, len, resources, &|from, to| {
-            let mut scratch = self.scan_scratch(&Cut { width: 1, rows: BLOCK, chunks: 1 });
+            let cut = Cut { width: 1, tiles: 1, rows: BLOCK, chunks: 1 };
+            let mut scratch = self.scan_scratch(&cut);
+            let lies = |k: usize| {
+                let (at, count) = (from * len, (to - from) * len);
+                self.runner.lying(self.first + k, at, count).is_some() && self.place(k, at, len).is_some()
+            };
+            // Without buffers all go together.
+            let at_once = if (0..self.folds.len()).all(lies) { to - from } else { self.runner.strip / len };
             for at in (from..to).step_by(at_once) {
                 let lines = at_once.min(to - at);
                 let places = self.elements(at * len, lines * len, &mut scratch.buffers);
                 for (k, fold) in self.folds.iter().enumerate() {
-                    let (state, lanes) = (scratch.states[k].as_mut_ptr().cast(), scratch.lanes.as_mut_ptr().cast());
-                    let lies = self.lies(k, at * len);
-                    let results = lies.unwrap_or(scratch.results.as_mut_ptr().cast());
-                    for line in 0..lines {
-                        let (elements, results) = (line * len * fold.from, results.wrapping_add(line * len * fold.to));
-                        // SAFETY: the elements of the lines are there, and room for what comes of them.
-                        unsafe {
-                            fold.folder.reset(state, 2);
-                            fold.folder.scan(places[k].add(elements), (len, 1), 0, state, lanes, results);
-                        }
-                    }
-                    if lies.is_none() {
+                    let place = self.place(k, at * len, len);
+                    let (results, streams) = place.unwrap_or((scratch.results.as_mut_ptr().cast(), false));
+                    let writes = if streams { Writes::Streaming } else { Writes::Plainly };
+                    // SAFETY: the elements of the lines are there, and room for what comes of them.
+                    unsafe { fold.scanner().lines(places[k], len, lines, results, writes) };
+                    if place.is_none() {
                         self.write(k, at * len, lines * len, results);
                     }
                 }
@@ -121,53 +168,52 @@ impl Reducer<'_> {
     }
 
     fn scan_scratch(&self, cut: &Cut) -> Scratch {
-        let size = self.folds.iter().map(|fold| fold.folder.size()).max().unwrap_or(0);
         let rows = |rows: usize| self.folds.iter().map(|fold| memory(rows * cut.width * fold.folder.size())).collect();
         Scratch {
             buffers: memory(self.runner.buffers + 64),
-            lanes: memory(LANES * cut.width * size),
             results: memory(self.runner.strip.max(LANES * cut.width) * size_of::<u64>()),
             states: rows(2),
             blocks: rows(cut.rows / BLOCK),
+            most: cut.rows.min(self.reduced) * cut.width,
+            elements: self.folds.iter().map(|_| Vec::new()).collect(),
         }
     }
 
-    /// Computes and writes one chunk; gives false if the run is stopped.
-    fn part(&self, part: &Part, cut: &Cut, left: &Left, scratch: &mut Scratch, resources: &Resources<'_>) -> bool {
-        let width = part.columns.len();
-        let is_there = |item: usize| left.is_there[item].load(Ordering::Acquire);
-        let is_known = part.is_first || is_there(part.item - 1);
-        if !is_known {
-            self.fold_blocks(part, scratch);
-            while !is_there(part.item - 1) {
-                // The chunk before was taken before, by a thread that runs.
-                if resources.stop.poll().is_break() {
-                    return false;
-                }
-                std::thread::yield_now();
+    /// Computes and writes one chunk of a line; gives false if the run is stopped.
+    fn link(&self, item: usize, cut: &Cut, left: &Left, scratch: &mut Scratch, resources: &Resources<'_>) -> bool {
+        let part = self.chunk(cut, item / cut.chunks, item % cut.chunks);
+        let (width, is_first) = (part.columns.len(), item.is_multiple_of(cut.chunks));
+        let is_last = (item + 1).is_multiple_of(cut.chunks);
+        if !is_last {
+            self.fold_blocks(&part, scratch);
+        }
+        let is_there = || is_first || left.is_there[item - 1].load(Ordering::Acquire);
+        let look = |_| {
+            spin_loop();
+            is_there()
+        };
+        while !(0..LOOKS).any(look) {
+            // The chunk before was taken before, by a thread that runs.
+            if resources.stop.poll().is_break() {
+                return false;
             }
+            std::thread::yield_now();
         }
         for (k, fold) in self.folds.iter().enumerate() {
             let (state, bytes) = (scratch.states[k].as_mut_ptr().cast::<u8>(), 2 * width * fold.folder.size());
             // SAFETY: what is there was written by the chunk before, and is not written again.
             unsafe {
-                match part.is_first {
+                match is_first {
                     true => fold.folder.reset(state, 2 * width),
-                    false => self.state(left, k, part.item - 1, cut).copy_to_nonoverlapping(state, bytes),
+                    false => self.state(left, k, item - 1, cut).copy_to_nonoverlapping(state, bytes),
                 }
             }
         }
-        if !is_known {
-            self.hand_on(part, cut, left, scratch);
-        }
-        self.lead(part.rows.clone(), part, scratch, true);
-        if is_known && cut.chunks > 1 {
-            for (k, fold) in self.folds.iter().enumerate() {
-                let (state, bytes) = (scratch.states[k].as_ptr().cast::<u8>(), 2 * width * fold.folder.size());
-                // SAFETY: the place is this chunk's, and nobody reads it before it is said to be there.
-                unsafe { state.copy_to_nonoverlapping(self.state(left, k, part.item, cut), bytes) };
-            }
-            left.is_there[part.item].store(true, Ordering::Release);
+        if is_last {
+            self.lead(part.rows.clone(), &part, scratch, Pass::Only);
+        } else {
+            self.hand_on(item, &part, cut, left, scratch);
+            self.lead(part.rows.clone(), &part, scratch, Pass::Second);
         }
         true
     }
@@ -185,7 +231,7 @@ impl Reducer<'_> {
                 // SAFETY: there is room for two rows.
                 unsafe { fold.folder.reset(scratch.states[k].as_mut_ptr().cast(), 2 * width) };
             }
-            self.lead(row..part.rows.end.min(row + BLOCK), part, scratch, false);
+            self.lead(row..part.rows.end.min(row + BLOCK), part, scratch, Pass::First);
             for (k, fold) in self.folds.iter().enumerate() {
                 let row = width * fold.folder.size();
                 let (state, blocks) = (scratch.states[k].as_ptr(), scratch.blocks[k].as_mut_ptr());
@@ -198,11 +244,11 @@ impl Reducer<'_> {
     }
 
     /// Leaves the state behind the chunk to the next one, made of the one before and of what the blocks come to.
-    fn hand_on(&self, part: &Part, cut: &Cut, left: &Left, scratch: &Scratch) {
+    fn hand_on(&self, item: usize, part: &Part, cut: &Cut, left: &Left, scratch: &Scratch) {
         let width = part.columns.len();
         for (k, fold) in self.folds.iter().enumerate() {
             let (folder, row) = (fold.folder, width * fold.folder.size());
-            let to = self.state(left, k, part.item, cut);
+            let to = self.state(left, k, item, cut);
             // SAFETY: the place is this chunk's; blocks and states have rows of `width`.
             unsafe {
                 scratch.states[k].as_ptr().cast::<u8>().copy_to_nonoverlapping(to, 2 * row);
@@ -213,47 +259,81 @@ impl Reducer<'_> {
                 }
             }
         }
-        left.is_there[part.item].store(true, Ordering::Release);
+        left.is_there[item].store(true, Ordering::Release);
     }
 
-    /// Leads the states on over some rows, and writes what each element comes to if asked.
-    fn lead(&self, rows: std::ops::Range<usize>, part: &Part, scratch: &mut Scratch, writes: bool) {
+    /// Leads the states on over some rows of a chunk.
+    fn lead(&self, rows: Range<usize>, part: &Part, scratch: &mut Scratch, pass: Pass) {
         let width = part.columns.len();
+        let at = |row: usize| (part.outer * self.reduced + row) * self.inner + part.columns.start;
+        let lying: SmallVec<[Option<*const u8>; 4]> = (0..self.folds.len())
+            .map(|k| self.runner.lying_rows(self.first + k, at(part.rows.start), part.rows.len(), width, self.inner))
+            .collect();
+        let place = |k: usize, row: usize| if pass == Pass::First { None } else { self.place(k, at(row), LANES) };
+        let is_computed = pass != Pass::Second && lying.iter().any(Option::is_none);
+        let is_buffered = pass != Pass::First && (0..self.folds.len()).any(|k| place(k, rows.start).is_none());
+        let at_once = match is_computed || is_buffered {
+            true => (self.runner.strip / width / LANES * LANES).max(LANES),
+            false => rows.len(),
+        };
         let buffers = aligned(&mut scratch.buffers);
-        let at_once = (self.runner.strip / width / LANES * LANES).max(LANES);
         for row in rows.clone().step_by(at_once) {
             let count = at_once.min(rows.end - row);
-            let at = |row: usize| (part.outer * self.reduced + row) * self.inner + part.columns.start;
-            let is_whole = width == self.inner;
-            let lying: SmallVec<[Option<*const u8>; 4]> = (0..self.folds.len())
-                .map(|k| if is_whole { self.runner.lying(self.first + k, at(row), count * width) } else { None })
-                .collect();
-            if is_whole {
-                if lying.iter().any(Option::is_none) {
-                    self.runner.evaluate(at(row), count * width, 0, buffers);
+            if is_computed {
+                match width == self.inner {
+                    true => self.runner.evaluate(at(row), count * width, 0, buffers),
+                    false => (0..count).for_each(|k| self.runner.evaluate(at(row + k), width, k * width, buffers)),
                 }
-            } else {
-                (0..count).for_each(|k| self.runner.evaluate(at(row + k), width, k * width, buffers));
             }
             for (k, fold) in self.folds.iter().enumerate() {
-                let elements = lying[k].unwrap_or(self.runner.kept(self.first + k, buffers));
-                let (state, lanes) = (scratch.states[k].as_mut_ptr().cast(), scratch.lanes.as_mut_ptr().cast());
-                let results = scratch.results.as_mut_ptr().cast::<u8>();
-                let lies = if is_whole { self.lies(k, at(row)) } else { None };
-                let results = lies.unwrap_or(results);
-                let place = if writes { results } else { std::ptr::null_mut() };
+                let computed = self.runner.kept(self.first + k, buffers).cast_const();
+                if pass == Pass::First && lying[k].is_none() && scratch.elements[k].is_empty() {
+                    scratch.elements[k] = memory(scratch.most * fold.from);
+                }
+                let kept = scratch.elements[k].as_mut_ptr().cast::<u8>();
+                let (before, size) = (row - part.rows.start, fold.from);
+                let (elements, step) = match lying[k] {
+                    Some(lying) => (lying.wrapping_add(before * self.inner * size), self.inner),
+                    None if pass == Pass::Second => (kept.wrapping_add(before * width * size).cast_const(), width),
+                    None => (computed, width),
+                };
+                if pass == Pass::First && lying[k].is_none() {
+                    // SAFETY: there is room for the elements of a chunk.
+                    unsafe { computed.copy_to_nonoverlapping(kept.add(before * width * size), count * width * size) };
+                }
+                let (buffer, place) = (scratch.results.as_mut_ptr().cast::<u8>(), place(k, row));
+                let (results, streams) = place.unwrap_or((buffer, false));
+                let results_step = if place.is_some() { self.inner } else { width };
+                let writes = match pass {
+                    Pass::First => Writes::Nothing,
+                    Pass::Only | Pass::Second if streams => Writes::Streaming,
+                    Pass::Only | Pass::Second => Writes::Plainly,
+                };
+                let some = Rows { first: row, count, width, step, results_step, writes };
                 // SAFETY: the elements are there, and room for what comes of them.
-                unsafe { fold.folder.scan(elements, (count, width), row, state, lanes, place) };
-                if !writes || lies.is_some() {
+                unsafe { fold.scanner().scan(elements, &some, scratch.states[k].as_mut_ptr().cast(), results) };
+                if pass == Pass::First || place.is_some() {
                     continue;
                 }
-                if is_whole {
-                    self.write(k, at(row), count * width, results);
-                } else {
-                    let result = |one: usize| results.wrapping_add(one * width * fold.to);
-                    (0..count).for_each(|one| self.write(k, at(row + one), width, result(one)));
+                match width == self.inner {
+                    true => self.write(k, at(row), count * width, results),
+                    false => (0..count).for_each(|one| {
+                        self.write(k, at(row + one), width, results.wrapping_add(one * width * fold.to));
+                    }),
                 }
             }
         }
+    }
+
+    /// Where results go from number `at` on, and whether they are written past the caches there, each `len` of them begun anew; none
+    /// if they need a buffer.
+    fn place(&self, k: usize, at: usize, len: usize) -> Option<(*mut u8, bool)> {
+        let fold = &self.folds[k];
+        if !fold.streamed {
+            return Some((self.lies(k, at)?, false));
+        }
+        let place = self.kept.address(&self.kept.walks[k], at);
+        let is_aligned = self.inner == 1 && place.addr().is_multiple_of(16) && (len * fold.to).is_multiple_of(16);
+        is_aligned.then_some((place, true))
     }
 }

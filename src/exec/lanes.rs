@@ -1,0 +1,272 @@
+//! Accumulators in registers of 256 bits: loaded from elements, merged, and stored as results.
+#![expect(unsafe_code, reason = "registers are loaded and stored through addresses")]
+
+use std::arch::x86_64::*;
+
+use super::fold::{Max, Min, Ordered, Product, Rule, Sum};
+
+/// A rule whose accumulators lie in registers, sixteen at most in one. The same bits as one at a time.
+///
+/// # Safety
+/// Of every method: the host has AVX2; there are as many elements, accumulators or places as a register has accumulators, at
+/// any alignment unless results are streamed: those lie at a multiple of 16 bytes.
+pub(super) trait Scans: Rule {
+    /// What elements come to by themselves.
+    unsafe fn load(from: *const Self::Element) -> __m256i;
+    unsafe fn splat(acc: Self::Acc) -> __m256i;
+    unsafe fn merged(a: __m256i, b: __m256i) -> __m256i;
+    /// Writes what accumulators come to.
+    unsafe fn store(accs: __m256i, to: *mut Self::Total, streams: bool);
+
+    #[inline(always)]
+    unsafe fn read(from: *const Self::Acc) -> __m256i {
+        // SAFETY: the caller's promise; of bytes a register holds sixteen.
+        unsafe {
+            match size_of::<Self::Acc>() {
+                1 => _mm256_zextsi128_si256(_mm_loadu_si128(from.cast())),
+                _ => _mm256_loadu_si256(from.cast()),
+            }
+        }
+    }
+
+    #[inline(always)]
+    unsafe fn keep(accs: __m256i, to: *mut Self::Acc) {
+        // SAFETY: as of `read`.
+        unsafe {
+            match size_of::<Self::Acc>() {
+                1 => _mm_storeu_si128(to.cast(), _mm256_castsi256_si128(accs)),
+                _ => _mm256_storeu_si256(to.cast(), accs),
+            }
+        }
+    }
+}
+
+/// Writes 8, 16 or 32 bytes.
+#[target_feature(enable = "avx2")]
+#[inline]
+unsafe fn put<const BYTES: usize>(value: __m256i, to: *mut u8, streams: bool) {
+    let (low, to) = (_mm256_castsi256_si128(value), to.cast::<__m128i>());
+    // SAFETY: the caller's promise.
+    unsafe {
+        match (BYTES, streams) {
+            (16, false) => _mm_storeu_si128(to, low),
+            (16, true) => _mm_stream_si128(to, low),
+            (_, false) => _mm256_storeu_si256(to.cast(), value),
+            (_, true) => {
+                _mm_stream_si128(to, low);
+                _mm_stream_si128(to.add(1), _mm256_extracti128_si256::<1>(value));
+            }
+        }
+    }
+}
+
+/// Numbers that are added and multiplied.
+pub(super) trait Number: Least {
+    unsafe fn sums(a: __m256i, b: __m256i) -> __m256i;
+    unsafe fn products(a: __m256i, b: __m256i) -> __m256i;
+}
+
+impl Number for f64 {
+    #[inline(always)]
+    unsafe fn sums(a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: the caller's promise; so below.
+        unsafe { _mm256_castpd_si256(_mm256_add_pd(_mm256_castsi256_pd(a), _mm256_castsi256_pd(b))) }
+    }
+    #[inline(always)]
+    unsafe fn products(a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: as above.
+        unsafe { _mm256_castpd_si256(_mm256_mul_pd(_mm256_castsi256_pd(a), _mm256_castsi256_pd(b))) }
+    }
+}
+
+macro_rules! whole_numbers {
+    ($($int:ty)+) => { $(
+        impl Number for $int {
+            #[inline(always)]
+            unsafe fn sums(a: __m256i, b: __m256i) -> __m256i {
+                // SAFETY: the caller's promise; so below.
+                unsafe { _mm256_add_epi64(a, b) }
+            }
+            /// The low halves of products: of halves in 32 bits, the upper two of which do not count.
+            #[inline(always)]
+            unsafe fn products(a: __m256i, b: __m256i) -> __m256i {
+                // SAFETY: as above.
+                unsafe {
+                    let crossed = _mm256_add_epi64(
+                        _mm256_mul_epu32(_mm256_srli_epi64::<32>(a), b),
+                        _mm256_mul_epu32(a, _mm256_srli_epi64::<32>(b)),
+                    );
+                    _mm256_add_epi64(_mm256_mul_epu32(a, b), _mm256_slli_epi64::<32>(crossed))
+                }
+            }
+        }
+    )+ };
+}
+
+whole_numbers!(i64 u64);
+
+/// Numbers of which one is less than another, as [`Ordered`] says.
+pub(super) trait Least: Ordered {
+    unsafe fn splat(self) -> __m256i;
+    unsafe fn minima(a: __m256i, b: __m256i) -> __m256i;
+    /// What [`flip`](Ordered::flip) turns.
+    const FLIPPED: Self;
+}
+
+macro_rules! least_ints {
+    ($($int:ty, $as:ty, $splat:ident, |$a:ident, $b:ident| $minima:expr;)+) => { $(
+        impl Least for $int {
+            #[inline(always)]
+            unsafe fn splat(self) -> __m256i {
+                // SAFETY: the caller's promise; so below.
+                unsafe { $splat(self as $as) }
+            }
+            #[inline(always)]
+            unsafe fn minima($a: __m256i, $b: __m256i) -> __m256i {
+                // SAFETY: as above.
+                unsafe { $minima }
+            }
+            const FLIPPED: $int = !0;
+        }
+    )+ };
+}
+
+least_ints! {
+    i8, i8, _mm256_set1_epi8, |a, b| _mm256_min_epi8(a, b);
+    u8, i8, _mm256_set1_epi8, |a, b| _mm256_min_epu8(a, b);
+    i16, i16, _mm256_set1_epi16, |a, b| _mm256_min_epi16(a, b);
+    u16, i16, _mm256_set1_epi16, |a, b| _mm256_min_epu16(a, b);
+    i32, i32, _mm256_set1_epi32, |a, b| _mm256_min_epi32(a, b);
+    u32, i32, _mm256_set1_epi32, |a, b| _mm256_min_epu32(a, b);
+    i64, i64, _mm256_set1_epi64x, |a, b| _mm256_blendv_epi8(a, b, _mm256_cmpgt_epi64(a, b));
+    u64, i64, _mm256_set1_epi64x, |a, b| {
+        let sign = _mm256_set1_epi64x(i64::MIN);
+        _mm256_blendv_epi8(a, b, _mm256_cmpgt_epi64(_mm256_xor_si256(a, sign), _mm256_xor_si256(b, sign)))
+    };
+}
+
+macro_rules! least_floats {
+    ($($float:ty, $splat:ident, $of:ident, $to:ident, $compare:ident, $choose:ident, $or:ident;)+) => { $(
+        impl Least for $float {
+            #[inline(always)]
+            unsafe fn splat(self) -> __m256i {
+                // SAFETY: the caller's promise; so below.
+                unsafe { $to($splat(self)) }
+            }
+            /// As one at a time: the bits of either where neither is less.
+            #[inline(always)]
+            unsafe fn minima(a: __m256i, b: __m256i) -> __m256i {
+                // SAFETY: as above.
+                unsafe {
+                    let (a, b) = ($of(a), $of(b));
+                    let less = $choose($or(a, b), a, $compare::<_CMP_LT_OQ>(a, b));
+                    $to($choose(less, b, $compare::<_CMP_LT_OQ>(b, a)))
+                }
+            }
+            const FLIPPED: $float = -0.0;
+        }
+    )+ };
+}
+
+least_floats! {
+    f32, _mm256_set1_ps, _mm256_castsi256_ps, _mm256_castps_si256, _mm256_cmp_ps, _mm256_blendv_ps, _mm256_or_ps;
+    f64, _mm256_set1_pd, _mm256_castsi256_pd, _mm256_castpd_si256, _mm256_cmp_pd, _mm256_blendv_pd, _mm256_or_pd;
+}
+
+impl<E: Least> Scans for Min<E> {
+    #[inline(always)]
+    unsafe fn load(from: *const E) -> __m256i {
+        // SAFETY: the caller's promise; so below.
+        unsafe { Self::read(from) }
+    }
+    #[inline(always)]
+    unsafe fn splat(acc: E) -> __m256i {
+        // SAFETY: as above.
+        unsafe { acc.splat() }
+    }
+    #[inline(always)]
+    unsafe fn merged(a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: as above.
+        unsafe { E::minima(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn store(accs: __m256i, to: *mut E, streams: bool) {
+        // SAFETY: as above.
+        unsafe {
+            match size_of::<E>() {
+                1 => put::<16>(accs, to.cast(), streams),
+                _ => put::<32>(accs, to.cast(), streams),
+            }
+        }
+    }
+}
+
+impl<E: Least> Scans for Max<E> {
+    #[inline(always)]
+    unsafe fn load(from: *const E) -> __m256i {
+        // SAFETY: the caller's promise; so below.
+        unsafe { _mm256_xor_si256(Self::read(from), E::FLIPPED.splat()) }
+    }
+    #[inline(always)]
+    unsafe fn splat(acc: E) -> __m256i {
+        // SAFETY: as above.
+        unsafe { acc.splat() }
+    }
+    #[inline(always)]
+    unsafe fn merged(a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: as above.
+        unsafe { E::minima(a, b) }
+    }
+    #[inline(always)]
+    unsafe fn store(accs: __m256i, to: *mut E, streams: bool) {
+        // SAFETY: as above.
+        unsafe { Min::<E>::store(_mm256_xor_si256(accs, E::FLIPPED.splat()), to, streams) }
+    }
+}
+
+macro_rules! sums_and_products {
+    ($($element:ty, $acc:ty, $total:ty, |$from:ident| $load:expr, |$accs:ident| $bytes:literal $result:expr;)+) => { $(
+        sums_and_products! { @one Sum, sums, $element, $acc, $total, |$from| $load, |$accs| $bytes $result }
+        sums_and_products! { @one Product, products, $element, $acc, $total, |$from| $load, |$accs| $bytes $result }
+    )+ };
+    (@one $rule:ident, $merged:ident, $element:ty, $acc:ty, $total:ty, |$from:ident| $load:expr, |$accs:ident| $bytes:literal $result:expr) => {
+        impl Scans for $rule<$element, $total> {
+            #[inline(always)]
+            unsafe fn load($from: *const $element) -> __m256i {
+                // SAFETY: the caller's promise; so below.
+                unsafe { $load }
+            }
+            #[inline(always)]
+            unsafe fn splat(acc: $acc) -> __m256i {
+                // SAFETY: as above.
+                unsafe { acc.splat() }
+            }
+            #[inline(always)]
+            unsafe fn merged(a: __m256i, b: __m256i) -> __m256i {
+                // SAFETY: as above.
+                unsafe { <$acc as Number>::$merged(a, b) }
+            }
+            #[inline(always)]
+            unsafe fn store($accs: __m256i, to: *mut $total, streams: bool) {
+                // SAFETY: as above.
+                unsafe { put::<$bytes>($result, to.cast(), streams) }
+            }
+        }
+    };
+}
+
+sums_and_products! {
+    f64, f64, f64, |from| _mm256_loadu_si256(from.cast()), |accs| 32 accs;
+    f32, f64, f32, |from| _mm256_castpd_si256(_mm256_cvtps_pd(_mm_loadu_ps(from))),
+        |accs| 16 _mm256_castsi128_si256(_mm_castps_si128(_mm256_cvtpd_ps(_mm256_castsi256_pd(accs))));
+    i64, i64, i64, |from| _mm256_loadu_si256(from.cast()), |accs| 32 accs;
+    u64, u64, u64, |from| _mm256_loadu_si256(from.cast()), |accs| 32 accs;
+    i32, i64, i64, |from| _mm256_cvtepi32_epi64(_mm_loadu_si128(from.cast())), |accs| 32 accs;
+    u32, u64, u64, |from| _mm256_cvtepu32_epi64(_mm_loadu_si128(from.cast())), |accs| 32 accs;
+    i16, i64, i64, |from| _mm256_cvtepi16_epi64(_mm_loadu_si64(from.cast())), |accs| 32 accs;
+    u16, u64, u64, |from| _mm256_cvtepu16_epi64(_mm_loadu_si64(from.cast())), |accs| 32 accs;
+    i8, i64, i64, |from| _mm256_cvtepi8_epi64(_mm_loadu_si32(from.cast())), |accs| 32 accs;
+    u8, u64, u64, |from| _mm256_cvtepu8_epi64(_mm_loadu_si32(from.cast())), |accs| 32 accs;
+    // Bools.
+    u8, i64, i64, |from| _mm256_cvtepu8_epi64(_mm_loadu_si32(from.cast())), |accs| 32 accs;
+}
