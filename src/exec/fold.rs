@@ -493,13 +493,12 @@ macro_rules! ordered_floats {
     ($($float:ident)+) => { $(
         impl Ordered for $float {
             const GREATEST: $float = $float::INFINITY;
-            /// Where neither is less, both are of the same bits, zeros or one of them NaN: the bits of either together
-            /// are that number, -0 if one is, NaN if one is.
+            /// Where neither is less, both are of the same bits, zeros or one of them NaN. So each asked before the other they
+            /// differ only there, and the bits of both together are that number, -0 if one is, NaN if one is.
             #[inline(always)]
             fn minimum(self, other: $float) -> $float {
-                let either = $float::from_bits(self.to_bits() | other.to_bits());
-                let less = if self < other { self } else { either };
-                if other < self { other } else { less }
+                let (a, b) = (if self < other { self } else { other }, if other < self { other } else { self });
+                $float::from_bits(a.to_bits() | b.to_bits())
             }
             #[inline(always)]
             fn flip(self) -> $float { -self }

@@ -146,21 +146,20 @@ least_ints! {
 }
 
 macro_rules! least_floats {
-    ($($float:ty, $splat:ident, $of:ident, $to:ident, $compare:ident, $choose:ident, $or:ident;)+) => { $(
+    ($($float:ty, $splat:ident, $of:ident, $to:ident, $min:ident, $or:ident;)+) => { $(
         impl Least for $float {
             #[inline(always)]
             unsafe fn splat(self) -> __m256i {
                 // SAFETY: the caller's promise; so below.
                 unsafe { $to($splat(self)) }
             }
-            /// As one at a time: the bits of either where neither is less.
+            /// As one at a time.
             #[inline(always)]
             unsafe fn minima(a: __m256i, b: __m256i) -> __m256i {
                 // SAFETY: as above.
                 unsafe {
                     let (a, b) = ($of(a), $of(b));
-                    let less = $choose($or(a, b), a, $compare::<_CMP_LT_OQ>(a, b));
-                    $to($choose(less, b, $compare::<_CMP_LT_OQ>(b, a)))
+                    $to($or($min(a, b), $min(b, a)))
                 }
             }
             const FLIPPED: $float = -0.0;
@@ -169,8 +168,8 @@ macro_rules! least_floats {
 }
 
 least_floats! {
-    f32, _mm256_set1_ps, _mm256_castsi256_ps, _mm256_castps_si256, _mm256_cmp_ps, _mm256_blendv_ps, _mm256_or_ps;
-    f64, _mm256_set1_pd, _mm256_castsi256_pd, _mm256_castpd_si256, _mm256_cmp_pd, _mm256_blendv_pd, _mm256_or_pd;
+    f32, _mm256_set1_ps, _mm256_castsi256_ps, _mm256_castps_si256, _mm256_min_ps, _mm256_or_ps;
+    f64, _mm256_set1_pd, _mm256_castsi256_pd, _mm256_castpd_si256, _mm256_min_pd, _mm256_or_pd;
 }
 
 impl<E: Least> Scans for Min<E> {

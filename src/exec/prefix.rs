@@ -138,7 +138,7 @@ unsafe fn group<R: Rule>(
             *acc = R::take(R::NOTHING, elements.add(lane * rows.step).read_unaligned(), 0);
         }
         for step in [1, 2, 4, 8] {
-            for lane in (step..LANES).rev() {
+            for lane in (step..count).rev() {
                 lanes[lane] = R::merge(lanes[lane - step], lanes[lane]);
             }
         }

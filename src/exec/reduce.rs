@@ -181,6 +181,9 @@ fn prepared<R>(
     let by_code = &layout.folds[job.outputs.len()..];
     let folds = job.totals.iter().zip(by_code).zip(&kept.walks).map(|((total, by_code), walk)| {
         let (from, to) = (total.from, total.array.dtype());
+        // Extremes of bools are led on as those of bytes.
+        let as_bytes = job.is_scan && from == DType::Bool && matches!(total.fold, Fold::Min | Fold::Max);
+        let from = if as_bytes { DType::U8 } else { from };
         let folder = folder(total.fold, from, to);
         let streamed = walk.dense && total.array.len().saturating_mul(to.size()) > resources.cache.max(SECOND_CACHE);
         let scanner = if job.is_scan { scanner(total.fold, from) } else { None };
@@ -343,7 +346,7 @@ impl Reducer<'_> {
                 let lies = |k| self.runner.lying(self.first + k, from * panel, (to - from) * panel).is_some();
                 let is_lying = self.first == 0 && (0..self.folds.len()).all(lies);
                 let at_once = if is_lying { LYING.max(panel) } else { self.runner.strip } / panel;
-                let mut scratch = self.scratch(LANES * self.inner, at_once * self.inner);
+                let mut scratch = self.scratch(LANES * self.inner, at_once * self.inner, !is_lying);
                 for at in (from..to).step_by(at_once) {
                     self.panels(at, at_once.min(to - at), &mut scratch);
                 }
@@ -391,9 +394,10 @@ impl Reducer<'_> {
         }
     }
 
-    fn scratch(&self, accs: usize, results: usize) -> Scratch {
+    /// With `computes` for code's buffers.
+    fn scratch(&self, accs: usize, results: usize, computes: bool) -> Scratch {
         // What the code uses is aligned as a vector is, by itself.
-        let buffers = memory(self.runner.buffers + 64);
+        let buffers = memory(if computes { self.runner.buffers + 64 } else { 0 });
         let accs = self.folds.iter().map(|fold| memory(accs * fold.folder.size())).collect();
         Scratch { buffers, accs, results: memory(results * size_of::<u64>()) }
     }
@@ -490,7 +494,7 @@ impl Reducer<'_> {
         let shared: SmallVec<[Shared; 4]> = partials.iter_mut().map(|all| Shared(all.as_mut_ptr().cast())).collect();
         let is_by_code = self.folds.iter().all(|fold| fold.by_code);
         let report = self.chunks(self.outer * blocks * tiles, rows * width, resources, &|from, to| {
-            let mut scratch = self.scratch(LANES * width, width);
+            let mut scratch = self.scratch(LANES * width, width, true);
             for item in from..to {
                 let (tile, block, outer) = (item % tiles, item / tiles % blocks, item / tiles / blocks);
                 let block = Block {

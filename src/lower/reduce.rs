@@ -281,11 +281,11 @@ impl Lowerer<'_> {
         self.asked(Asked::Elements(along.shape, along.axes))
     }
 
-    /// A sum or product; what does not count is an element that changes neither.
+    /// A sum or product; what does not count is an element that changes neither, but that a sum of zeros is +0, as that of nothing.
     fn accumulated(&mut self, call: &Call, fold: Fold, op: Op, span: Span) -> Result<Value> {
         let dtype = self.b.dtype(call.x);
         let neutral = match (fold, dtype.is_float()) {
-            (Fold::Sum, true) => self.b.float(dtype, -0.0),
+            (Fold::Sum, true) => self.b.float(dtype, 0.0),
             (Fold::Sum, false) => self.b.integer(dtype, 0),
             _ => self.b.integer(dtype, 1),
         };
