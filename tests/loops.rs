@@ -54,6 +54,29 @@ fn a_loop_that_ends_for_the_data_ends_at_every_length() {
     ends_at_every_length(f64::from);
 }
 
+/// For an element that has left the outer loop the inner one would take four milliards of turns.
+#[test]
+fn what_is_carried_where_an_element_has_left_is_not_seen() {
+    let text = "n, y = 0i32, x
+                while True {
+                    if y == 0 { break }
+                    k = y
+                    while k != 0 { k -= 1; n += 1 }
+                    y -= 1
+                }
+                n, y";
+    for engine in engines(|builder| builder) {
+        let kernel = engine.compile(text).unwrap();
+        for len in 1..70 {
+            let x: Vec<i32> = (0..len).map(|k| k * k % 7).collect();
+            let mut outputs = kernel.eval(Args::new().input("x", &x)).unwrap();
+            let sums: Vec<i32> = x.iter().map(|x| x * (x + 1) / 2).collect();
+            assert_eq!(outputs.take::<i32>("n").unwrap(), sums, "{len}");
+            assert_eq!(outputs.take::<i32>("y").unwrap(), vec![0; x.len()], "{len}");
+        }
+    }
+}
+
 #[test]
 fn an_endless_loop_ends_with_its_line() {
     for text in ["n = x\nwhile True { n = n + 0 }", "n = x\nwhile True {}"] {

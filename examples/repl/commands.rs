@@ -179,13 +179,16 @@ fn load(session: &mut Session, rest: &str, out: &mut dyn Write) -> Result<()> {
 /// Text that defines functions and kernels and does nothing else.
 fn load_definitions(session: &mut Session, path: &Path, out: &mut dyn Write) -> Result<()> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("`{}`: {error}", path.display()))?;
+    let mut found = Vec::new();
     for statement in statements(&text) {
         let Some(definition) = Definition::of(statement.text) else {
             return Err(format!("line {}: a .nl file has nothing but `fn` and `kernel`", statement.line).into());
         };
-        let head = definition.head().to_owned();
-        session.formulas.define(definition, statement.line)?;
-        writeln!(out, "  {head}")?;
+        found.push((definition, statement.line));
+    }
+    session.formulas.define(&found)?;
+    for (definition, _) in &found {
+        writeln!(out, "  {}", definition.head())?;
     }
     Ok(())
 }

@@ -137,15 +137,20 @@ impl Formulas {
         Ok(Prepared { kernel })
     }
 
-    /// Remembers a function or kernel, whose text begins in line `line` of a script.
-    pub(crate) fn define(&mut self, definition: Definition, line: usize) -> Result<()> {
-        let mut definitions = self.definitions.clone();
-        definitions.remove(&definition.name);
-        let text = definitions.with_functions(&definition.text);
-        // A function alone has no result.
-        let result = if definition.sort == Sort::Function { "\n0" } else { "" };
-        self.engine.compile(&("\n".repeat(line - 1) + &text + result))?;
-        self.definitions.set(definition);
+    /// Remembers functions and kernels, which may call one another in any order; each with the line of a script in which its text
+    /// begins. Of several of which one is wrong none is remembered.
+    pub(crate) fn define(&mut self, all: &[(Definition, usize)]) -> Result<()> {
+        let mut known = self.definitions.clone();
+        all.iter().for_each(|(definition, _)| known.set(definition.clone()));
+        for (definition, line) in all {
+            let mut others = known.clone();
+            others.remove(&definition.name);
+            let text = others.with_functions(&definition.text);
+            // A function alone has no result.
+            let result = if definition.sort == Sort::Function { "\n0" } else { "" };
+            self.engine.compile(&("\n".repeat(line - 1) + &text + result))?;
+        }
+        self.definitions = known;
         Ok(())
     }
 

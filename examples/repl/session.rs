@@ -96,7 +96,7 @@ impl Session {
             return commands::execute(self, command, out);
         }
         if let Some(definition) = Definition::of(statement.text) {
-            return self.formulas.define(definition, statement.line);
+            return self.formulas.define(&[(definition, statement.line)]);
         }
         if scan::is_assignment(statement.text) {
             return self.assign(statement);

@@ -128,6 +128,12 @@ const LONG_AXIS: usize = 256;
 /// From so many groups on a row is walked for itself if no array needs a buffer.
 const FEW_GROUPS: usize = 2;
 
+/// From so many groups on the aligned stores of a row are worth one group more.
+const MANY_GROUPS: usize = 32;
+
+/// Bytes of a line of the caches: what is written past them in part costs as much as the whole.
+const LINE: usize = 64;
+
 /// Bytes of buffers that lie on the stack; more are allocated.
 pub(super) const STACK_BYTES: usize = 32 * 1024;
 
@@ -365,6 +371,14 @@ pub(super) struct Runner<'a> {
     columns: &'a [Column],
 }
 
+/// What one call of code computes of a row.
+struct PartOfRow {
+    /// Where it begins in each array; then those of which any element may be read.
+    arrays: SmallVec<[*mut u8; 16]>,
+    count: usize,
+    streams: bool,
+}
+
 /// How one array is reached.
 #[derive(Clone, Copy)]
 pub(super) struct Slot {
@@ -437,6 +451,7 @@ impl<'a> Runner<'a> {
             by_rows && overlaps && slots.iter().all(|slot| slot.direct) && inner >= FEW_GROUPS * layout.group;
         let aligned = if goes_by_rows { aligned_in_rows(program, plan) } else { None };
         let row_streams = aligned.is_some() && streamed.iter().all(|streamed| *streamed);
+        let is_long = inner >= MANY_GROUPS * layout.group;
         Runner {
             run,
             plan,
@@ -446,7 +461,7 @@ impl<'a> Runner<'a> {
             unit,
             buffers,
             by_rows,
-            streams_from: if goes_by_rows { aligned } else { streams_from },
+            streams_from: if goes_by_rows { aligned.filter(|_| row_streams || is_long) } else { streams_from },
             overlaps,
             goes_by_rows,
             row_streams,
@@ -528,47 +543,46 @@ impl<'a> Runner<'a> {
     /// Computes whole rows of which code reaches every array itself. The most of each is done in groups from where the outputs are
     /// aligned on; the elements before and behind are computed with their neighbours, a second time.
     fn rows(&self, at: usize, rows: usize) {
-        let (group, inner) = (self.run.program.layout.group, self.plan.inner());
+        let Prepared { program, scalars, resources, .. } = self.run;
+        let (group, inner, turns) = (program.layout.group, self.plan.inner(), resources.turns());
         let head = self.streams_from.unwrap_or(0);
         let whole = (inner - head) / group * group;
-        let positions = self.plan.positions(at);
-        let start = self.plan.walks.iter().map(|walk| walk.address(&positions));
-        let mut arrays: SmallVec<[*mut u8; 16]> = start.chain(self.run.wholes.iter().copied()).collect();
+        let mut parts: SmallVec<[PartOfRow; 3]> = SmallVec::new();
+        if head > 0 {
+            parts.push(self.part_of_row(at, 0, group, false));
+        }
+        parts.push(self.part_of_row(at, head, whole, self.row_streams));
+        if head + whole < inner {
+            parts.push(self.part_of_row(at, inner - group, group, false));
+        }
+        let step = |walk: &Walk| walk.strides[walk.strides.len() - 2];
+        let steps: SmallVec<[isize; 16]> = self.plan.walks.iter().map(step).collect();
         for _ in 0..rows {
-            let done = match head > 0 {
-                true => self.part_of_row(&arrays, 0, group, false),
-                false => Ok(()),
-            };
-            let done = done.and_then(|()| self.part_of_row(&arrays, head, whole, self.row_streams));
-            let done = done.and_then(|()| match head + whole < inner {
-                true => self.part_of_row(&arrays, inner - group, group, false),
-                false => Ok(()),
-            });
-            if let Err(halt) = done {
-                return self.run.resources.interrupt(halt);
-            }
-            for (array, walk) in arrays.iter_mut().zip(&self.plan.walks) {
-                *array = array.wrapping_offset(walk.strides[walk.strides.len() - 2]);
+            for PartOfRow { arrays, count, streams } in &mut parts {
+                // SAFETY: a row has so many elements from there on, of every array, and outputs are aligned there if code streams.
+                let done = unsafe {
+                    match streams {
+                        true => {
+                            compute_streaming(program, arrays, scalars, *count);
+                            Ok(())
+                        }
+                        false => compute(program, arrays, scalars, *count, turns),
+                    }
+                };
+                if let Err(halt) = done {
+                    return resources.interrupt(halt);
+                }
+                arrays.iter_mut().zip(&steps).for_each(|(array, step)| *array = array.wrapping_offset(*step));
             }
         }
     }
 
-    /// Computes `count` elements, whole groups, from one of a row on; `arrays` are where the row begins.
-    fn part_of_row(&self, arrays: &[*mut u8], from: usize, count: usize, streams: bool) -> Result<(), Halt> {
-        let Prepared { program, scalars, resources, .. } = self.run;
-        let mut own: SmallVec<[*mut u8; 16]> = SmallVec::from_slice(arrays);
-        if from > 0 {
-            let walks = own.iter_mut().zip(&self.plan.walks);
-            walks.for_each(|(array, walk)| *array = array.wrapping_offset(from as isize * walk.unit));
-        }
-        // SAFETY: a row has so many elements from there on, of every array, and outputs are aligned there if code streams.
-        unsafe {
-            if streams {
-                compute_streaming(program, &own, scalars, count);
-                return Ok(());
-            }
-            compute(program, &own, scalars, count, resources.turns())
-        }
+    /// `count` elements, whole groups, from `from` on in the row that begins with element `at`.
+    fn part_of_row(&self, at: usize, from: usize, count: usize, streams: bool) -> PartOfRow {
+        let positions = self.plan.positions(at);
+        let start = |walk: &Walk| walk.address(&positions).wrapping_offset(from as isize * walk.unit);
+        let arrays = self.plan.walks.iter().map(start).chain(self.run.wholes.iter().copied()).collect();
+        PartOfRow { arrays, count, streams }
     }
 
     /// Computes `count` elements from `at` on into arrays and the buffers of what is kept, there behind `before` elements;
@@ -797,18 +811,20 @@ fn streams_from(program: &Program, plan: &Plan, streamed: &[bool]) -> Option<usi
     (0..program.layout.group).find(|before| is_aligned(*before))
 }
 
-/// The first element of each row at which all outputs are aligned for code that writes past the caches; none if rows differ or there
-/// is no such code.
+/// The first element of each row at which all outputs are aligned for code that writes past the caches, at lines if they meet there; none
+/// if rows differ or there is no such code.
 fn aligned_in_rows(program: &Program, plan: &Plan) -> Option<usize> {
     let Machine::Native(native) = &program.engine else { return None };
     let outputs = &plan.walks[program.layout.inputs.len()..];
     let align = native.stream_align()?;
-    let is_aligned = |walk: &Walk, at: usize| {
+    let is_aligned = |walk: &Walk, at: usize, align: usize| {
         let rows = &walk.strides[..walk.strides.len() - 1];
         walk.start.addr().wrapping_add(at * walk.unit as usize).is_multiple_of(align)
             && rows.iter().all(|stride| stride.unsigned_abs().is_multiple_of(align))
     };
-    (0..program.layout.group).find(|at| outputs.iter().all(|walk| is_aligned(walk, *at)))
+    let first =
+        |align: usize| (0..program.layout.group).find(|at| outputs.iter().all(|walk| is_aligned(walk, *at, align)));
+    first(align.max(LINE)).or_else(|| first(align))
 }
 
 /// As [`compute`], with code that writes past the caches.

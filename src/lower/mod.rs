@@ -631,6 +631,7 @@ impl<'a> Lowerer<'a> {
             let message = "a kernel reads neighbours or takes all elements together, not both";
             return Err(Error::new(ErrorKind::Shape, "neighbours-and-reductions", message)
                 .at(&self.program.ast.source, reducing.span)
+                .with_note("neighbours are read box by box, and what is taken together has one order for all boxes")
                 .with_hint("compute it in a kernel before, and give it as a parameter"));
         }
         let ranks = (0..self.params.len()).map(|param| self.param_rank(param)).collect();

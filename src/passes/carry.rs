@@ -19,11 +19,13 @@ pub(super) fn run(graph: Graph, _target: &Target) -> Graph {
         let results = graph.block(body).results.clone();
         let conditions = conditions(&graph, results[0]);
         for (k, result) in results.iter().enumerate().skip(1) {
-            if let Node::Apply(Op::Select, operands) = graph.node(*result)
-                && conditions.contains(&operands[0])
-                && !is_asked_for(&graph, region, k as u32 - 1)
+            let mut chosen = *result;
+            while let Node::Apply(Op::Select, operands) = graph.node(chosen)
+                && let Some((_, holds)) = conditions.iter().find(|(condition, _)| *condition == operands[0])
             {
-                let chosen = operands[1];
+                chosen = operands[if *holds { 1 } else { 2 }];
+            }
+            if chosen != *result && !is_asked_for(&graph, region, k as u32 - 1) {
                 graph.set_result(body, k, chosen);
             }
         }
@@ -31,12 +33,17 @@ pub(super) fn run(graph: Graph, _target: &Target) -> Graph {
     graph
 }
 
-/// Values that hold where `again` does.
-fn conditions(graph: &Graph, again: Value) -> Vec<Value> {
-    let (mut all, mut next) = (vec![again], 0);
+/// Values of which it is known where `again` holds whether they do; those that a `break` asks do not.
+fn conditions(graph: &Graph, again: Value) -> Vec<(Value, bool)> {
+    let (mut all, mut next) = (vec![(again, true)], 0);
     while next < all.len() && all.len() < MOST_CONDITIONS {
-        if let Node::Apply(Op::And, operands) = graph.node(all[next]) {
-            all.extend_from_slice(operands);
+        match (graph.node(all[next].0), all[next].1) {
+            (Node::Apply(Op::And, operands), true) | (Node::Apply(Op::Or, operands), false) => {
+                let holds = all[next].1;
+                all.extend(operands.iter().map(|operand| (*operand, holds)));
+            }
+            (Node::Apply(Op::Not, operands), holds) => all.push((operands[0], !holds)),
+            _ => {}
         }
         next += 1;
     }

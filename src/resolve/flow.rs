@@ -110,7 +110,14 @@ struct Variable {
     set_at: usize,
     is_read: bool,
     /// Why it is not set, if it was assigned somewhere.
-    unset: Option<String>,
+    unset: Option<Unset>,
+}
+
+/// What assigns a variable on some ways only.
+#[derive(Clone, Copy)]
+enum Unset {
+    If { at: Span, has_else: bool },
+    Loop(Span),
 }
 
 #[derive(Default)]
@@ -347,7 +354,7 @@ impl<'a> Resolver<'a> {
             let variable = &mut self.scope.variables[slot];
             variable.is_read = true;
             if !variable.is_set {
-                let why = variable.unset.clone();
+                let why = variable.unset.map(|unset| self.why(unset));
                 let (text, code) = (&name.text, "unset-output");
                 return Err(match (at, why) {
                     (Some(at), why) => {
@@ -650,16 +657,11 @@ impl<'a> Resolver<'a> {
             }
         };
         self.scope.unreachable = merged.branches == 0;
-        let (line, _) = span.line_column(&self.ast.source);
         for slot in merged.order {
             if merged.counts[&slot] == merged.branches {
                 self.scope.set(slot);
             } else {
-                let why = match otherwise {
-                    None => format!("it is assigned in the `if` of line {line}, which has no `else` that assigns it"),
-                    Some(_) => format!("not every branch of the `if` in line {line} assigns it"),
-                };
-                self.scope.variables[slot].unset = Some(why);
+                self.scope.variables[slot].unset = Some(Unset::If { at: span, has_else: otherwise.is_some() });
             }
         }
         Ok(Statement::If { arms: done, otherwise: rest })
@@ -685,11 +687,9 @@ impl<'a> Resolver<'a> {
                 .filter(|(_, count)| **count == open.breaks)
                 .for_each(|(slot, _)| self.scope.set(*slot));
         }
-        let (line, _) = item.span.line_column(&self.ast.source);
         for slot in ends_set.into_iter().chain(open.at_breaks.into_keys()) {
             if !self.scope.variables[slot].is_set {
-                let why = format!("it is assigned in the loop of line {line}, which may end before");
-                self.scope.variables[slot].unset = Some(why);
+                self.scope.variables[slot].unset = Some(Unset::Loop(item.span));
             }
         }
         let mut assigned = self.scope.assigned.split_off(first);
@@ -812,7 +812,7 @@ impl<'a> Resolver<'a> {
             if variable.is_set || unreachable {
                 return Ok(Meaning::Variable(slot));
             }
-            let why = variable.unset.clone();
+            let why = variable.unset.map(|unset| self.why(unset));
             return Err(self.unset(name, why));
         }
         if let Some(place) = self.scope.places.get(&name.text) {
@@ -847,6 +847,18 @@ impl<'a> Resolver<'a> {
         let slot = self.slot(name);
         self.scope.variables[slot].is_read = true;
         Meaning::Variable(slot)
+    }
+
+    /// Told when it is asked for: to find a line takes time.
+    fn why(&self, unset: Unset) -> String {
+        let line = |at: Span| at.line_column(&self.ast.source).0;
+        match unset {
+            Unset::If { at, has_else: false } => {
+                format!("it is assigned in the `if` of line {}, which has no `else` that assigns it", line(at))
+            }
+            Unset::If { at, has_else: true } => format!("not every branch of the `if` in line {} assigns it", line(at)),
+            Unset::Loop(at) => format!("it is assigned in the loop of line {}, which may end before", line(at)),
+        }
     }
 
     fn unset(&self, name: &Name, why: Option<String>) -> Error {

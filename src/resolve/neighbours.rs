@@ -54,7 +54,10 @@ impl Resolver<'_> {
             let plural = |n: usize, one: &str, many: &str| format!("{n} {}", if n == 1 { one } else { many });
             let (axes, found) = (plural(rank, "axis", "axes"), plural(indices.len(), "index", "indices"));
             let message = format!("`{name}` is an array of {axes}, found {found}");
+            let own = |axis: usize| self.scope.axes().get(axis).map_or("0", |name| &*name.text);
+            let all: Vec<&str> = (0..rank).map(own).collect();
             self.error(ErrorKind::Shape, "index-count", message, span)
+                .with_hint(format!("one for each of its axes: `{name}[{}]`", all.join(", ")))
         })?;
         Ok(match offsets {
             Some(offsets) => {

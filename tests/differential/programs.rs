@@ -97,8 +97,9 @@ struct Writer<'a> {
     reduces: bool,
     /// Whether arrays may be moved.
     shifts: bool,
-    /// Expressions that may still be written, so that texts stay short.
+    /// Operations that may still be written, and those among them that come to hundreds; so that programs stay small.
     left: usize,
+    long_left: usize,
     loops: usize,
 }
 
@@ -131,7 +132,7 @@ impl Program {
 
     fn formula(choices: &mut Choices, rank: usize) -> Program {
         let parameters = Program::open_parameters(choices);
-        let mut writer = Writer::new(choices, rank, &parameters, 14);
+        let mut writer = Writer::new(choices, rank, &parameters);
         writer.reduces = writer.choices.one_in(4);
         writer.shifts = !writer.reduces && writer.choices.one_in(3);
         let values: Vec<String> = (0..1 + writer.choices.below(3)).map(|_| writer.any(3)).collect();
@@ -140,7 +141,7 @@ impl Program {
 
     fn statements(choices: &mut Choices, rank: usize) -> Program {
         let parameters = Program::open_parameters(choices);
-        let mut writer = Writer::new(choices, rank, &parameters, 24);
+        let mut writer = Writer::new(choices, rank, &parameters);
         let mut text = String::new();
         for name in ["f", "g"] {
             if writer.choices.below(2) == 1 {
@@ -195,7 +196,7 @@ impl Program {
         parameters.push(Parameter { name: "zero", class: Class::Int, dtype: Some(DType::I64), extent: Extent::Zero });
         let axes = AXES[..rank].join(", ");
         let is_interior = !near[0].2;
-        let mut writer = Writer::new(choices, rank, &[], 24);
+        let mut writer = Writer::new(choices, rank, &[]);
         writer.variables = vec![("x".to_owned(), Class::Float), ("n".to_owned(), Class::Int)];
         let has_rank = |(_, class, goes_beyond): &(&'static str, Class, bool)| goes_beyond.then_some((*class, rank));
         tables.extend(near.iter().filter_map(|near| has_rank(near).map(|(class, rank)| (near.0, class, rank))));
@@ -230,8 +231,8 @@ struct Inside {
     a_function: bool,
 }
 
-/// Functions of one float that are short, and some of the long ones.
-const SHORT: [&str; 21] = [
+/// Functions of one float that are a few operations, and those that come to many.
+const SHORT: [&str; 14] = [
     "abs",
     "sqrt",
     "floor",
@@ -245,37 +246,24 @@ const SHORT: [&str; 21] = [
     "relu",
     "deg2rad",
     "roundaway",
-    "exp",
-    "log",
-    "sin",
-    "cos",
-    "tanh",
-    "sigmoid",
     "nan_to_num",
-    "exp2",
 ];
-const LONG: [&str; 24] = [
-    "erf", "erfc", "erfinv", "gamma", "lgamma", "exp10", "expm1", "log2", "log10", "log1p", "tan", "atan", "asin",
-    "acos", "sinpi", "cospi", "sinc", "sinh", "cosh", "asinh", "acosh", "atanh", "cbrt", "softplus",
+const LONG: [&str; 32] = [
+    "exp", "log", "sin", "cos", "tanh", "sigmoid", "exp2", "exp10", "expm1", "log2", "log10", "log1p", "tan", "atan",
+    "asin", "acos", "sinpi", "cospi", "sinc", "sinh", "cosh", "asinh", "acosh", "atanh", "cbrt", "rsqrt", "softplus",
+    "erf", "erfc", "erfinv", "gamma", "lgamma",
 ];
-const OF_TWO: [&str; 11] = [
-    "minimum",
-    "maximum",
-    "fmin",
-    "fmax",
-    "copysign",
-    "fdim",
-    "step",
-    "fmod",
-    "nextafter",
-    "remainder",
-    "floor_divide",
-];
-const LONG_OF_TWO: [&str; 6] = ["power", "atan2", "hypot", "logaddexp", "xlogy", "ieee_remainder"];
+const OF_TWO: [&str; 8] = ["minimum", "maximum", "fmin", "fmax", "copysign", "fdim", "step", "nextafter"];
+const LONG_OF_TWO: [&str; 9] =
+    ["power", "atan2", "hypot", "logaddexp", "xlogy", "ieee_remainder", "fmod", "remainder", "floor_divide"];
 const CASTS: [&str; 8] = ["i32", "i64", "u8", "i16", "u32", "i8", "u16", "u64"];
 
 impl<'a> Writer<'a> {
-    fn new(choices: &'a mut Choices, rank: usize, parameters: &[Parameter], left: usize) -> Writer<'a> {
+    fn new(choices: &'a mut Choices, rank: usize, parameters: &[Parameter]) -> Writer<'a> {
+        let (left, long_left) = match choices.one_in(25) {
+            true => (40, 4),
+            false => choices.of(&[(4, 0), (4, 1), (6, 0), (6, 1), (9, 0), (9, 1), (9, 2), (14, 1)]),
+        };
         let mut writer = Writer {
             choices,
             rank,
@@ -287,6 +275,7 @@ impl<'a> Writer<'a> {
             reduces: false,
             shifts: false,
             left,
+            long_left,
             loops: 0,
         };
         for parameter in parameters {
@@ -329,6 +318,13 @@ impl<'a> Writer<'a> {
         (self.choices.below(8) > 0).then_some(depth - 1)
     }
 
+    /// Whether an operation may come to hundreds.
+    fn is_long(&mut self) -> bool {
+        let may = self.long_left > 0 && self.choices.below(2) == 1;
+        self.long_left -= usize::from(may);
+        may
+    }
+
     fn variable(&mut self, class: Class) -> Option<String> {
         let known: Vec<usize> = (0..self.variables.len()).filter(|k| self.variables[*k].1 == class).collect();
         let chosen = known.get(self.choices.below(known.len().max(1)))?;
@@ -357,7 +353,8 @@ impl<'a> Writer<'a> {
         }
         let (name, rank) = tables[self.choices.below(tables.len())];
         if !self.near.is_empty() {
-            let indices: Vec<String> = (0..rank).map(|_| self.int(depth.min(1))).collect();
+            // Of the axes alone it would be the element itself.
+            let indices: Vec<String> = (0..rank).map(|_| format!("i64({})", self.int(depth.min(1)))).collect();
             return Some(format!("{name}[{}]", indices.join(", ")));
         }
         let mode =
@@ -410,7 +407,10 @@ impl<'a> Writer<'a> {
         match self.choices.below(20) {
             0 => self.float_leaf(),
             1..6 => {
-                let operator = self.choices.of(&["+", "-", "*", "/", "*", "+", "-", "/", "//", "%"]);
+                let operator = match self.is_long() {
+                    true => self.choices.of(&["//", "%"]),
+                    false => self.choices.of(&["+", "-", "*", "/"]),
+                };
                 let (a, b) = match self.choices.below(3) {
                     0 => (self.float(depth), self.float(depth)),
                     1 => (self.float(depth), self.any(depth)),
@@ -420,13 +420,13 @@ impl<'a> Writer<'a> {
             }
             6 => format!("({} / {})", self.int(depth), self.int(depth)),
             7 => format!("(-{})", self.float(depth)),
+            8..11 if self.is_long() => match self.choices.below(4) {
+                0 => format!("{}({}, {})", self.choices.of(&LONG_OF_TWO), self.float(depth), self.number(depth)),
+                _ => format!("{}({})", self.choices.of(&LONG), self.float(depth)),
+            },
             8..11 => format!("{}({})", self.choices.of(&SHORT), self.float(depth)),
-            11 if self.choices.one_in(2) => format!("{}({})", self.choices.of(&LONG), self.float(depth)),
             11 => format!("({}**{})", self.float(depth), self.choices.of(&["2", "3", "0.5", "-1", "7"])),
             12 => format!("{}({}, {})", self.choices.of(&OF_TWO), self.float(depth), self.number(depth)),
-            13 if self.choices.one_in(4) => {
-                format!("{}({}, {})", self.choices.of(&LONG_OF_TWO), self.float(depth), self.number(depth))
-            }
             13 => {
                 let name = self.choices.of(&["fma", "clip", "lerp", "smoothstep"]);
                 format!("{name}({}, {}, {})", self.float(depth), self.float(depth), self.float(depth))
@@ -456,7 +456,10 @@ impl<'a> Writer<'a> {
         match self.choices.below(16) {
             0 => self.int_leaf(),
             1..5 => {
-                let operator = self.choices.of(&["+", "-", "*", "//", "%", "+", "-"]);
+                let operator = match self.is_long() {
+                    true => self.choices.of(&["//", "%"]),
+                    false => self.choices.of(&["+", "-", "*"]),
+                };
                 format!("({} {operator} {})", self.int(depth), self.int(depth))
             }
             5..7 => {
@@ -487,7 +490,7 @@ impl<'a> Writer<'a> {
             14 => match self.choices.below(3) {
                 0 if self.rank > 0 && self.near.is_empty() => format!("index({})", self.choices.below(self.rank)),
                 0 | 1 => format!("where({}, {}, {})", self.bool(depth), self.int(depth), self.int(depth)),
-                _ => format!("({} % {})", self.int(depth), self.choices.of(&["3", "5", "-4"])),
+                _ => format!("({} % {})", self.int(depth), self.choices.of(&["3", "5", "4"])),
             },
             _ => self.root(Class::Int, depth).unwrap_or_else(|| self.int_leaf()),
         }
@@ -557,7 +560,8 @@ impl<'a> Writer<'a> {
 
     /// One to three statements, each on lines of its own.
     fn block(&mut self, depth: usize, inside: &Inside) -> String {
-        (0..1 + self.choices.below(3)).map(|_| self.statement(depth, inside) + "\n").collect()
+        let more = if self.left > 0 { self.choices.below(3) } else { 0 };
+        (0..=more).map(|_| self.statement(depth, inside) + "\n").collect()
     }
 
     /// A block in which not all elements are.
@@ -576,11 +580,11 @@ impl<'a> Writer<'a> {
     }
 
     fn statement(&mut self, depth: usize, inside: &Inside) -> String {
-        match self.choices.below(if depth == 0 { 9 } else { 16 }) {
+        match self.choices.below(if depth == 0 || self.left == 0 { 9 } else { 16 }) {
             0..2 => format!("a = {}", self.float(2)),
             2 => format!("b = {}", self.int(2)),
             3 => format!("a {}= {}", self.choices.of(&["+", "-", "*", "/"]), self.number(1)),
-            4 => format!("b {}= {}", self.choices.of(&["+", "-", "*", "//", "%"]), self.int(1)),
+            4 => format!("b {}= {}", self.choices.of(&["+", "-", "*"]), self.int(1)),
             5 => format!("a, b = {}, {}", self.float(1), self.int(1)),
             6..9 => {
                 let leave = match self.choices.below(3) {
