@@ -262,7 +262,7 @@ const FAST: &[(Op, &[DType], Op)] = &[
     (Op::Log1p, F32, Op::FastLog1p),
     (Op::Sigmoid, F32, Op::FastSigmoid),
     (Op::Sin, BOTH, Op::FastSin),
-    (Op::Cos, BOTH, Op::FastCos),
+    (Op::Cos, F32, Op::FastCos),
     (Op::Tan, F32, Op::FastTan),
     (Op::Sinh, F32, Op::FastSinh),
     (Op::Cosh, F32, Op::FastCosh),

@@ -161,9 +161,10 @@ pub(super) fn log_of_f64(b: &mut Builder, x: Value) -> Value {
 
 fn log_of_parts(b: &mut Builder, parts: Split) -> Value {
     let Split { exponent, mantissa } = parts;
-    let one = b.f64(1.0);
-    let f = b.sub(mantissa, one);
-    let less = less_than(b, f);
+    let (one, minus_one) = (b.f64(1.0), b.f64(-1.0));
+    // The same as -2 - f, which would wait for f.
+    let (f, minus_below) = (b.sub(mantissa, one), b.sub(minus_one, mantissa));
+    let less = less_than(b, f, minus_below);
     let (ln2, minus_ln2_low) = (b.f64(LN_2.0), b.f64(-LN_2.1));
     let less = b.fma(exponent, minus_ln2_low, less);
     let log = b.sub(f, less);
@@ -204,9 +205,9 @@ pub(super) fn log_of_quotient_f32(b: &mut Builder, exponent: Value, above: Value
     b.fma(s, factor, of_exponent)
 }
 
-/// f - log(1 + f).
-fn less_than(b: &mut Builder, f: Value) -> Value {
-    let Series { half_square, minus_s, inner } = series(b, f);
+/// f - log(1 + f), given -2 - f.
+fn less_than(b: &mut Builder, f: Value, minus_below: Value) -> Value {
+    let Series { half_square, minus_s, inner } = series(b, f, minus_below);
     b.fma(minus_s, inner, half_square)
 }
 
@@ -217,9 +218,8 @@ struct Series {
     inner: Value,
 }
 
-fn series(b: &mut Builder, f: Value) -> Series {
-    let (minus_two, half) = (b.f64(-2.0), b.f64(0.5));
-    let minus_below = b.sub(minus_two, f);
+fn series(b: &mut Builder, f: Value, minus_below: Value) -> Series {
+    let half = b.f64(0.5);
     let minus_s = b.div(f, minus_below);
     let square = b.mul(minus_s, minus_s);
     let fourth = b.mul(square, square);
@@ -266,8 +266,8 @@ fn scaled_log(b: &mut Builder, x: Value, scale: &Scale) -> Value {
 fn scaled_log_of_f64(b: &mut Builder, parts: Split, scale: &Scale) -> Value {
     let Split { exponent, mantissa } = parts;
     let (one, minus_one) = (b.f64(1.0), b.f64(-1.0));
-    let f = b.sub(mantissa, one);
-    let Series { half_square, minus_s, inner } = series(b, f);
+    let (f, minus_below) = (b.sub(mantissa, one), b.sub(minus_one, mantissa));
+    let Series { half_square, minus_s, inner } = series(b, f, minus_below);
     // The logarithm as a sum of two floats.
     let minus_half_square = b.neg(half_square);
     let log = ordered_sum(b, f, minus_half_square);
@@ -330,7 +330,9 @@ fn log_of_sum(b: &mut Builder, sum: Double, above: Value) -> Value {
     let least = b.f64(-f64::EPSILON);
     let correction = b.greater(correction, least);
     let correction = b.select(is_near, zero, correction);
-    let less = less_than(b, f);
+    let minus_two = b.f64(-2.0);
+    let minus_below = b.sub(minus_two, f);
+    let less = less_than(b, f, minus_below);
     let (ln2, minus_ln2_low) = (b.f64(LN_2.0), b.f64(-LN_2.1));
     let less = b.fma(exponent, minus_ln2_low, less);
     let less = b.sub(less, correction);

@@ -36,7 +36,7 @@ Every function is held to 1 ulp over its whole domain, `erfinv`, `gamma` and `lg
 integers that are no floats: where it is below 0.5 there, its absolute error is at most 7e-17 in f64 and 1.5e-8 in f32.
 `logaddexp` has a zero where e^x + e^y is 1: below 1/4 there, at most 3e-17 and 8e-9.
 
-How it is measured: functions of one argument in f32 for every one of the 2^32 inputs or for every 17th, as the table says,
+How it is measured: functions of one argument in f32 for every one of the 2^32 inputs (fast ones partly for every 17th, as the table says),
 against the same function in f64 (an ulp of f64 is 2 * 10^-9 of an f32's), of which one result in sixteen is compared with the standard
 library's or the `libm` crate's. All else against MPFR with 200 bits, for random inputs
 over all exponents and the whole domain, dense about zeros, poles and the points where an implementation changes its ways; for `sin`, `cos` and `tan` multiples of pi/2 of every

@@ -1,4 +1,4 @@
-//! Functions for `Accuracy::Fast`: f32 in lanes of f32, which are twice as many as f64's, and `sin` and `cos` with one polynomial.
+//! Functions for `Accuracy::Fast`: f32 in lanes of f32, which are twice as many as f64's, and `sin` of f64 with one polynomial.
 //!
 //! At most 4 ulp of error; the figures stand in `docs/ACCURACY.md`. A function is here if it takes at most a 1.3th of the time of
 //! the one that it replaces. Coefficients: `scripts/coefficients.py`.

@@ -1,4 +1,4 @@
-//! `sin`, `cos` of both floats and `tan` of f32: x = n pi + r, or (n + 1/2) pi + r, in three steps, and one polynomial for sin r.
+//! `sin` of both floats, `cos` and `tan` of f32: x = n pi + r, or (n + 1/2) pi + r, in three steps, and one polynomial for sin r.
 //!
 //! Arguments beyond a limit take the way of `trig` in a region of their own.
 
@@ -108,21 +108,18 @@ pub(crate) fn sin(b: &mut Builder, x: Value) -> Value {
 
 /// -(-1)^n sin r
 pub(crate) fn cos(b: &mut Builder, x: Value) -> Value {
-    let dtype = b.dtype(x);
-    let way = way(dtype);
-    let (per_pi, rounder) = (b.float(dtype, consts::FRAC_1_PI), b.float(dtype, way.rounder));
-    let (minus_half, one, two) = (b.float(dtype, -0.5), b.float(dtype, 1.0), b.float(dtype, 2.0));
+    let (per_pi, rounder) = (b.f32(std::f32::consts::FRAC_1_PI), b.f32(F32.rounder as f32));
+    let (minus_half, one, two) = (b.f32(-0.5), b.f32(1.0), b.f32(2.0));
     let turns = b.fma(x, per_pi, minus_half);
     let sum = b.add(turns, rounder);
     let n = b.sub(sum, rounder);
     let halves = b.fma(n, two, one);
-    let r = less_turns(b, x, halves, 0.5, way);
-    let sin = odd(b, r, way.sin);
-    let unsigned = DType::unsigned(dtype.size());
-    let (bits, one) = (b.bitcast(sum, unsigned), b.constant(unsigned, 1));
+    let r = less_turns(b, x, halves, 0.5, &F32);
+    let sin = odd(b, r, F32.sin);
+    let (bits, one) = (b.bitcast(sum, DType::U32), b.element(1_u32));
     let next = b.add(bits, one);
     let usual = turned(b, sin, next);
-    unless_far(b, x, way.limit, usual, best::cos)
+    unless_far(b, x, F32.limit, usual, best::cos)
 }
 
 /// By n pi/2: tan r, or for an odd n -1 / tan r.
