@@ -156,7 +156,7 @@ unsafe fn group<R: Rule>(
 /// The same in registers of 256 bits. Nothing is contracted or reordered, so neither are the bits others.
 #[cfg(target_arch = "x86_64")]
 mod wide {
-    use std::arch::x86_64::{__m256i, _mm256_alignr_epi8, _mm256_permute2x128_si256};
+    use std::arch::x86_64::{__m256i, _MM_HINT_T0, _mm_prefetch, _mm256_alignr_epi8, _mm256_permute2x128_si256};
 
     use super::{BLOCK, LANES, Rows, Scans, Writes};
 
@@ -317,7 +317,10 @@ mod wide {
                 }
                 let mut group = [nothing; LANES];
                 for (lane, register) in group.iter_mut().enumerate() {
-                    *register = R::load(elements.add((at + lane) * rows.step));
+                    let from = elements.add((at + lane) * rows.step);
+                    *register = R::load(from);
+                    // Rows that lie apart are no stream that the machine knows.
+                    _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(LANES * rows.step).cast());
                 }
                 take_in_rows::<R, 1>(&mut group);
                 take_in_rows::<R, 2>(&mut group);

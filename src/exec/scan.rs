@@ -1,8 +1,9 @@
 //! Elements to running totals: lines by themselves where there are many, else chunk after chunk of a line, each of which waits for
 //! the state that the one before it leaves.
 //!
-//! Such a chunk folds its blocks first, hands the state on as soon as that before it is there, and then leads it over the same
-//! elements again, which are still in a cache. The order of operations is the same either way.
+//! A chunk that finds that state leads it over its elements at once. One that does not folds its blocks first, hands the state on
+//! as soon as that before it is there, and then leads it over the same elements again, which are still in a cache. The order of
+//! operations is the same either way.
 #![expect(unsafe_code, reason = "states of chunks are reached by address")]
 
 use std::hint::spin_loop;
@@ -184,14 +185,16 @@ impl Reducer<'_> {
         let part = self.chunk(cut, item / cut.chunks, item % cut.chunks);
         let (width, is_first) = (part.columns.len(), item.is_multiple_of(cut.chunks));
         let is_last = (item + 1).is_multiple_of(cut.chunks);
-        if !is_last {
-            self.fold_blocks(&part, scratch);
-        }
         let is_there = || is_first || left.is_there[item - 1].load(Ordering::Acquire);
         let look = |_| {
             spin_loop();
             is_there()
         };
+        // Who finds the state leads it on at once: those that fold meanwhile take no longer.
+        let is_known = is_last || is_there();
+        if !is_known {
+            self.fold_blocks(&part, scratch);
+        }
         while !(0..LOOKS).any(look) {
             // The chunk before was taken before, by a thread that runs.
             if resources.stop.poll().is_break() {
@@ -209,12 +212,18 @@ impl Reducer<'_> {
                 }
             }
         }
-        if is_last {
-            self.lead(part.rows.clone(), &part, scratch, Pass::Only);
-        } else {
+        if !is_known {
             self.hand_on(item, &part, cut, left, scratch);
             self.lead(part.rows.clone(), &part, scratch, Pass::Second);
+            return true;
         }
+        self.lead(part.rows.clone(), &part, scratch, Pass::Only);
+        for (k, fold) in self.folds.iter().enumerate() {
+            let (state, bytes) = (scratch.states[k].as_ptr().cast::<u8>(), 2 * width * fold.folder.size());
+            // SAFETY: the place is this chunk's, and nobody reads it before it is said to be there.
+            unsafe { state.copy_to_nonoverlapping(self.state(left, k, item, cut), bytes) };
+        }
+        left.is_there[item].store(true, Ordering::Release);
         true
     }
 
