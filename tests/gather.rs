@@ -62,6 +62,37 @@ fn indices_of_any_size() {
     }
 }
 
+/// Beside elements that take a branch stand some that do not and whose index is of the rare kind that division treats apart.
+#[test]
+fn indices_of_elements_that_stay_out_of_a_branch() {
+    let table: Vec<bool> = (0..6).map(|k| k % 2 == 0).collect();
+    let text = "v = 0
+                if c {
+                    if take(t, i, mode=\"wrap\") { v = 1 } else { v = 2 }
+                    v += popcount(i) * i64(sqrt(abs(f64(i)))) % 7
+                }
+                v";
+    let near = [0_i64, 1, 5, -1, 7, 3];
+    let far = [0x27e1_05e0_761e_59b1, i64::MIN, i64::MAX, -0x27e1_05e0_761e_59b1, 1 << 53, -(1 << 62)];
+    for shape in [vec![6], vec![3, 2], vec![6, 1], vec![1, 2, 3]] {
+        let run = |engine: &Engine, i: &[i64], c: &[bool]| {
+            let kernel = engine.compile(text).expect("a formula");
+            let args = Args::new().input("t", View::new(&table).shape(&shape)).input("i", i).input("c", c);
+            kernel.eval(args).expect("a run").take::<i64>("v").expect("an output")
+        };
+        let engines = engines();
+        for stride in 1..20 {
+            let is_far = |k: usize| k % stride == stride - 1 && stride > 1;
+            let i: Vec<i64> = (0..67).map(|k| if is_far(k) { far[k % 6] } else { near[k % 6] }).collect();
+            let c: Vec<bool> = (0..67).map(|k| !is_far(k)).collect();
+            let expected = run(&engines[0].1, &i, &c);
+            for (name, engine) in &engines[1..] {
+                assert_eq!(run(engine, &i, &c), expected, "{name}, {shape:?}, {stride}");
+            }
+        }
+    }
+}
+
 #[test]
 fn arrays_without_elements() {
     let none: [f32; 0] = [];

@@ -138,20 +138,25 @@ impl Lowerer<'_> {
                 Bounded { index: inside, is_inside }
             }
             Boundary::Interior => panic!("resolve asks for a boundary that names an element"),
-            Boundary::Wrap => Bounded { index: self.turned(index, some), is_inside: None },
+            Boundary::Wrap => {
+                let turned = self.turned(index, some);
+                Bounded { index: self.within(turned, last), is_inside: None }
+            }
             Boundary::Symmetric => {
                 let period = self.b.add(some, some);
                 let turned = self.turned(index, period);
                 let end = self.b.sub(period, one);
                 let back = self.b.sub(end, turned);
-                Bounded { index: self.b.apply(Op::Minimum, &[turned, back]), is_inside: None }
+                let index = self.b.apply(Op::Minimum, &[turned, back]);
+                Bounded { index: self.within(index, last), is_inside: None }
             }
             Boundary::Reflect => {
                 let period = self.b.add(last, last);
                 let period = self.b.apply(Op::Maximum, &[period, one]);
                 let turned = self.turned(index, period);
                 let back = self.b.sub(period, turned);
-                Bounded { index: self.b.apply(Op::Minimum, &[turned, back]), is_inside: None }
+                let index = self.b.apply(Op::Minimum, &[turned, back]);
+                Bounded { index: self.within(index, last), is_inside: None }
             }
         }
     }
@@ -173,6 +178,14 @@ impl Lowerer<'_> {
         self.b.bitcast(turned, DType::I64)
     }
 
+    /// An index that is at least 0 and at most `last`, whatever it was. A division writes out its rare operands as a region, which
+    /// does not run for an element that stays out of a branch; code reads for that element all the same.
+    fn within(&mut self, index: Value, last: Value) -> Value {
+        let zero = self.b.i64(0);
+        let index = self.b.apply(Op::Maximum, &[index, zero]);
+        self.b.apply(Op::Minimum, &[index, last])
+    }
+
     /// The index along each axis of the element of that number in C order.
     fn unravelled(&mut self, index: Value, extents: &[Value]) -> Vec<Value> {
         let mut along = vec![index; extents.len()];
@@ -182,6 +195,13 @@ impl Lowerer<'_> {
             let slower = self.b.apply(Op::FloorDivide, &[along[axis], some]);
             let before = self.b.mul(slower, some);
             (along[axis], along[axis - 1]) = (self.b.sub(along[axis], before), slower);
+        }
+        if extents.len() > 1 {
+            for (index, extent) in along.iter_mut().zip(extents) {
+                let some = self.b.apply(Op::Maximum, &[*extent, one]);
+                let last = self.b.sub(some, one);
+                *index = self.within(*index, last);
+            }
         }
         along
     }
