@@ -80,6 +80,9 @@ fn target_of(builder: &Builder, allocator: &str) -> OwnedTargetIsa {
         ("unwind_info", "false"),
         ("is_pic", "false"),
         ("regalloc_algorithm", allocator),
+        // A frame larger than a page must not step over the one behind the stack.
+        ("enable_probestack", "true"),
+        ("probestack_strategy", "inline"),
     ];
     for (name, value) in options {
         flags.set(name, value).expect("a setting that Cranelift has");
