@@ -47,7 +47,7 @@ const LINE: usize = 64;
 const LARGEST_SEGMENT: usize = 4 << 20;
 
 /// What fills memory that holds no code: an instruction that stops whoever comes there.
-const TRAP: [u8; 4] = if cfg!(target_arch = "aarch64") { [0x00, 0x00, 0x20, 0xd4] } else { [0xcc; 4] };
+pub(super) const TRAP: [u8; 4] = if cfg!(target_arch = "aarch64") { [0x00, 0x00, 0x20, 0xd4] } else { [0xcc; 4] };
 
 /// The code of one engine. A page of it is never writable where it is executable.
 pub(crate) struct CodeMemory {

@@ -626,6 +626,7 @@ const fn by<R: Rule + 'static>() -> &'static dyn Folder {
     &const { By::<R>(PhantomData) }
 }
 
+/// What `by` of the place gives for a rule of elements of the dtype; a bool is a byte.
 macro_rules! by_element {
     ($rule:ident, $dtype:expr) => {
         match $dtype {
@@ -643,9 +644,12 @@ macro_rules! by_element {
     };
 }
 
+pub(super) use by_element;
+
+/// The same for a rule whose totals have NumPy's dtype for sums.
 macro_rules! by_sum {
-    ($rule:ident, $from:expr, $to:expr) => {
-        match $from {
+    ($rule:ident, $dtype:expr) => {
+        match $dtype {
             DType::Bool => by::<$rule<u8, i64>>(),
             DType::I8 => by::<$rule<i8, i64>>(),
             DType::I16 => by::<$rule<i16, i64>>(),
@@ -655,18 +659,22 @@ macro_rules! by_sum {
             DType::U16 => by::<$rule<u16, u64>>(),
             DType::U32 => by::<$rule<u32, u64>>(),
             DType::U64 => by::<$rule<u64, u64>>(),
-            DType::F32 if $to == DType::F64 => by::<$rule<f32, f64>>(),
             DType::F32 => by::<$rule<f32, f32>>(),
             DType::F64 => by::<$rule<f64, f64>>(),
         }
     };
 }
 
+pub(super) use by_sum;
+
 /// How elements of `from` are folded to a total of `to`, which the fold gives.
 pub(super) fn folder(fold: Fold, from: DType, to: DType) -> &'static dyn Folder {
+    let widens = (from, to) == (DType::F32, DType::F64);
     match fold {
-        Fold::Sum => by_sum!(Sum, from, to),
-        Fold::Product => by_sum!(Product, from, to),
+        Fold::Sum if widens => by::<Sum<f32, f64>>(),
+        Fold::Product if widens => by::<Product<f32, f64>>(),
+        Fold::Sum => by_sum!(Sum, from),
+        Fold::Product => by_sum!(Product, from),
         Fold::Min if from == DType::Bool => by::<All>(),
         Fold::Max if from == DType::Bool => by::<Any>(),
         Fold::Min => by_element!(Min, from),

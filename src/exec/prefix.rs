@@ -7,7 +7,7 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::fold::{BLOCK, LANES, Max, Min, Product, Rule, Sum};
+use super::fold::{BLOCK, LANES, Max, Min, Product, Rule, Sum, by_element, by_sum};
 #[cfg(target_arch = "x86_64")]
 use super::lanes::Scans;
 use crate::dtype::DType;
@@ -351,41 +351,6 @@ mod wide {
             group[lane] = unsafe { R::merged(group[lane - STEP], group[lane]) };
         }
     }
-}
-
-macro_rules! by_element {
-    ($rule:ident, $dtype:expr) => {
-        match $dtype {
-            DType::Bool | DType::U8 => by::<$rule<u8>>(),
-            DType::I8 => by::<$rule<i8>>(),
-            DType::I16 => by::<$rule<i16>>(),
-            DType::I32 => by::<$rule<i32>>(),
-            DType::I64 => by::<$rule<i64>>(),
-            DType::U16 => by::<$rule<u16>>(),
-            DType::U32 => by::<$rule<u32>>(),
-            DType::U64 => by::<$rule<u64>>(),
-            DType::F32 => by::<$rule<f32>>(),
-            DType::F64 => by::<$rule<f64>>(),
-        }
-    };
-}
-
-macro_rules! by_sum {
-    ($rule:ident, $dtype:expr) => {
-        match $dtype {
-            DType::Bool => by::<$rule<u8, i64>>(),
-            DType::I8 => by::<$rule<i8, i64>>(),
-            DType::I16 => by::<$rule<i16, i64>>(),
-            DType::I32 => by::<$rule<i32, i64>>(),
-            DType::I64 => by::<$rule<i64, i64>>(),
-            DType::U8 => by::<$rule<u8, u64>>(),
-            DType::U16 => by::<$rule<u16, u64>>(),
-            DType::U32 => by::<$rule<u32, u64>>(),
-            DType::U64 => by::<$rule<u64, u64>>(),
-            DType::F32 => by::<$rule<f32, f32>>(),
-            DType::F64 => by::<$rule<f64, f64>>(),
-        }
-    };
 }
 
 const fn by<R: Scanned + 'static>() -> &'static dyn Scanner {

@@ -122,43 +122,35 @@ impl Lowerer<'_> {
 
     /// An i64 or u64 moved to 0 or more and less than `count`; 0 if there are none.
     fn bounded(&mut self, index: Value, count: Value, boundary: Boundary) -> Bounded {
-        let (zero, one, most) = (self.b.i64(0), self.b.i64(1), self.b.i64(MOST_ELEMENTS));
+        let (one, most) = (self.b.i64(1), self.b.i64(MOST_ELEMENTS));
         let count = self.b.apply(Op::Minimum, &[count, most]);
         let some = self.b.apply(Op::Maximum, &[count, one]);
         let last = self.b.sub(some, one);
-        match boundary {
-            Boundary::Edge | Boundary::Constant(_) => {
-                let index = self.signed(index);
-                let inside = self.b.apply(Op::Maximum, &[index, zero]);
-                let inside = self.b.apply(Op::Minimum, &[inside, last]);
-                let is_inside = matches!(boundary, Boundary::Constant(_)).then(|| {
-                    let (is_not_moved, is_below) = (self.b.eq(inside, index), self.b.lt(index, count));
-                    self.b.and(is_not_moved, is_below)
-                });
-                Bounded { index: inside, is_inside }
-            }
+        let moved = match boundary {
+            Boundary::Edge | Boundary::Constant(_) => self.signed(index),
             Boundary::Interior => panic!("resolve asks for a boundary that names an element"),
-            Boundary::Wrap => {
-                let turned = self.turned(index, some);
-                Bounded { index: self.within(turned, last), is_inside: None }
-            }
+            Boundary::Wrap => self.turned(index, some),
             Boundary::Symmetric => {
                 let period = self.b.add(some, some);
                 let turned = self.turned(index, period);
                 let end = self.b.sub(period, one);
                 let back = self.b.sub(end, turned);
-                let index = self.b.apply(Op::Minimum, &[turned, back]);
-                Bounded { index: self.within(index, last), is_inside: None }
+                self.b.apply(Op::Minimum, &[turned, back])
             }
             Boundary::Reflect => {
                 let period = self.b.add(last, last);
                 let period = self.b.apply(Op::Maximum, &[period, one]);
                 let turned = self.turned(index, period);
                 let back = self.b.sub(period, turned);
-                let index = self.b.apply(Op::Minimum, &[turned, back]);
-                Bounded { index: self.within(index, last), is_inside: None }
+                self.b.apply(Op::Minimum, &[turned, back])
             }
-        }
+        };
+        let index = self.within(moved, last);
+        let is_inside = matches!(boundary, Boundary::Constant(_)).then(|| {
+            let (is_not_moved, is_below) = (self.b.eq(index, moved), self.b.lt(moved, count));
+            self.b.and(is_not_moved, is_below)
+        });
+        Bounded { index, is_inside }
     }
 
     /// What is beyond an i64 is beyond every array.

@@ -69,33 +69,39 @@ pub(super) fn polynomial(b: &mut Builder, x: Value, square: Value, coefficients:
     b.fma(odd, x, even)
 }
 
-/// The same in one chain, for few coefficients.
-pub(super) fn horner(b: &mut Builder, x: Value, coefficients: &[f64]) -> Value {
+/// The same in one chain, for few coefficients; of either float.
+pub(super) fn horner<C: Copy + Into<f64>>(b: &mut Builder, x: Value, coefficients: &[C]) -> Value {
+    let dtype = b.dtype(x);
     let (last, rest) = coefficients.split_last().expect("a polynomial has a coefficient");
-    let mut sum = b.f64(*last);
+    let mut sum = b.float(dtype, (*last).into());
     for coefficient in rest.iter().rev() {
-        let coefficient = b.f64(*coefficient);
+        let coefficient = b.float(dtype, (*coefficient).into());
         sum = b.fma(sum, x, coefficient);
     }
     sum
 }
 
+/// The bits of a float as an integer without sign.
 pub(super) fn bits(b: &mut Builder, x: Value) -> Value {
-    b.bitcast(x, DType::U64)
+    let size = b.dtype(x).size();
+    b.bitcast(x, DType::unsigned(size))
 }
 
+/// The float with these bits.
 pub(super) fn float(b: &mut Builder, bits: Value) -> Value {
-    b.bitcast(bits, DType::F64)
+    let to = if b.dtype(bits).size() == 4 { DType::F32 } else { DType::F64 };
+    b.bitcast(bits, to)
 }
 
 pub(super) fn shift_left(b: &mut Builder, bits: Value, count: u64) -> Value {
-    let count = b.element(count);
+    let count = b.constant(b.dtype(bits), count);
     b.shl(bits, count)
 }
 
-/// `x`, negative if `sign` is: some sums lose the sign of a zero.
+/// `x`, negative if `sign` is: some sums lose the sign of a zero. Of either float.
 pub(super) fn with_sign_of(b: &mut Builder, x: Value, sign: Value) -> Value {
-    let mask = b.element(SIGN);
+    let unsigned = DType::unsigned(b.dtype(x).size());
+    let mask = b.constant(unsigned, 1 << (unsigned.bits() - 1));
     let sign = bits(b, sign);
     let sign = b.and(sign, mask);
     let x = bits(b, x);
@@ -111,12 +117,14 @@ pub(super) fn rough_reciprocal(b: &mut Builder, x: Value) -> Value {
     float(b, inverse)
 }
 
-/// Whether the i64 with these bits, counted on from `least` and round, comes behind `greatest`.
+/// Whether the signed integer `x`, counted on from `least` and round, comes behind `greatest`.
 pub(super) fn is_outside(b: &mut Builder, x: Value, least: u64, greatest: u64) -> Value {
+    let dtype = b.dtype(x);
+    let lowest = -1_i128 << (dtype.bits() - 1);
     // `least` becomes the least integer, so that one comparison does.
-    let moved = b.i64(i64::MIN.wrapping_sub(least as i64));
+    let moved = b.integer(dtype, lowest - i128::from(least));
     let x = b.add(x, moved);
-    let greatest = b.i64(i64::MIN.wrapping_add((greatest - least) as i64));
+    let greatest = b.integer(dtype, lowest + i128::from(greatest - least));
     b.gt(x, greatest)
 }
 

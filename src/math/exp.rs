@@ -99,9 +99,10 @@ pub(super) fn exp(b: &mut Builder, x: Value) -> Value {
     }
 }
 
-/// `x` between bounds behind which nothing but 0 and infinity lie; NaN stays.
+/// `x`, of either float, between bounds behind which nothing but 0 and infinity lie; NaN stays.
 pub(super) fn bounded(b: &mut Builder, x: Value, least: f64, greatest: f64) -> Value {
-    let (least, greatest) = (b.f64(least), b.f64(greatest));
+    let dtype = b.dtype(x);
+    let (least, greatest) = (b.float(dtype, least), b.float(dtype, greatest));
     let x = b.lesser(greatest, x);
     b.greater(least, x)
 }
@@ -249,7 +250,7 @@ fn parts(b: &mut Builder, x: Value, bias: f64, biased: Value) -> Parts {
 
 /// e^x - 1 in f64, right for f32: relative error 2^-37.
 pub(super) fn expm1_of_f32(b: &mut Builder, x: Value) -> Value {
-    let (less_one, scale) = reduce_f32(b, x);
+    let (less_one, scale) = reduce_in_one_step(b, x, &REST_F32);
     let one = b.f64(1.0);
     let whole = b.sub(scale, one);
     b.fma(less_one, scale, whole)
@@ -310,17 +311,9 @@ impl Scale {
 
 /// 2^n and e^r, their product being e^x to 2^-51 for x from -40 to 0.
 pub(super) fn rough_exp(b: &mut Builder, x: Value) -> (Value, Value) {
-    let bias = BIAS as f64;
-    let biased = biased_exponent(b, x, bias);
-    let (rounder, minus_ln2, one) = (b.f64(ROUNDER + bias), b.f64(-LN_2.0), b.f64(1.0));
-    let n = b.sub(biased, rounder);
-    let r = b.fma(n, minus_ln2, x);
-    let square = b.mul(r, r);
-    let rest = polynomial(b, r, square, &REST);
-    let less_one = b.fma(square, rest, r);
-    let biased = bits(b, biased);
-    let power = shift_left(b, biased, 52);
-    (float(b, power), b.add(one, less_one))
+    let (less_one, power) = reduce_in_one_step(b, x, &REST);
+    let one = b.f64(1.0);
+    (power, b.add(one, less_one))
 }
 
 /// e^(x + low), for |x| up to 1400, as a sum of two floats times 2^n; last n and twice the bias.
@@ -452,21 +445,21 @@ pub(super) fn times_power_of_two(b: &mut Builder, x: Value, n: Value) -> Value {
 /// e^x in f64, right for f32: relative error 2^-39.
 pub(super) fn exp_of_f32(b: &mut Builder, x: Value) -> Value {
     let x = bounded(b, x, -110.0, 100.0);
-    let (less_one, scale) = reduce_f32(b, x);
+    let (less_one, scale) = reduce_in_one_step(b, x, &REST_F32);
     b.fma(less_one, scale, scale)
 }
 
-/// e^r - 1 and 2^n, e^x being their product and 2^n.
-fn reduce_f32(b: &mut Builder, x: Value) -> (Value, Value) {
-    let (rounder, per_ln2) = (b.f64(ROUNDER + BIAS as f64), b.f64(consts::LOG2_E));
-    let scale = b.fma(x, per_ln2, rounder);
-    let n = b.sub(scale, rounder);
-    let minus_ln2 = b.f64(-LN_2.0);
+/// e^r - 1, by a polynomial `rest` for (e^r - 1 - r) / r^2, and 2^n: e^x is their product and 2^n. The second part of ln 2 is left out.
+fn reduce_in_one_step(b: &mut Builder, x: Value, rest: &[f64]) -> (Value, Value) {
+    let bias = BIAS as f64;
+    let biased = biased_exponent(b, x, bias);
+    let (rounder, minus_ln2) = (b.f64(ROUNDER + bias), b.f64(-LN_2.0));
+    let n = b.sub(biased, rounder);
     let r = b.fma(n, minus_ln2, x);
     let square = b.mul(r, r);
-    let rest = polynomial(b, r, square, &REST_F32);
+    let rest = polynomial(b, r, square, rest);
     let less_one = b.fma(square, rest, r);
-    let scale = bits(b, scale);
-    let scale = shift_left(b, scale, 52);
-    (less_one, float(b, scale))
+    let biased = bits(b, biased);
+    let power = shift_left(b, biased, 52);
+    (less_one, float(b, power))
 }

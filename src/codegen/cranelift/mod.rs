@@ -12,7 +12,7 @@ use cranelift_codegen::ir::{ExternalName, LibCall};
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::{CompiledCode, Context, FinalizedRelocTarget};
 
-use super::Object;
+use super::{Object, code};
 use crate::strip::Strip;
 use function::Functions;
 use isa::Scratch;
@@ -81,15 +81,13 @@ struct Linked {
     calls: Vec<(usize, usize, i64)>,
 }
 
-/// What stands between functions: an instruction that stops whoever comes there.
-const TRAP: u8 = 0xcc;
-
 impl Linked {
     fn add(&mut self, compiled: &CompiledCode) {
         let align = compiled.buffer.alignment as usize;
         self.align = self.align.max(align);
         let start = self.bytes.len().next_multiple_of(align);
-        self.bytes.resize(start, TRAP);
+        let between = start - self.bytes.len();
+        self.bytes.extend(code::TRAP.iter().cycle().take(between));
         self.bytes.extend_from_slice(compiled.code_buffer());
         self.starts.push(start);
         for reloc in compiled.buffer.relocs() {

@@ -2,7 +2,9 @@
 
 use std::f32::consts;
 
-use super::{ROUNDER, bits, float, horner, shift_left, with_sign_of};
+use super::super::double::{bits, float, horner, shift_left, with_sign_of};
+use super::super::exp::bounded;
+use super::ROUNDER;
 use crate::ir::{Builder, Value};
 
 /// (e^r - 1 - r) / r^2.
@@ -33,13 +35,6 @@ fn reduce(b: &mut Builder, x: Value, per_step: f32, step: (f32, f32), bias: f32)
     let (step, step_low) = (b.f32(-step.0), b.f32(-step.1));
     let r = b.fma(n, step, x);
     Reduced { biased: bits(b, biased), r: b.fma(n, step_low, r) }
-}
-
-/// `x` between bounds behind which nothing but 0 and infinity lie; NaN stays.
-fn bounded(b: &mut Builder, x: Value, least: f32, greatest: f32) -> Value {
-    let (least, greatest) = (b.f32(least), b.f32(greatest));
-    let x = b.lesser(greatest, x);
-    b.greater(least, x)
 }
 
 /// 1 + r `factor`, times 2^n in two steps: the second rounds where the result is subnormal, the first never.

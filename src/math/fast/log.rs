@@ -4,8 +4,8 @@
 
 use std::f32::consts;
 
+use super::super::double::{bits, float, horner, is_outside, with_sign_of};
 use super::super::log as best;
-use super::{bits, float, horner, with_sign_of};
 use crate::dtype::DType;
 use crate::ir::{Builder, Value};
 
@@ -57,12 +57,8 @@ fn log_of(b: &mut Builder, split: Split) -> Value {
 
 /// Whether x is no normal positive number.
 fn is_rare(b: &mut Builder, x: Value) -> Value {
-    // The least of them becomes the least integer, so that one comparison does.
-    let (least, greatest) = (f32::MIN_POSITIVE.to_bits() as i32, f32::MAX.to_bits() as i32);
-    let (moved, last) = (b.element(i32::MIN.wrapping_sub(least)), b.element(i32::MIN + (greatest - least)));
     let x = b.bitcast(x, DType::I32);
-    let x = b.add(x, moved);
-    b.gt(x, last)
+    is_outside(b, x, f32::MIN_POSITIVE.to_bits().into(), f32::MAX.to_bits().into())
 }
 
 /// `usual`, and what `best` gives where x is no normal positive number.

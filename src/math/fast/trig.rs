@@ -4,7 +4,9 @@
 
 use std::f64::consts;
 
+use super::super::double::{self, bits, float, horner, shift_left};
 use super::super::trig as best;
+use super::ROUNDER;
 use crate::dtype::DType;
 use crate::ir::{Builder, Value};
 
@@ -21,7 +23,7 @@ struct Way {
 }
 
 const F64: Way = Way {
-    rounder: 6755399441055744.0,
+    rounder: double::ROUNDER,
     pi: [consts::PI, 1.224646799147353e-16, 2.1657133478438278e-32],
     limit: 26353589.0,
     sin: &[
@@ -37,7 +39,7 @@ const F64: Way = Way {
 };
 
 const F32: Way = Way {
-    rounder: 12582912.0,
+    rounder: ROUNDER as f64,
     pi: [3.141592502593994, 1.5099578831723193e-07, 1.078060505991553e-14],
     limit: 25735.0,
     sin: &[-0.1666666, 0.008333069, -0.0001980977, 2.60606e-06],
@@ -65,12 +67,7 @@ fn less_turns(b: &mut Builder, x: Value, n: Value, turn: f64, way: &Way) -> Valu
 /// r (1 + r^2 p(r^2))
 fn odd(b: &mut Builder, r: Value, coefficients: &[f64]) -> Value {
     let (square, dtype) = (b.mul(r, r), b.dtype(r));
-    let (last, rest) = coefficients.split_last().expect("a polynomial has a coefficient");
-    let mut sum = b.float(dtype, *last);
-    for coefficient in rest.iter().rev() {
-        let coefficient = b.float(dtype, *coefficient);
-        sum = b.fma(sum, square, coefficient);
-    }
+    let sum = horner(b, square, coefficients);
     let one = b.float(dtype, 1.0);
     let factor = b.fma(square, sum, one);
     b.mul(r, factor)
@@ -78,11 +75,10 @@ fn odd(b: &mut Builder, r: Value, coefficients: &[f64]) -> Value {
 
 /// `x` with its sign turned if the lowest bit of `n`, an integer of its size, is set.
 fn turned(b: &mut Builder, x: Value, n: Value) -> Value {
-    let (dtype, integer) = (b.dtype(x), b.dtype(n));
-    let width = b.constant(integer, integer.bits() as u64 - 1);
-    let (sign, bits) = (b.shl(n, width), b.bitcast(x, integer));
+    let highest = b.dtype(n).bits() as u64 - 1;
+    let (sign, bits) = (shift_left(b, n, highest), bits(b, x));
     let bits = b.xor(bits, sign);
-    b.bitcast(bits, dtype)
+    float(b, bits)
 }
 
 /// `usual`, and beyond `limit` what `best` gives.
@@ -101,8 +97,8 @@ pub(crate) fn sin(b: &mut Builder, x: Value) -> Value {
     let n = b.sub(sum, rounder);
     let r = less_turns(b, x, n, 1.0, way);
     let sin = odd(b, r, way.sin);
-    let bits = b.bitcast(sum, DType::unsigned(dtype.size()));
-    let usual = turned(b, sin, bits);
+    let turns = bits(b, sum);
+    let usual = turned(b, sin, turns);
     unless_far(b, x, way.limit, usual, best::sin)
 }
 
@@ -116,8 +112,8 @@ pub(crate) fn cos(b: &mut Builder, x: Value) -> Value {
     let halves = b.fma(n, two, one);
     let r = less_turns(b, x, halves, 0.5, &F32);
     let sin = odd(b, r, F32.sin);
-    let (bits, one) = (b.bitcast(sum, DType::U32), b.element(1_u32));
-    let next = b.add(bits, one);
+    let (turns, one) = (bits(b, sum), b.element(1_u32));
+    let next = b.add(turns, one);
     let usual = turned(b, sin, next);
     unless_far(b, x, F32.limit, usual, best::cos)
 }
@@ -130,8 +126,8 @@ pub(crate) fn tan(b: &mut Builder, x: Value) -> Value {
     let r = less_turns(b, x, n, 0.5, &F32);
     let tan = odd(b, r, &TAN);
     let inverse = b.div(minus_one, tan);
-    let (bits, one, zero) = (b.bitcast(sum, DType::U32), b.element(1_u32), b.element(0_u32));
-    let low = b.and(bits, one);
+    let (turns, one, zero) = (bits(b, sum), b.element(1_u32), b.element(0_u32));
+    let low = b.and(turns, one);
     let is_even = b.eq(low, zero);
     let usual = b.select(is_even, tan, inverse);
     unless_far(b, x, F32.limit, usual, best::tan)
