@@ -160,6 +160,27 @@ fn a_deadline_and_a_token_reach_into_loops() {
     }
 }
 
+/// Code asks in some turns alone whether it is to stop: those of the outer loop may never be among them.
+#[test]
+fn a_deadline_reaches_into_loops_of_any_number_of_turns() {
+    for engine in engines(|builder| builder) {
+        for (before, inside) in [(0, 1), (1, 1), (2, 1), (0, 7), (5, 7), (0, 15), (1, 15), (2, 15), (3, 15)] {
+            let text = format!(
+                "n, k = x, x
+                 while k < {before} {{ k += 1 }}
+                 while True {{
+                     j = n - n
+                     while j < {inside} {{ j += 1 }}
+                     n += j
+                 }}"
+            );
+            let kernel = engine.compile(&text).unwrap();
+            let late = kernel.eval(Args::new().input("x", &[0_i32; 3]).deadline(Duration::from_millis(5)));
+            assert_eq!(late.unwrap_err().code(), "deadline", "{before} turns before, {inside} inside");
+        }
+    }
+}
+
 #[test]
 fn a_loop_inside_a_reduction_is_bounded_too() {
     let text = "fn f(x) { while x > 3 { x -= 1 }

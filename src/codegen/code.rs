@@ -29,6 +29,9 @@ pub(crate) const STOP: i32 = -16;
 /// many as there were before the first one.
 pub(crate) const LEFT: i32 = -8;
 
+/// Of that number these bits are 0 where code asks whether the run is to stop: in each sixteenth turn.
+pub(crate) const TURNS_UNASKED: u8 = 15;
+
 /// Where, from the scalars, there is room for that number.
 pub(crate) const GROUP_TURNS: i32 = -24;
 

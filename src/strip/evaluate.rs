@@ -70,12 +70,13 @@ impl Machine<'_> {
                     };
                     self.copy(from, results);
                 }
-                Inst::Repeat { initial, carried, masks, body, results, counted: _ } => {
+                Inst::Repeat { initial, carried, masks, also, body, results, counted: _ } => {
                     self.copy(initial, carried);
                     loop {
                         self.block(body, call);
+                        let goes = self.any(&body.results[..*masks]) && also.is_none_or(|also| self.any(&[also]));
                         self.copy(&body.results, carried);
-                        if !self.any(&carried[..*masks]) {
+                        if !goes {
                             break;
                         }
                     }

@@ -55,8 +55,9 @@ impl Live {
                 self.block(body);
                 self.uses(masks);
             }
-            Inst::Repeat { initial, carried, body, results, .. } => {
+            Inst::Repeat { initial, carried, also, body, results, .. } => {
                 self.defines(results);
+                self.uses(also.as_slice());
                 self.block(body);
                 self.defines(carried);
                 self.uses(initial);

@@ -1,5 +1,6 @@
 //! The program for one group of elements in machine vectors of one target; and how a stage becomes one.
 
+mod dead;
 #[cfg(test)]
 mod evaluate;
 mod fold;
@@ -91,10 +92,19 @@ pub(crate) enum Inst {
     Gather(u32, Reg, Option<Reg>),
     /// Runs `body` if any lane of any mask is on; the results are those of `body`, else `otherwise`.
     When { masks: Vec<Reg>, body: Block, otherwise: Vec<Reg>, results: Vec<Reg> },
-    /// Carries registers, first `initial`, through `body`, whose first `masks` results say whether to go on: while any lane is on.
+    /// Carries registers, first `initial`, through `body`, whose first `masks` results say whether to go on: while any lane is on,
+    /// and that of `also`, a mask of the body that is the same in all lanes, if there is one.
     /// `carried` name them inside, `results` behind. If `counted`, each turn is one less of those that are left in the call, and
     /// where none are, or the run is to stop, the loop ends whatever the masks say.
-    Repeat { initial: Vec<Reg>, carried: Vec<Reg>, masks: usize, body: Block, results: Vec<Reg>, counted: bool },
+    Repeat {
+        initial: Vec<Reg>,
+        carried: Vec<Reg>,
+        masks: usize,
+        also: Option<Reg>,
+        body: Block,
+        results: Vec<Reg>,
+        counted: bool,
+    },
 }
 
 impl Inst {

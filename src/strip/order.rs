@@ -46,7 +46,6 @@ pub(super) fn by_store(body: Block, types: &[RegType]) -> Block {
 ///
 /// Few registers are alive at once: those that are alive around the region may stay where they are.
 pub(super) fn by_result(body: Block, counts: &[usize]) -> Block {
-    let is_region = |inst: &Inst| matches!(inst, Inst::When { .. } | Inst::Repeat { .. });
     if body.insts.iter().any(|(_, inst)| is_region(inst)) {
         return body;
     }
@@ -77,13 +76,75 @@ pub(super) fn by_result(body: Block, counts: &[usize]) -> Block {
     Block { insts, results: body.results }
 }
 
+/// Of a loop, puts what reads a carried register before what takes its place in the next turn, where it can: so the two may be in
+/// one place, and nothing is copied at the end of a turn. A body with regions stays as it is.
+pub(super) fn by_turn(repeat: &mut Inst) {
+    let Inst::Repeat { carried, body, .. } = repeat else { panic!("{repeat:?} is a loop") };
+    if body.insts.iter().any(|(_, inst)| is_region(inst)) {
+        return;
+    }
+    let insts = body.insts.iter().enumerate();
+    let defined_at: HashMap<Reg, usize> = insts.filter_map(|(at, (reg, _))| Some(((*reg)?, at))).collect();
+    let next: HashMap<Reg, Reg> = carried.iter().copied().zip(body.results.iter().copied()).collect();
+    let replaced: HashMap<Reg, Reg> = next.iter().map(|(reg, next)| (*next, *reg)).collect();
+    let replaced_at = |reg: &Reg| defined_at.get(next.get(reg)?).copied();
+    let mut last_read: HashMap<Reg, usize> = HashMap::new();
+    for (at, (reg, inst)) in body.insts.iter().enumerate() {
+        let others = inst.operands().into_iter().flatten().filter(|x| reg.is_none() || next.get(x) != reg.as_ref());
+        last_read.extend(others.map(|x| (x, at)));
+    }
+    // Twice as far down as its number, so that there is a place before each.
+    let place = |at: usize, reg: Reg, inst: &Inst| {
+        let operands = inst.operands();
+        let first = operands.iter().flatten().filter_map(replaced_at).min().filter(|first| *first < at);
+        let ready = operands.iter().flatten().filter_map(|x| defined_at.get(x)).max();
+        let read = replaced.get(&reg).and_then(|reg| last_read.get(reg));
+        let may_stand = |first: &usize| ready.max(read).is_none_or(|before| before < first);
+        first.filter(may_stand).map_or(2 * at + 1, |first| 2 * first)
+    };
+    let places = body.insts.iter().enumerate().map(|(at, (reg, inst))| match (reg, inst) {
+        (Some(reg), Inst::Apply(..) | Inst::Shift(..)) => place(at, *reg, inst),
+        _ => 2 * at + 1,
+    });
+    let places: Vec<usize> = places.collect();
+    let mut placed: Vec<_> = places.into_iter().zip(std::mem::take(&mut body.insts)).collect();
+    placed.sort_by_key(|(place, _)| *place);
+    body.insts = placed.into_iter().map(|(_, inst)| inst).collect();
+}
+
+fn is_region(inst: &Inst) -> bool {
+    matches!(inst, Inst::When { .. } | Inst::Repeat { .. })
+}
+
 #[cfg(test)]
 mod tests {
     use crate::dtype::DType;
-    use crate::ir::{Builder, Output, Param, Rank};
+    use crate::ir::{Builder, Op, Output, Param, Rank};
     use crate::stage::Stage;
-    use crate::strip::{Inst, vectorise};
+    use crate::strip::{Block, Inst, Reg, vectorise};
     use crate::target::Target;
+
+    #[test]
+    fn what_is_carried_is_read_before_it_is_replaced() {
+        let [x, n, sum, next, double, more, least, on] = std::array::from_fn(|k| Reg(k as u32));
+        let apply = |reg: Reg, op: Op, x: Reg, y: Reg| (Some(reg), Inst::Apply(op, [x, y, x]));
+        let insts = vec![
+            apply(next, Op::Add, x, n),
+            apply(double, Op::Add, x, x),
+            // Takes the place of `n`, which is read behind.
+            apply(more, Op::Add, n, double),
+            apply(least, Op::Mul, next, n),
+            apply(sum, Op::Add, least, x),
+            apply(on, Op::Lt, sum, double),
+        ];
+        let (body, carried) = (Block { insts, results: vec![on, next, more] }, vec![Reg(8), x, n]);
+        let (initial, results) = (carried.clone(), vec![Reg(9), Reg(10), Reg(11)]);
+        let mut repeat = Inst::Repeat { initial, carried, masks: 1, also: None, body, results, counted: true };
+        super::by_turn(&mut repeat);
+        let Inst::Repeat { body, .. } = repeat else { panic!("a loop") };
+        let order: Vec<Reg> = body.insts.iter().filter_map(|(reg, _)| *reg).collect();
+        assert_eq!(order, [double, next, least, more, sum, on]);
+    }
 
     #[test]
     fn elements_are_read_before_any_output_has_them() {

@@ -80,14 +80,10 @@ impl Strip {
             Inst::When { masks, otherwise, results, .. } => {
                 writeln!(f, "{} = when any of {} else {} {{", list(results), list(masks), list(otherwise))
             }
-            Inst::Repeat { initial, carried, masks, results, .. } => {
-                writeln!(
-                    f,
-                    "{} = repeat {} from {} while any of {masks} {{",
-                    list(results),
-                    list(carried),
-                    list(initial)
-                )
+            Inst::Repeat { initial, carried, masks, also, results, .. } => {
+                let (results, carried, initial) = (list(results), list(carried), list(initial));
+                let also = also.map_or(String::new(), |also| format!(" and {also}"));
+                writeln!(f, "{results} = repeat {carried} from {initial} while any of {masks}{also} {{")
             }
         }
     }

@@ -76,6 +76,7 @@ mod tests {
             initial: vec![mask, x0],
             carried: vec![mask, x],
             masks: 1,
+            also: None,
             body,
             results: vec![out_mask, out],
             counted: true,

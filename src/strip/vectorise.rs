@@ -2,7 +2,7 @@
 
 use super::fold::{self, ACCUMULATORS};
 use super::measure::{Measure, is_leaf};
-use super::{Block, Inst, Reg, RegType, Source, Strip, order, recur};
+use super::{Block, Inst, Reg, RegType, Source, Strip, dead, order, recur};
 use crate::dtype::DType;
 use crate::ir::{BlockId, Node, Op, Rank, Value};
 use crate::stage::Stage;
@@ -10,6 +10,9 @@ use crate::target::Target;
 
 /// The most registers that a value of a group takes.
 const MOST: usize = 4;
+
+/// Conditions of a loop that are taken apart.
+const MOST_CONDITIONS: usize = 16;
 
 /// The registers that hold a value: one for all elements if it is the same for each.
 #[derive(Clone, Copy, Debug)]
@@ -122,6 +125,7 @@ pub(crate) fn vectorise(stage: &Stage, target: &Target) -> Strip {
     let is_short = vectoriser.measure.is_short();
     let mut strip = vectoriser.strip;
     strip.body = vectoriser.open.pop().expect("the body is open");
+    dead::run(&mut strip);
     if is_short {
         strip.body = order::by_store(strip.body, &strip.types);
     }
@@ -685,7 +689,7 @@ impl Vectoriser<'_> {
             first.extend(self.spread(initial[*k], None, false));
         }
 
-        let (mut block, (carried, results)) = self.region(|this| {
+        let (mut block, (also, carried, results)) = self.region(|this| {
             let active = Regs::collect((0..masks).map(|_| this.reg(RegType::Mask(size))));
             let active = Regs { uniform: together, ..active };
             if !together {
@@ -696,8 +700,10 @@ impl Vectoriser<'_> {
             let ends: Vec<Vec<Reg>> = apart.iter().map(|k| this.fresh(graph.dtype(held[*k].0))).collect();
             carried.extend(ends.iter().flatten());
             this.block(body);
-            let goes = this.spread(*again, Some(size), together);
-            let mut results = if together { goes } else { this.both(active, &goes, size) };
+            let (also, mut results) = match together {
+                true => (None, this.spread(*again, Some(size), together)),
+                false => this.goes_on(*again, active, size),
+            };
             for (k, (&(known, mask_size, uniform), x)) in held.iter().zip(next).enumerate() {
                 let new = this.spread(*x, mask_size, uniform);
                 // Where nobody asks at the end, a lane that is off may hold anything.
@@ -720,7 +726,7 @@ impl Vectoriser<'_> {
                     results.push(this.choose(reg_type, mask.get(j), new, *old));
                 }
             }
-            (carried, results)
+            (also, carried, results)
         });
         self.loops -= 1;
         block.results = results;
@@ -741,9 +747,10 @@ impl Vectoriser<'_> {
             results.extend(self.results(&[(part, None, false)]));
         }
         self.strip.counts_turns |= counted;
-        let mut inst = Inst::Repeat { initial: first, carried, masks, body: block, results, counted };
+        let mut inst = Inst::Repeat { initial: first, carried, masks, also, body: block, results, counted };
         let (mut types, registers) = (std::mem::take(&mut self.strip.types), self.strip.target.registers);
         recur::run(&mut inst, self.current(), &mut types, registers);
+        order::by_turn(&mut inst);
         self.strip.types = types;
         self.current().insts.push((None, inst));
     }
@@ -753,12 +760,36 @@ impl Vectoriser<'_> {
         (0..self.count(dtype.size())).map(|_| self.reg(RegType::Vector(dtype))).collect()
     }
 
-    /// Where both masks of lanes of `size` bytes hold.
-    fn both(&mut self, x: Regs, y: &[Reg], size: usize) -> Vec<Reg> {
-        let and = |this: &mut Self, k: usize| {
-            this.emit(RegType::Mask(size), Inst::Apply(Op::And, [x.get(k), y[k], x.get(k)]))
-        };
-        (0..y.len()).map(|k| and(self, k)).collect()
+    /// The lanes that go on with a loop, and what is the same for all of them, so that it need not be in the masks: where it does
+    /// not hold there is no next turn.
+    fn goes_on(&mut self, again: Value, active: Regs, size: usize) -> (Option<Reg>, Vec<Reg>) {
+        let (same, varying) = self.conditions(again);
+        let same_size = self.common_mask_size(&same);
+        let same: Vec<Reg> = same.into_iter().map(|x| self.mask(x, same_size).get(0)).collect();
+        let and =
+            |this: &mut Self, x: Reg, y: Reg| this.emit(RegType::Mask(same_size), Inst::Apply(Op::And, [x, y, x]));
+        let also = same.into_iter().reduce(|x, y| and(self, x, y));
+        let mut on = active;
+        for x in varying {
+            let goes = self.mask(x, size);
+            on = self.each(RegType::Mask(size), &[on, goes], |x| Inst::Apply(Op::And, x));
+        }
+        (also, on.as_slice().to_vec())
+    }
+
+    /// Values that are all on where a condition is: those that are the same for all elements, and the others.
+    fn conditions(&self, condition: Value) -> (Vec<Value>, Vec<Value>) {
+        let (mut same, mut varying, mut open) = (Vec::new(), Vec::new(), vec![condition]);
+        while let Some(x) = open.pop() {
+            match self.stage.graph.node(x) {
+                _ if !self.measure.varying[x.index()] => same.push(x),
+                Node::Apply(Op::And, operands) if varying.len() + open.len() < MOST_CONDITIONS => {
+                    open.extend(operands.iter().copied())
+                }
+                _ => varying.push(x),
+            }
+        }
+        if same.is_empty() { (same, vec![condition]) } else { (same, varying) }
     }
 
     /// Makes what a loop reads of arrays, scalars and constants before it, as far as there may be registers.

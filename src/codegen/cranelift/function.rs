@@ -6,7 +6,7 @@ use cranelift_codegen::ir::{
     Signature, StackSlot, StackSlotData, StackSlotKind, Type, UserExternalName, Value, types,
 };
 use cranelift_codegen::isa::CallConv;
-use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
+use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 
 use super::apart::{self, Apart};
 use super::emit::{self, memory};
@@ -72,6 +72,7 @@ impl<'a> Functions<'a> {
             call: None,
             table: None,
             scalars: None,
+            turns: None,
             at: None,
             places: Vec::new(),
             tables: &self.tables,
@@ -107,6 +108,8 @@ pub(super) struct Body<'a> {
     table: Option<Value>,
     /// Where the scalars are.
     pub(super) scalars: Option<Value>,
+    /// How many turns are left, where loops count them.
+    turns: Option<Variable>,
     /// The first element of the group.
     at: Option<Value>,
     /// Where it is in each array, if they are few.
@@ -192,10 +195,12 @@ impl Body<'_> {
         let few = if slots <= FEW_ARRAYS { 0..slots } else { 0..0 };
         let arrays: Vec<Value> = few.clone().map(|slot| self.load_address(slot)).collect();
         let strip = self.strip;
-        self.block(&strip.prologue);
         if strip.counts_turns {
-            self.keep_turns();
+            self.enter_turns();
         }
+        self.block(&strip.prologue);
+        // What is left is what each group may take.
+        let all_turns = strip.counts_turns.then(|| self.turns());
 
         let (turn, exit) = (self.builder.create_block(), self.builder.create_block());
         let at = self.builder.append_block_param(turn, self.pointer);
@@ -209,8 +214,8 @@ impl Body<'_> {
         self.builder.switch_to_block(turn);
         self.at = Some(at);
         self.places = few.zip(arrays).map(|(slot, array)| self.place_in(array, slot)).collect();
-        if strip.counts_turns {
-            self.restore_turns();
+        if let Some(all) = all_turns {
+            self.restore_turns(all);
         }
         self.block(&strip.body);
         let next = self.builder.ins().iadd_imm_s(at, strip.group as i64);
@@ -221,6 +226,9 @@ impl Body<'_> {
 
         self.builder.switch_to_block(exit);
         self.keep(exit);
+        if strip.counts_turns {
+            self.leave_turns();
+        }
         let done = self.builder.ins().iconst(types::I32, 0);
         self.builder.ins().return_(&[done]);
     }
@@ -350,11 +358,11 @@ impl Body<'_> {
         for (reg, inst) in &block.insts {
             match inst {
                 Inst::When { masks, body, otherwise, results } => self.when(masks, body, otherwise, results),
-                Inst::Repeat { initial, carried, masks, body, results, counted } => {
+                Inst::Repeat { initial, carried, masks, also, body, results, counted } => {
                     if *counted {
-                        self.begin_turn();
+                        self.begin_loop();
                     }
-                    self.repeat((initial, carried), *masks, body, results, *counted);
+                    self.repeat((initial, carried), (*masks, *also), body, results, *counted);
                 }
                 inst => {
                     if let (Some(reg), Some(value)) = (*reg, emit::inst(self, *reg, inst)) {
@@ -365,16 +373,19 @@ impl Body<'_> {
         }
     }
 
-    fn any(&mut self, masks: &[Reg]) -> Value {
+    /// Whether any lane of the masks is on, and of `also` if there is one.
+    fn any(&mut self, masks: &[Reg], also: Option<Reg>) -> Value {
         let masks: Vec<Value> = masks.iter().map(|mask| self.value(*mask)).collect();
-        let all = masks.into_iter().reduce(|x, y| self.builder.ins().bor(x, y)).expect("a condition has masks");
-        self.builder.ins().vany_true(all)
+        let any = masks.into_iter().reduce(|x, y| self.builder.ins().bor(x, y)).expect("a condition has masks");
+        let also = also.map(|mask| self.value_as(mask, self.builder.func.dfg.value_type(any)));
+        let any = also.map_or(any, |also| self.builder.ins().band(any, also));
+        self.builder.ins().vany_true(any)
     }
 
     fn when(&mut self, masks: &[Reg], body: &strip::Block, otherwise: &[Reg], results: &[Reg]) {
         let wanted = self.builder.create_block();
         let join = self.new_block(results);
-        let any = self.any(masks);
+        let any = self.any(masks, None);
         let otherwise = self.args(otherwise);
         self.builder.ins().brif(any, wanted, &[], join, &otherwise);
         self.builder.switch_to_block(wanted);
@@ -392,48 +403,90 @@ impl Body<'_> {
         self.builder.switch_to_block(join);
     }
 
-    /// What is left is what each group may take.
-    fn keep_turns(&mut self) {
+    /// Counts from here on what the call allows.
+    fn enter_turns(&mut self) {
         let scalars = self.scalars.expect("scalars are known from the entry");
         let left = self.builder.ins().load(types::I64, MemFlags::trusted(), scalars, code::LEFT);
-        self.builder.ins().store(MemFlags::trusted(), left, scalars, code::GROUP_TURNS);
+        let turns = self.builder.declare_var(types::I64);
+        self.turns = Some(turns);
+        self.builder.def_var(turns, left);
     }
 
     /// The next group has turns again, unless one wanted too many.
-    fn restore_turns(&mut self) {
-        let scalars = self.scalars.expect("scalars are known from the entry");
-        let left = self.builder.ins().load(types::I64, MemFlags::trusted(), scalars, code::LEFT);
-        let all = self.builder.ins().load(types::I64, MemFlags::trusted(), scalars, code::GROUP_TURNS);
+    fn restore_turns(&mut self, all: Value) {
+        let left = self.turns();
         let spent = self.builder.ins().icmp_imm_s(IntCC::SignedLessThan, left, 0);
         let left = self.builder.ins().select(spent, left, all);
+        self.set_turns(left);
+    }
+
+    /// Leaves what is left to who called.
+    fn leave_turns(&mut self) {
+        let (left, scalars) = (self.turns(), self.scalars.expect("scalars are known from the entry"));
         self.builder.ins().store(MemFlags::trusted(), left, scalars, code::LEFT);
+    }
+
+    fn turns(&mut self) -> Value {
+        self.builder.use_var(self.turns.expect("turns are counted from the entry"))
+    }
+
+    fn set_turns(&mut self, left: Value) {
+        self.builder.def_var(self.turns.expect("turns are counted from the entry"), left);
     }
 
     /// One turn fewer is left; gives how many.
     fn begin_turn(&mut self) -> Value {
-        let scalars = self.scalars.expect("scalars are known from the entry");
-        let left = self.builder.ins().load(types::I64, MemFlags::trusted(), scalars, code::LEFT);
+        let left = self.turns();
         let left = self.builder.ins().iadd_imm_s(left, -1);
-        self.builder.ins().store(MemFlags::trusted(), left, scalars, code::LEFT);
+        self.set_turns(left);
         left
     }
 
-    /// Whether there is another turn, and no one wants the run to stop.
-    fn may_go_on(&mut self) -> Value {
-        let left = self.begin_turn();
+    /// To `on`, unless this turn asks whether the run is to stop and it is. What follows then has no turns left, and neither have
+    /// the loops around.
+    fn ask(&mut self, left: Value, on: Block) {
+        let (asks, stops) = (self.builder.create_block(), self.builder.create_block());
+        let unasked = self.builder.ins().band_imm_u(left, i64::from(code::TURNS_UNASKED));
+        self.builder.ins().brif(unasked, on, &[], asks, &[]);
+        self.builder.switch_to_block(asks);
+        self.builder.set_cold_block(asks);
         let scalars = self.scalars.expect("scalars are known from the entry");
         let stop = self.builder.ins().load(self.pointer, MemFlags::trusted(), scalars, code::STOP);
         // Another thread writes it.
         let stop = self.builder.ins().load(types::I8, memory(), stop, 0);
-        let goes = self.builder.ins().icmp_imm_u(IntCC::Equal, stop, 0);
+        self.builder.ins().brif(stop, stops, &[], on, &[]);
+        self.builder.switch_to_block(stops);
+        self.builder.set_cold_block(stops);
+        let none = self.builder.ins().iconst(types::I64, -1);
+        self.set_turns(none);
+    }
+
+    /// The first turn of a loop. It asks as any other does: else a loop around could be one that never asks.
+    fn begin_loop(&mut self) {
+        let left = self.begin_turn();
+        let on = self.builder.create_block();
+        self.ask(left, on);
+        self.builder.ins().jump(on, &[]);
+        self.builder.switch_to_block(on);
+    }
+
+    /// Another turn, if one is left and no one wants the run to stop.
+    fn next_turn(&mut self, turn: Block, exit: Block, next: &[BlockArg]) {
+        let (some, again) = (self.builder.create_block(), self.builder.create_block());
+        let left = self.begin_turn();
         let any = self.builder.ins().icmp_imm_s(IntCC::SignedGreaterThanOrEqual, left, 0);
-        self.builder.ins().band(goes, any)
+        self.builder.ins().brif(any, some, &[], exit, next);
+        self.builder.switch_to_block(some);
+        self.ask(left, again);
+        self.builder.ins().jump(exit, next);
+        self.builder.switch_to_block(again);
+        self.builder.ins().jump(turn, next);
     }
 
     fn repeat(
         &mut self,
         (initial, carried): (&[Reg], &[Reg]),
-        masks: usize,
+        (masks, also): (usize, Option<Reg>),
         body: &strip::Block,
         results: &[Reg],
         counted: bool,
@@ -444,14 +497,13 @@ impl Body<'_> {
         self.builder.ins().jump(turn, &initial);
         self.builder.switch_to_block(turn);
         self.block(body);
-        let any = self.any(&body.results[..masks]);
+        let any = self.any(&body.results[..masks], also);
         let next = self.args(&body.results);
         if counted {
             let wanted = self.builder.create_block();
             self.builder.ins().brif(any, wanted, &[], exit, &next);
             self.builder.switch_to_block(wanted);
-            let goes = self.may_go_on();
-            self.builder.ins().brif(goes, turn, &next, exit, &next);
+            self.next_turn(turn, exit, &next);
         } else {
             self.builder.ins().brif(any, turn, &next, exit, &next);
         }

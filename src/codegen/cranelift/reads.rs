@@ -35,10 +35,11 @@ fn each(block: &Block, visit: &mut impl FnMut(Reg, bool)) {
                 each(body, visit);
                 results.iter().for_each(|reg| visit(*reg, false));
             }
-            Inst::Repeat { initial, carried, body, results, .. } => {
+            Inst::Repeat { initial, carried, also, body, results, .. } => {
                 initial.iter().for_each(|reg| visit(*reg, true));
                 carried.iter().for_each(|reg| visit(*reg, false));
                 each(body, visit);
+                also.iter().for_each(|reg| visit(*reg, true));
                 results.iter().for_each(|reg| visit(*reg, false));
             }
             inst => inst.operands().iter().flatten().for_each(|reg| visit(*reg, true)),

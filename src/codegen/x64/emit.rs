@@ -17,9 +17,6 @@ const PAGE: usize = 4096;
 pub(super) const CODE_ALIGN: usize = 64;
 const LOOP_ALIGN: usize = 32;
 
-/// Of the number of turns left these bits are 0 where a loop asks whether the run is to stop: in each sixteenth turn.
-const TURNS_UNASKED: u8 = 15;
-
 /// Bytes an instruction, roughly.
 const BYTES_AN_INSTRUCTION: usize = 8;
 
@@ -70,6 +67,8 @@ pub(super) struct Emitter<'a> {
     kept: usize,
     /// Labels of all functions.
     labels: usize,
+    /// The first label that no one has: behind those of both ways of storing.
+    next_label: usize,
     /// Whether stores go past the caches.
     streams: bool,
 }
@@ -134,6 +133,7 @@ pub(super) fn emit(
         frame: frame.next_multiple_of(VECTOR_BYTES),
         kept,
         labels,
+        next_label: 2 * labels,
         streams: false,
     };
     emitter.function();
@@ -223,6 +223,11 @@ impl<'a> Emitter<'a> {
     /// One of the labels behind those of the blocks: the end; where a function apart begins; where it goes back to.
     fn label_behind(&self, k: usize) -> Label {
         self.label(self.code().blocks.len() + k)
+    }
+
+    fn fresh_label(&mut self) -> Label {
+        self.next_label += 1;
+        Label(self.next_label as u32 - 1)
     }
 
     /// The general registers that the caller wants back.
@@ -427,26 +432,16 @@ impl<'a> Emitter<'a> {
             }
             Kind::Goto(to) => self.jump(to, block),
             Kind::IfAny(yes, no) => {
-                let any = register(self.allocations(inst)[0]);
-                self.to.vector(Opcode::Test, any, 0, Place::Vector(any), None);
+                self.test(inst);
                 self.branch(Condition::NotZero, Condition::Zero, yes, no, block);
             }
             Kind::IfTurn(yes, no) => {
-                let any = register(self.allocations(inst)[0]);
                 let out = self.label(self.target(no).index());
-                self.to.vector(Opcode::Test, any, 0, Place::Vector(any), None);
+                self.test(inst);
                 self.to.jump_if(Condition::Zero, out);
                 self.to.subtract(TURNS, 1);
                 self.to.jump_if(Condition::Negative, out);
-                let again = self.label(self.target(yes).index());
-                self.to.has_none_of(TURNS, TURNS_UNASKED);
-                self.to.jump_if(Condition::NotZero, again);
-                self.to.load_general(SCRATCH, SCALARS, code::STOP);
-                self.to.is_zero_byte(SCRATCH);
-                self.to.jump_if(Condition::Zero, again);
-                // Loops around this one end as well, whenever they would ask.
-                self.to.zero(TURNS);
-                self.to.subtract(TURNS, 1);
+                self.ask(self.label(self.target(yes).index()));
                 self.jump(no, block);
             }
             Kind::Apart(k) => {
@@ -460,7 +455,12 @@ impl<'a> Emitter<'a> {
                 self.to.jump_if(Condition::NotZero, enter);
                 self.to.bind(back);
             }
-            Kind::CountTurn => self.to.subtract(TURNS, 1),
+            Kind::BeginLoop => {
+                let on = self.fresh_label();
+                self.to.subtract(TURNS, 1);
+                self.ask(on);
+                self.to.bind(on);
+            }
             Kind::KeepTurns => self.to.store_general(TURNS, SCALARS, code::GROUP_TURNS),
             Kind::RestoreTurns => {
                 self.to.test(TURNS);
@@ -474,6 +474,28 @@ impl<'a> Emitter<'a> {
             // The exit follows the last block.
             Kind::Return => assert_eq!(block.index() + 1, self.code().blocks.len(), "the last block returns"),
         }
+    }
+
+    /// To `on`, unless this turn asks whether the run is to stop and it is. What follows then has no turns left, and neither have
+    /// the loops around.
+    fn ask(&mut self, on: Label) {
+        self.to.has_none_of(TURNS, code::TURNS_UNASKED);
+        self.to.jump_if(Condition::NotZero, on);
+        self.to.load_general(SCRATCH, SCALARS, code::STOP);
+        self.to.is_zero_byte(SCRATCH);
+        self.to.jump_if(Condition::Zero, on);
+        self.to.zero(TURNS);
+        self.to.subtract(TURNS, 1);
+    }
+
+    /// Whether a bit of the operand is on, in both if there are two.
+    fn test(&mut self, inst: Inst) {
+        let (first, last) = match *self.allocations(inst) {
+            [any] => (any, any),
+            [any, also] => (any, also),
+            _ => panic!("a jump asks one operand or two"),
+        };
+        self.to.vector(Opcode::Test, register(first), 0, self.place(last), None);
     }
 
     /// The registers of the result, the indices, and one for any use.

@@ -40,14 +40,14 @@ pub(super) enum Kind {
     /// Elements of 1 or 2 bytes of a whole array as lanes of 4 bytes, one after the other; the opcode puts one in.
     GatherNarrow(Opcode),
     Goto(Block),
-    /// To the first block if a bit of the operand is on, else to the second.
+    /// To the first block if a bit of the operand is on, or one that is on in both if there are two, else to the second.
     IfAny(Block, Block),
     /// The same for another turn of a loop that counts them: to the second block also where none is left or the run is to stop.
     IfTurn(Block, Block),
     /// The function apart of this number, if a bit of the operand behind the results and what they overwrite is on. Its inputs follow.
     Apart(u32),
-    /// One turn fewer is left.
-    CountTurn,
+    /// The first turn of a loop that counts them. It asks as any other does: else a loop around could be one that never asks.
+    BeginLoop,
     /// What is left is what each group may take.
     KeepTurns,
     /// The next group has turns again, unless one wanted too many.
@@ -139,7 +139,7 @@ impl Function {
             | Kind::Gather(_)
             | Kind::GatherNarrow(_)
             | Kind::Apart(_)
-            | Kind::CountTurn
+            | Kind::BeginLoop
             | Kind::KeepTurns
             | Kind::RestoreTurns => {
                 panic!("{kind:?} ends no block")
@@ -159,7 +159,7 @@ impl Function {
             | Kind::Gather(_)
             | Kind::GatherNarrow(_)
             | Kind::Apart(_)
-            | Kind::CountTurn
+            | Kind::BeginLoop
             | Kind::KeepTurns
             | Kind::RestoreTurns
             | Kind::Return => {

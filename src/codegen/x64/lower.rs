@@ -153,11 +153,11 @@ impl Lowerer<'_> {
             });
             match inst {
                 Inst::When { masks, body, otherwise, results } => self.when(masks, body, otherwise, results),
-                Inst::Repeat { initial, carried, masks, body, results, counted } => {
+                Inst::Repeat { initial, carried, masks, also, body, results, counted } => {
                     if *counted {
-                        self.function.push(Kind::CountTurn, Address::None, &[]);
+                        self.function.push(Kind::BeginLoop, Address::None, &[]);
                     }
-                    self.repeat((initial, carried), *masks, body, results, *counted);
+                    self.repeat((initial, carried), (*masks, *also), body, results, *counted);
                 }
                 Inst::Store { array, offset, bytes, value } => self.store(*array, *offset, *bytes, *value),
                 Inst::Keep { array, offset, value, .. } => {
@@ -582,7 +582,7 @@ impl Lowerer<'_> {
     fn repeat(
         &mut self,
         (initial, carried): (&[Reg], &[Reg]),
-        masks: usize,
+        (masks, also): (usize, Option<Reg>),
         body: &strip::Block,
         results: &[Reg],
         counted: bool,
@@ -594,10 +594,11 @@ impl Lowerer<'_> {
         self.function.open(params);
         self.block(body);
         let next = self.values(&body.results);
-        let any = self.any(&body.results[..masks]);
+        let mut goes = vec![Operand::reg_use(self.any(&body.results[..masks]))];
+        goes.extend(also.map(|mask| Operand::any_use(self.value(mask))));
         let (again, out) = (self.next_block(0), self.next_block(1));
         let kind = if counted { Kind::IfTurn(again, out) } else { Kind::IfAny(again, out) };
-        self.function.end(kind, &[Operand::reg_use(any)], Vec::new());
+        self.function.end(kind, &goes, Vec::new());
         self.function.open(Vec::new());
         self.function.end(Kind::Goto(head), &[], next.clone());
         self.function.open(Vec::new());

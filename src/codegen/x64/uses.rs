@@ -167,10 +167,11 @@ impl Finder<'_> {
                     self.region(body, number);
                     results.iter().for_each(|reg| self.defines(*reg, number));
                 }
-                Inst::Repeat { carried, body, results, .. } => {
+                Inst::Repeat { carried, also, body, results, .. } => {
                     let inside = self.blocks;
                     carried.iter().for_each(|reg| self.defines(*reg, inside));
                     self.block(body);
+                    also.iter().for_each(|reg| self.reads(*reg, Use::Whole, inside));
                     results.iter().for_each(|reg| self.defines(*reg, number));
                 }
                 _ => {}
