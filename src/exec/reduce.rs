@@ -331,6 +331,14 @@ pub(super) fn large_memory(bytes: usize) -> Result<Vec<u128>> {
     Ok(memory)
 }
 
+/// Fails if the run was stopped.
+pub(super) fn ended(stopped: &AtomicBool, resources: &Resources<'_>) -> Result<()> {
+    if stopped.load(Ordering::Relaxed) {
+        resources.stop.check()?;
+    }
+    resources.stop.check_whole()
+}
+
 impl Reducer<'_> {
     fn run(&self, resources: &Resources<'_>) -> Result<Report> {
         if self.outer * self.inner == 0 {
@@ -368,7 +376,7 @@ impl Reducer<'_> {
         let longest = resources.chunk.min(layout.thread_len.saturating_mul(LONGEST_CHUNK));
         let at_once = longest.div_ceil(len).max(1);
         let chunks = items.div_ceil(at_once);
-        let helpers = items.saturating_mul(len) / layout.thread_len;
+        let helpers = self.helpers(items, len);
         let stopped = AtomicBool::new(false);
         let one = |k: usize| {
             if resources.stop.poll().is_break() || !body(k * at_once, items.min((k + 1) * at_once)) {
@@ -379,15 +387,17 @@ impl Reducer<'_> {
             ControlFlow::Continue(())
         };
         let threads = pool::run(resources.pool, chunks, helpers.min(chunks - 1), &one);
-        if stopped.load(Ordering::Relaxed) {
-            resources.stop.check()?;
-        }
-        resources.stop.check_whole()?;
+        ended(&stopped, resources)?;
         Ok(Report { threads, chunks })
     }
 
+    /// How many threads beside the first pay for `items` of about `len` elements.
+    pub(super) fn helpers(&self, items: usize, len: usize) -> usize {
+        items.saturating_mul(len) / self.program.layout.thread_len
+    }
+
     /// As the runner's, for totals too.
-    fn fence(&self) {
+    pub(super) fn fence(&self) {
         self.runner.fence();
         if self.folds.iter().any(|fold| fold.streamed) {
             stream::fence();

@@ -1,20 +1,22 @@
-//! Elements to running totals: lines by themselves where there are many, else chunk after chunk of a line, each of which waits for
-//! the state that the one before it leaves.
+//! Elements to running totals: lines by themselves where there are many, else chunk after chunk of a line, each of which begins
+//! with the state that the one before it leaves.
 //!
-//! A chunk that finds that state leads it over its elements at once. One that does not folds its blocks first, hands the state on
-//! as soon as that before it is there, and then leads it over the same elements again, which are still in a cache. The order of
-//! operations is the same either way.
+//! A thread that finds that state leads it over its chunk at once. One that does not folds the chunk's blocks, says what they come to
+//! and goes on to the next chunk: a state is known as soon as all blocks behind the last known one are folded, and whoever needs it
+//! makes it. The chunk is led over again then, out of a cache. The order of operations is the same either way.
 #![expect(unsafe_code, reason = "states of chunks are reached by address")]
 
+use std::collections::VecDeque;
 use std::hint::spin_loop;
-use std::ops::Range;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::ops::{ControlFlow, Range};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 
 use smallvec::SmallVec;
 
 use super::fold::{BLOCK, LANES};
+use super::pool;
 use super::prefix::{Rows, Writes};
-use super::reduce::{Reducer, Shared, aligned, large_memory, memory};
+use super::reduce::{Reducer, Shared, aligned, ended, large_memory, memory};
 use super::run::{Report, Resources};
 use crate::error::Result;
 
@@ -24,7 +26,10 @@ const WIDTH: usize = 128;
 /// From so many lines for each thread on, threads take whole lines.
 const LINES_A_THREAD: usize = 4;
 
-/// How often a chunk looks for the state before it until it lets other threads go first.
+/// Chunks of a thread that wait for the state before them at most: they are to stay in its caches.
+const WAITING: usize = 3;
+
+/// How often a thread that cannot go on looks for a state until it lets others go first.
 const LOOKS: usize = 1000;
 
 /// How the axis and the columns are cut.
@@ -42,20 +47,59 @@ struct Cut {
 struct Scratch {
     buffers: Vec<u128>,
     results: Vec<u128>,
-    /// Of each fold the state, and what each block of a chunk comes to.
+    /// Of each fold the state.
     states: SmallVec<[Vec<u128>; 4]>,
-    blocks: SmallVec<[Vec<u128>; 4]>,
     /// Elements of a chunk.
     most: usize,
-    /// Of each fold room for them, if they are computed and asked for twice.
-    elements: SmallVec<[Vec<u128>; 4]>,
+    elements: Elements,
 }
 
-/// What chunks leave to the next.
+/// Of each fold room for a chunk's elements, if they are computed and asked for twice.
+type Elements = SmallVec<[Vec<u128>; 4]>;
+
+/// A chunk that waits for the state before it.
+struct Waiting {
+    item: usize,
+    pass: Pass,
+    elements: Elements,
+}
+
+/// What chunks leave to those behind them.
 struct Left {
-    /// Of each fold two rows of accumulators for each chunk.
+    /// Of each fold two rows of accumulators for each chunk: the state behind it.
     states: SmallVec<[Shared; 4]>,
-    is_there: Vec<AtomicBool>,
+    /// Of each fold one row for each block of each chunk: what it comes to by itself.
+    blocks: SmallVec<[Shared; 4]>,
+    /// How much of this is there.
+    progress: Vec<AtomicU8>,
+    /// The first chunk that nobody has taken.
+    next: AtomicUsize,
+}
+
+/// What blocks come to is there.
+const FOLDED: u8 = 1;
+
+/// The state is there.
+const KNOWN: u8 = 2;
+
+impl Left {
+    fn take(&self) -> Option<usize> {
+        let item = self.next.fetch_add(1, Ordering::Relaxed);
+        (item < self.progress.len()).then_some(item)
+    }
+
+    /// The chunk from which blocks lead on from a known state to `item`; none if some are not there yet.
+    fn known_before(&self, item: usize, cut: &Cut) -> Option<usize> {
+        let (line, mut first) = (item - item % cut.chunks, item);
+        while first > line {
+            match self.progress[first - 1].load(Ordering::Acquire) {
+                KNOWN => break,
+                FOLDED => first -= 1,
+                _ => return None,
+            }
+        }
+        Some(first)
+    }
 }
 
 /// One chunk of some columns.
@@ -71,6 +115,7 @@ enum Pass {
     Only,
     /// Nothing is written, but elements are kept if they are computed.
     First,
+    /// What was kept is taken.
     Second,
 }
 
@@ -116,16 +161,32 @@ impl Reducer<'_> {
     /// Lines whose chunks are for different threads.
     fn chained(&self, cut: &Cut, resources: &Resources<'_>) -> Result<Report> {
         let items = self.outer * cut.tiles * cut.chunks;
-        let states = self.folds.iter().map(|fold| large_memory(items * 2 * cut.width * fold.folder.size()));
-        let mut states = states.collect::<Result<SmallVec<[Vec<u128>; 4]>>>()?;
+        let (mut states, mut blocks) = (self.rows(items * 2, cut)?, self.rows(items * (cut.rows / BLOCK), cut)?);
+        let shared = |all: &mut Elements| all.iter_mut().map(|all| Shared(all.as_mut_ptr().cast())).collect();
         let left = Left {
-            states: states.iter_mut().map(|states| Shared(states.as_mut_ptr().cast())).collect(),
-            is_there: (0..items).map(|_| AtomicBool::new(false)).collect(),
+            states: shared(&mut states),
+            blocks: shared(&mut blocks),
+            progress: (0..items).map(|_| AtomicU8::new(0)).collect(),
+            next: AtomicUsize::new(0),
         };
-        self.chunks(items, cut.rows * cut.width, resources, &|from, to| {
-            let mut scratch = self.scan_scratch(cut);
-            (from..to).all(|item| self.link(item, cut, &left, &mut scratch, resources))
-        })
+        let helpers = self.helpers(items, cut.rows * cut.width).min(resources.pool.threads() - 1);
+        let stopped = AtomicBool::new(false);
+        let threads = pool::run(resources.pool, helpers + 1, helpers, &|_| {
+            if self.links(cut, &left, resources) {
+                self.fence();
+                return ControlFlow::Continue(());
+            }
+            stopped.store(true, Ordering::Relaxed);
+            ControlFlow::Break(())
+        });
+        ended(&stopped, resources)?;
+        Ok(Report { threads, chunks: items })
+    }
+
+    /// Room for rows of accumulators of each fold.
+    fn rows(&self, count: usize, cut: &Cut) -> Result<SmallVec<[Vec<u128>; 4]>> {
+        let room = |size: usize| large_memory(count.saturating_mul(cut.width * size));
+        self.folds.iter().map(|fold| room(fold.folder.size())).collect()
     }
 
     /// Of a line, one of the tiles of an outer element, one chunk.
@@ -169,62 +230,90 @@ impl Reducer<'_> {
     }
 
     fn scan_scratch(&self, cut: &Cut) -> Scratch {
-        let rows = |rows: usize| self.folds.iter().map(|fold| memory(rows * cut.width * fold.folder.size())).collect();
         Scratch {
             buffers: memory(self.runner.buffers + 64),
             results: memory(self.runner.strip.max(LANES * cut.width) * size_of::<u64>()),
-            states: rows(2),
-            blocks: rows(cut.rows / BLOCK),
+            states: self.folds.iter().map(|fold| memory(2 * cut.width * fold.folder.size())).collect(),
             most: cut.rows.min(self.reduced) * cut.width,
-            elements: self.folds.iter().map(|_| Vec::new()).collect(),
+            elements: self.no_elements(),
         }
     }
 
-    /// Computes and writes one chunk of a line; gives false if the run is stopped.
-    fn link(&self, item: usize, cut: &Cut, left: &Left, scratch: &mut Scratch, resources: &Resources<'_>) -> bool {
-        let part = self.chunk(cut, item / cut.chunks, item % cut.chunks);
-        let (width, is_first) = (part.columns.len(), item.is_multiple_of(cut.chunks));
-        let is_last = (item + 1).is_multiple_of(cut.chunks);
-        let is_there = || is_first || left.is_there[item - 1].load(Ordering::Acquire);
-        let look = |_| {
-            spin_loop();
-            is_there()
-        };
-        // Who finds the state leads it on at once: those that fold meanwhile take no longer.
-        let is_known = is_last || is_there();
-        if !is_known {
-            self.fold_blocks(&part, scratch);
-        }
-        while !(0..LOOKS).any(look) {
-            // The chunk before was taken before, by a thread that runs.
-            if resources.stop.poll().is_break() {
-                return false;
+    fn no_elements(&self) -> Elements {
+        self.folds.iter().map(|_| Vec::new()).collect()
+    }
+
+    /// Takes chunks until there are no more; gives false if the run is stopped.
+    fn links(&self, cut: &Cut, left: &Left, resources: &Resources<'_>) -> bool {
+        let mut scratch = self.scan_scratch(cut);
+        let (mut waiting, mut spare) = (VecDeque::<Waiting>::new(), Vec::new());
+        while !resources.stop.poll().is_break() {
+            // What waits is still in a cache.
+            if let Some(first) = waiting.pop_front_if(|first| left.known_before(first.item, cut).is_some()) {
+                let none = std::mem::replace(&mut scratch.elements, first.elements);
+                self.link(first.item, first.pass, cut, left, &mut scratch);
+                spare.push(std::mem::replace(&mut scratch.elements, none));
+            } else if waiting.len() < WAITING
+                && let Some(item) = left.take()
+            {
+                if left.known_before(item, cut).is_some() {
+                    self.link(item, Pass::Only, cut, left, &mut scratch);
+                    continue;
+                }
+                let none = spare.pop().unwrap_or_else(|| self.no_elements());
+                let pass = self.fold_blocks(item, cut, left, &mut scratch);
+                waiting.push_back(Waiting { item, pass, elements: std::mem::replace(&mut scratch.elements, none) });
+            } else if let Some(first) = waiting.front() {
+                let look = |_| {
+                    spin_loop();
+                    left.known_before(first.item, cut).is_some()
+                };
+                // A chunk before was taken before, by a thread that runs.
+                if !(0..LOOKS).any(look) {
+                    std::thread::yield_now();
+                }
+            } else {
+                return true;
             }
-            std::thread::yield_now();
         }
+        false
+    }
+
+    /// Computes and writes a chunk before which the state is known, and hands it on.
+    fn link(&self, item: usize, pass: Pass, cut: &Cut, left: &Left, scratch: &mut Scratch) {
+        let part = self.chunk(cut, item / cut.chunks, item % cut.chunks);
+        let width = part.columns.len();
+        let first = left.known_before(item, cut).expect("the state before is known");
         for (k, fold) in self.folds.iter().enumerate() {
             let (state, bytes) = (scratch.states[k].as_mut_ptr().cast::<u8>(), 2 * width * fold.folder.size());
-            // SAFETY: what is there was written by the chunk before, and is not written again.
+            // SAFETY: what is there was written by the chunks before, and is not written again; the place is this chunk's, and
+            // nobody reads it before it is said to be there.
             unsafe {
-                match is_first {
+                match first.is_multiple_of(cut.chunks) {
                     true => fold.folder.reset(state, 2 * width),
-                    false => self.state(left, k, item - 1, cut).copy_to_nonoverlapping(state, bytes),
+                    false => self.state(left, k, first - 1, cut).copy_to_nonoverlapping(state, bytes),
+                }
+                (first..item).for_each(|behind| self.lead_behind(behind, k, width, cut, left, state));
+                if pass == Pass::Second {
+                    let next = self.state(left, k, item, cut);
+                    state.copy_to_nonoverlapping(next, bytes);
+                    self.lead_behind(item, k, width, cut, left, next);
                 }
             }
         }
-        if !is_known {
-            self.hand_on(item, &part, cut, left, scratch);
-            self.lead(part.rows.clone(), &part, scratch, Pass::Second);
-            return true;
+        if pass == Pass::Second {
+            left.progress[item].store(KNOWN, Ordering::Release);
         }
-        self.lead(part.rows.clone(), &part, scratch, Pass::Only);
+        self.lead(part.rows.clone(), &part, scratch, pass);
+        if pass == Pass::Second {
+            return;
+        }
         for (k, fold) in self.folds.iter().enumerate() {
             let (state, bytes) = (scratch.states[k].as_ptr().cast::<u8>(), 2 * width * fold.folder.size());
-            // SAFETY: the place is this chunk's, and nobody reads it before it is said to be there.
+            // SAFETY: as above.
             unsafe { state.copy_to_nonoverlapping(self.state(left, k, item, cut), bytes) };
         }
-        left.is_there[item].store(true, Ordering::Release);
-        true
+        left.progress[item].store(KNOWN, Ordering::Release);
     }
 
     /// Where a chunk leaves its state.
@@ -232,43 +321,50 @@ impl Reducer<'_> {
         left.states[k].0.wrapping_add(item * 2 * cut.width * self.folds[k].folder.size())
     }
 
-    /// What each block of the chunk comes to by itself.
-    fn fold_blocks(&self, part: &Part, scratch: &mut Scratch) {
+    /// Where a chunk of some columns leaves what one of its blocks comes to.
+    fn block_of(&self, left: &Left, k: usize, item: usize, number: usize, cut: &Cut) -> *mut u8 {
+        left.blocks[k].0.wrapping_add((item * (cut.rows / BLOCK) + number) * cut.width * self.folds[k].folder.size())
+    }
+
+    /// Says what each block of a chunk comes to by itself; gives how its elements are led over later.
+    fn fold_blocks(&self, item: usize, cut: &Cut, left: &Left, scratch: &mut Scratch) -> Pass {
+        let part = self.chunk(cut, item / cut.chunks, item % cut.chunks);
         let width = part.columns.len();
+        // Nobody asks for the last.
+        if part.rows.end == self.reduced {
+            return Pass::Only;
+        }
         for (number, row) in part.rows.clone().step_by(BLOCK).enumerate() {
             for (k, fold) in self.folds.iter().enumerate() {
                 // SAFETY: there is room for two rows.
                 unsafe { fold.folder.reset(scratch.states[k].as_mut_ptr().cast(), 2 * width) };
             }
-            self.lead(row..part.rows.end.min(row + BLOCK), part, scratch, Pass::First);
+            self.lead(row..row + BLOCK, &part, scratch, Pass::First);
             for (k, fold) in self.folds.iter().enumerate() {
                 let row = width * fold.folder.size();
-                let (state, blocks) = (scratch.states[k].as_ptr(), scratch.blocks[k].as_mut_ptr());
-                // SAFETY: the second row of the state is the block's; there is room for each block of a chunk.
-                unsafe {
-                    state.cast::<u8>().add(row).copy_to_nonoverlapping(blocks.cast::<u8>().add(number * row), row)
-                };
+                let state = scratch.states[k].as_ptr().cast::<u8>();
+                // SAFETY: the second row of the state is the block's; the place is this chunk's, as in `link`.
+                unsafe { state.add(row).copy_to_nonoverlapping(self.block_of(left, k, item, number, cut), row) };
             }
         }
+        left.progress[item].store(FOLDED, Ordering::Release);
+        Pass::Second
     }
 
-    /// Leaves the state behind the chunk to the next one, made of the one before and of what the blocks come to.
-    fn hand_on(&self, item: usize, part: &Part, cut: &Cut, left: &Left, scratch: &Scratch) {
-        let width = part.columns.len();
-        for (k, fold) in self.folds.iter().enumerate() {
-            let (folder, row) = (fold.folder, width * fold.folder.size());
-            let to = self.state(left, k, item, cut);
-            // SAFETY: the place is this chunk's; blocks and states have rows of `width`.
+    /// Leads the state before a chunk on by what its blocks come to.
+    ///
+    /// # Safety
+    /// The chunk is folded. `state` is two rows of `width` accumulators.
+    unsafe fn lead_behind(&self, item: usize, k: usize, width: usize, cut: &Cut, left: &Left, state: *mut u8) {
+        let folder = self.folds[k].folder;
+        let row = width * folder.size();
+        for number in 0..cut.rows / BLOCK {
+            // SAFETY: the caller's promise.
             unsafe {
-                scratch.states[k].as_ptr().cast::<u8>().copy_to_nonoverlapping(to, 2 * row);
-                for number in 0..part.rows.len().div_ceil(BLOCK) {
-                    folder.merge(to, to.add(row), width);
-                    let block = scratch.blocks[k].as_ptr().cast::<u8>().add(number * row);
-                    block.copy_to_nonoverlapping(to.add(row), row);
-                }
+                folder.merge(state, state.add(row), width);
+                self.block_of(left, k, item, number, cut).copy_to_nonoverlapping(state.add(row), row);
             }
         }
-        left.is_there[item].store(true, Ordering::Release);
     }
 
     /// Leads the states on over some rows of a chunk.
