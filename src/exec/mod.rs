@@ -8,6 +8,7 @@ mod fold;
 mod host;
 #[cfg(target_arch = "x86_64")]
 mod lanes;
+mod lines;
 mod neighbours;
 pub(crate) mod plain;
 pub(crate) mod plan;
@@ -15,6 +16,7 @@ pub(crate) mod pool;
 mod prefix;
 mod program;
 mod reduce;
+mod rims;
 mod rows;
 mod run;
 mod scan;

@@ -1,24 +1,33 @@
 //! A run that reads beside its elements to runs over boxes, in each of which every neighbour is an array that lies in some way.
 //!
 //! Inside, where all neighbours exist, a neighbour is the array itself, some steps aside: one tight loop. At an edge it is the
-//! array turned round, a row of it again and again, or the constant.
+//! array turned round, a row of it again and again, or the constant. Where rows follow one another without a gap in all arrays,
+//! the inside is one line from the first row through to the last: what lies at the ends of rows in between is computed of what
+//! happens to lie beside it, and then computed anew.
 
+use std::mem::MaybeUninit;
 use std::ops::{ControlFlow, Range};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use smallvec::SmallVec;
 
 use super::feed;
-use super::plan::{Extents, Placed, Plan, Strides};
+use super::lines::Lines;
+use super::plan::{Extents, Placed, Plan, Strides, Walk};
 use super::pool;
+use super::rims::{Rims, WORDS};
 use super::run::{Input, LONGEST_CHUNK, Prepared, Report, Runner};
 use crate::dtype::DType;
 use crate::error::Result;
+use crate::interp::Halt;
 use crate::ir::{Boundary, Neighbour};
 use crate::strip::Source;
 
 /// A range of positions along one axis, or one along each axis.
 type Ranges = SmallVec<[Range<usize>; 8]>;
+
+/// Where arrays begin in a box, and their steps along the axes.
+type Lying = SmallVec<[(*mut u8, Strides); 8]>;
 
 /// A neighbour and the array that it moves.
 struct Moved<'a> {
@@ -182,21 +191,58 @@ impl Boxes<'_> {
             part[axis] = self.nth(axis, rest % bands);
             rest /= bands;
         }
-        let unbanded = &self.pieces[self.banded + 1..];
-        for mut k in 0..unbanded.iter().map(|pieces| pieces.len()).product() {
-            for (axis, pieces) in unbanded.iter().enumerate().rev() {
-                part[self.banded + 1 + axis] = pieces[k % pieces.len()].clone();
-                k /= pieces.len();
+        let (unbanded, last) = (self.banded + 1, self.pieces.len() - 1);
+        let mut buffers = [MaybeUninit::uninit(); WORDS];
+        let core = self.core().filter(|_| self.banded < last);
+        let Some((core, mut rims)) = core.and_then(|core| Some((core, Rims::new(self.run, &mut buffers)?))) else {
+            return self.each_box(&mut part, unbanded..last + 1, &mut |part| self.compute(part));
+        };
+        let mut computed = Ok(());
+        self.each_box(&mut part, unbanded..last, &mut |part| {
+            part[last] = core.clone();
+            let placed = self.placed(part);
+            match self.line_through(part, &placed) {
+                Some(lines) => computed = computed.and_then(|()| self.compute_through(&lines, part, &placed)),
+                None => self.compute(part),
             }
-            self.compute(&part);
+            for piece in self.pieces[last].iter().filter(|piece| **piece != core) {
+                part[last] = piece.clone();
+                computed = computed.and_then(|()| self.compute_rim(&mut rims, part));
+            }
+        });
+        // SAFETY: the rims are of these boxes, which no other thread has.
+        #[expect(unsafe_code, reason = "addresses of checked views go to code")]
+        if let Err(halt) = computed.and_then(|()| unsafe { rims.finish() }) {
+            self.run.resources.interrupt(halt);
         }
     }
 
-    /// Computes a box.
-    fn compute(&self, part: &[Range<usize>]) {
-        let extents: Extents = part.iter().map(|range| range.len()).collect();
-        let mut strides: SmallVec<[Strides; 8]> = SmallVec::new();
-        let mut starts: SmallVec<[*mut u8; 8]> = SmallVec::new();
+    /// The piece of the last axis that is most of it, if what is between two of them may be written twice.
+    fn core(&self) -> Option<Range<usize>> {
+        let Prepared { program, feeds, is_in_place, .. } = self.run;
+        let (pieces, extent) = (self.pieces.last()?, *self.whole.extents.last()?);
+        let is_whole = pieces.first()?.start == 0 && pieces.last()?.end == extent;
+        let has_index = program.layout.inputs.iter().any(|(source, _)| matches!(source, Source::Index(_)));
+        // Loops need not end for elements that nobody asked for, and calls ought not to see them.
+        let may_repeat = !program.layout.counts_turns && feeds.is_empty() && !is_in_place && !has_index;
+        pieces.iter().find(|piece| is_whole && may_repeat && 2 * piece.len() > extent).cloned()
+    }
+
+    /// Visits every combination of the pieces of some axes.
+    fn each_box(&self, part: &mut Ranges, axes: Range<usize>, visit: &mut dyn FnMut(&mut Ranges)) {
+        for mut k in 0..self.pieces[axes.clone()].iter().map(|pieces| pieces.len()).product() {
+            for axis in axes.clone().rev() {
+                let pieces = &self.pieces[axis];
+                part[axis] = pieces[k % pieces.len()].clone();
+                k /= pieces.len();
+            }
+            visit(part);
+        }
+    }
+
+    /// Where each array begins in a box, and its steps along the axes.
+    fn placed(&self, part: &[Range<usize>]) -> Lying {
+        let mut placed = Lying::new();
         for (k, walk) in self.whole.walks.iter().enumerate() {
             let (mut start, mut own) = (walk.start, walk.strides.clone());
             let moved = self.moved.get(k).and_then(Option::as_ref);
@@ -220,10 +266,16 @@ impl Boxes<'_> {
                     }
                 }
             }
-            strides.push(own);
-            starts.push(start);
+            placed.push((start, own));
         }
-        let placed = starts.iter().zip(&strides).zip(&self.whole.walks).map(|((start, strides), walk)| Placed {
+        placed
+    }
+
+    /// Computes a box.
+    fn compute(&self, part: &[Range<usize>]) {
+        let extents: Extents = part.iter().map(|range| range.len()).collect();
+        let all = self.placed(part);
+        let placed = all.iter().zip(&self.whole.walks).map(|((start, strides), walk)| Placed {
             start: *start,
             shape: &extents,
             strides,
@@ -235,4 +287,79 @@ impl Boxes<'_> {
         runner.feed_by(&of_feeds);
         runner.chunk(0, plan.len);
     }
+
+    /// The rows of a box as one line, with what is between the end of one and the beginning of the next, if these follow one
+    /// another without a gap in all arrays and the line is long.
+    fn line_through(&self, part: &[Range<usize>], placed: &Lying) -> Option<Lines> {
+        let (last, program) = (part.len() - 1, self.run.program);
+        let (rows, extent) = (part[last - 1].len(), self.whole.extents[last]);
+        let follow = |((_, strides), walk): (&(*mut u8, Strides), &Walk)| {
+            let is_next = rows == 1 || strides[last - 1] == walk.unit * extent as isize;
+            is_next && strides[last] == walk.unit
+        };
+        if !placed.iter().zip(&self.whole.walks).all(follow) {
+            return None;
+        }
+        let inputs = program.layout.inputs.len();
+        let outputs = || placed[inputs..].iter().zip(&self.whole.walks[inputs..]);
+        Lines::new(program, self.run.streamed, part[last].len() + (rows - 1) * extent, |at, align| {
+            outputs().all(|((start, strides), walk)| {
+                let mut slower = strides.iter().zip(&part[..last - 1]).filter(|(_, range)| range.len() > 1);
+                start.addr().wrapping_add(at * walk.unit as usize).is_multiple_of(align)
+                    && slower.all(|(stride, _)| stride.unsigned_abs().is_multiple_of(align))
+            })
+        })
+    }
+
+    fn compute_through(&self, lines: &Lines, part: &[Range<usize>], placed: &Lying) -> Result<(), Halt> {
+        let units: SmallVec<[isize; 8]> = self.whole.walks.iter().map(|walk| walk.unit).collect();
+        let computed = each_plane(part, placed, |starts| {
+            // SAFETY: rows follow one another, so that all from the first to the last element of the box are elements of the arrays.
+            // What is not of the box is of a rim beside it, which is this thread's too and computed later.
+            #[expect(unsafe_code, reason = "addresses of checked views go to code")]
+            unsafe {
+                lines.compute(&self.run, starts, &units, &units, 1)
+            }
+        });
+        lines.fence();
+        computed
+    }
+
+    /// Computes a box of few columns.
+    fn compute_rim(&self, rims: &mut Rims<'_>, part: &[Range<usize>]) -> Result<(), Halt> {
+        let (last, placed) = (part.len() - 1, self.placed(part));
+        let strides: SmallVec<[isize; 8]> = placed.iter().map(|(_, strides)| strides[last - 1]).collect();
+        each_plane(part, &placed, |starts| {
+            for column in 0..part[last].len() as isize {
+                let start =
+                    |(start, (_, strides)): (&*mut u8, &(_, Strides))| start.wrapping_offset(column * strides[last]);
+                let starts: SmallVec<[*mut u8; 8]> = starts.iter().zip(&placed).map(start).collect();
+                // SAFETY: the elements are some of the box, which no other thread has.
+                #[expect(unsafe_code, reason = "addresses of checked views go to code")]
+                unsafe { rims.take(&starts, &strides, part[last - 1].len()) }?;
+            }
+            Ok(())
+        })
+    }
+}
+
+/// Visits every position along the axes before the last two, with where the arrays begin there.
+fn each_plane(
+    part: &[Range<usize>],
+    placed: &Lying,
+    mut visit: impl FnMut(&[*mut u8]) -> Result<(), Halt>,
+) -> Result<(), Halt> {
+    let slower = &part[..part.len() - 2];
+    for plane in 0..slower.iter().map(|range| range.len()).product() {
+        let start = |(start, strides): &(*mut u8, Strides)| {
+            let mut rest: usize = plane;
+            slower.iter().zip(strides).rev().fold(*start, |start, (range, stride)| {
+                let position = rest % range.len();
+                rest /= range.len();
+                start.wrapping_offset(position as isize * stride)
+            })
+        };
+        visit(&placed.iter().map(start).collect::<SmallVec<[*mut u8; 8]>>())?;
+    }
+    Ok(())
 }

@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 use super::feed::{self, Level};
 use super::float_env::FloatEnv;
 use super::fold::LANES;
+use super::lines::{FEW_GROUPS, Lines};
 use super::neighbours;
 use super::plan::{Placed, Plan, Walk};
 use super::pool::{self, Pool};
@@ -124,15 +125,6 @@ const MANY: usize = 16 * 1024;
 
 /// From this extent on the fastest axis is walked for itself, without buffers for arrays that lie right along it.
 const LONG_AXIS: usize = 256;
-
-/// From so many groups on a row is walked for itself if no array needs a buffer.
-const FEW_GROUPS: usize = 2;
-
-/// From so many groups on the aligned stores of a row are worth one group more.
-const MANY_GROUPS: usize = 32;
-
-/// Bytes of a line of the caches: what is written past them in part costs as much as the whole.
-const LINE: usize = 64;
 
 /// Bytes of buffers that lie on the stack; more are allocated.
 pub(super) const STACK_BYTES: usize = 32 * 1024;
@@ -250,6 +242,18 @@ impl Plan {
     fn has_long_rows(&self) -> bool {
         self.extents.len() > 1 && self.inner() >= LONG_AXIS
     }
+
+    /// The lines along the fastest axis, of which code reaches every array.
+    fn lines(&self, program: &Program, streamed: &[bool]) -> Option<Lines> {
+        let outputs = &self.walks[program.layout.inputs.len()..];
+        Lines::new(program, streamed, self.inner(), |at, align| {
+            outputs.iter().all(|walk| {
+                let slower = &walk.strides[..walk.strides.len() - 1];
+                walk.start.addr().wrapping_add(at * walk.unit as usize).is_multiple_of(align)
+                    && slower.iter().all(|stride| stride.unsigned_abs().is_multiple_of(align))
+            })
+        })
+    }
 }
 
 impl Column {
@@ -358,25 +362,15 @@ pub(super) struct Runner<'a> {
     pub(super) buffers: usize,
     /// Whether spans end where the fastest axis does.
     by_rows: bool,
-    /// If code itself writes past the caches: how many elements of a chunk go before, until every output is aligned. Where rows are
-    /// walked it is of each row, and they may as well be written as usual.
+    /// If code itself writes past the caches, and rows are not walked: how many elements of a chunk go before, until every output is
+    /// aligned.
     streams_from: Option<usize>,
     /// Whether what is left of a span behind its whole groups is computed with elements before it, a second time.
     overlaps: bool,
-    /// Whether rows are walked, and of each code reaches every element itself.
-    goes_by_rows: bool,
-    /// Whether code writes past the caches where rows are walked so.
-    row_streams: bool,
+    /// If rows are walked and of each code reaches every array itself: how.
+    lines: Option<Lines>,
     /// What code takes as scalars, one for each row.
     columns: &'a [Column],
-}
-
-/// What one call of code computes of a row.
-struct PartOfRow {
-    /// Where it begins in each array; then those of which any element may be read.
-    arrays: SmallVec<[*mut u8; 16]>,
-    count: usize,
-    streams: bool,
 }
 
 /// How one array is reached.
@@ -416,17 +410,23 @@ impl<'a> Runner<'a> {
         let lies_in_rows = |walk: &Walk| plan.step(walk) == walk.unit;
         let has_index = layout.inputs.iter().any(|(source, _)| matches!(source, Source::Index(_)));
         let is_simple = streamed.len() == layout.outputs.len() && !repeats && !run.is_in_place && !has_index;
-        let is_worth_it = || is_simple && inner >= FEW_GROUPS * layout.group && plan.walks.iter().all(lies_in_rows);
-        let by_rows = is_even && (plan.has_long_rows() || plan.extents.len() > 1 && is_worth_it());
+        let is_worth_it = is_simple && inner >= FEW_GROUPS * layout.group && plan.walks.iter().all(lies_in_rows);
+        let by_rows = is_even && (plan.has_long_rows() || plan.extents.len() > 1 && is_worth_it);
         let inputs = layout.inputs.len();
         let streams_from = if by_rows { None } else { streams_from(program, plan, streamed) };
+        let lines = (by_rows && is_worth_it && run.feeds.is_empty()).then(|| plan.lines(program, streamed)).flatten();
+        // What is written past the caches as a whole, and not by code, goes through buffers.
+        let lies_whole = |(walk, streamed): (&Walk, &bool)| walk.dense && *streamed;
+        let is_past = plan.walks[inputs..].iter().zip(streamed).any(lies_whole);
+        let lines = lines.filter(|lines| lines.streams || !is_past);
         let mut slots: SmallVec<[Slot; 8]> = SmallVec::new();
         for (k, walk) in plan.walks.iter().enumerate() {
             let is_output = k >= inputs;
             let is_index = !is_output && matches!(layout.inputs[k].0, Source::Index(_));
             let size = if is_output { layout.outputs[k - inputs] } else { layout.inputs[k].1 }.size();
             let kept = is_output && k - inputs >= streamed.len();
-            let streamed = is_output && !kept && streamed[k - inputs] && walk.dense && streams_from.is_none();
+            let streamed = is_output && !kept && streamed[k - inputs] && walk.dense;
+            let streamed = streamed && streams_from.is_none() && lines.is_none();
             let waits = repeats && is_output;
             let lies_right = walk.dense || (by_rows && plan.step(walk) == walk.unit);
             slots.push(Slot {
@@ -447,11 +447,6 @@ impl<'a> Runner<'a> {
         // Only what code writes itself is sure to be the same a second time, and only where it does not lie on what it reads.
         let overlaps =
             !run.is_in_place && run.feeds.is_empty() && slots.iter().all(|slot| slot.direct || !slot.is_output);
-        let goes_by_rows =
-            by_rows && overlaps && slots.iter().all(|slot| slot.direct) && inner >= FEW_GROUPS * layout.group;
-        let aligned = if goes_by_rows { aligned_in_rows(program, plan) } else { None };
-        let row_streams = aligned.is_some() && streamed.iter().all(|streamed| *streamed);
-        let is_long = inner >= MANY_GROUPS * layout.group;
         Runner {
             run,
             plan,
@@ -461,10 +456,9 @@ impl<'a> Runner<'a> {
             unit,
             buffers,
             by_rows,
-            streams_from: if goes_by_rows { aligned.filter(|_| row_streams || is_long) } else { streams_from },
+            streams_from,
             overlaps,
-            goes_by_rows,
-            row_streams,
+            lines,
             columns: &[],
         }
     }
@@ -508,6 +502,7 @@ impl<'a> Runner<'a> {
         if self.streams_from.is_some() || self.slots.iter().any(|slot| slot.streamed) {
             stream::fence();
         }
+        self.lines.iter().for_each(Lines::fence);
     }
 
     fn spans(&self, start: usize, end: usize, buffers: *mut u8) {
@@ -520,10 +515,10 @@ impl<'a> Runner<'a> {
         }
         while at < end {
             let left = if self.by_rows { inner - at % inner } else { usize::MAX };
-            if left == inner && self.goes_by_rows && self.columns.is_empty() {
+            if let Some(lines) = self.lines.as_ref().filter(|_| left == inner && self.columns.is_empty()) {
                 let rows = self.rows_from(at).min((end - at) / inner);
                 if rows > 0 {
-                    self.rows(at, rows);
+                    self.rows(lines, at, rows);
                     at += rows * inner;
                     continue;
                 }
@@ -540,49 +535,17 @@ impl<'a> Runner<'a> {
         self.plan.extents[axes - 2] - at / self.plan.inner() % self.plan.extents[axes - 2]
     }
 
-    /// Computes whole rows of which code reaches every array itself. The most of each is done in groups from where the outputs are
-    /// aligned on; the elements before and behind are computed with their neighbours, a second time.
-    fn rows(&self, at: usize, rows: usize) {
-        let Prepared { program, scalars, resources, .. } = self.run;
-        let (group, inner, turns) = (program.layout.group, self.plan.inner(), resources.turns());
-        let head = self.streams_from.unwrap_or(0);
-        let whole = (inner - head) / group * group;
-        let mut parts: SmallVec<[PartOfRow; 3]> = SmallVec::new();
-        if head > 0 {
-            parts.push(self.part_of_row(at, 0, group, false));
-        }
-        parts.push(self.part_of_row(at, head, whole, self.row_streams));
-        if head + whole < inner {
-            parts.push(self.part_of_row(at, inner - group, group, false));
-        }
-        let step = |walk: &Walk| walk.strides[walk.strides.len() - 2];
-        let steps: SmallVec<[isize; 16]> = self.plan.walks.iter().map(step).collect();
-        for _ in 0..rows {
-            for PartOfRow { arrays, count, streams } in &mut parts {
-                // SAFETY: a row has so many elements from there on, of every array, and outputs are aligned there if code streams.
-                let done = unsafe {
-                    match streams {
-                        true => {
-                            compute_streaming(program, arrays, scalars, *count);
-                            Ok(())
-                        }
-                        false => compute(program, arrays, scalars, *count, turns),
-                    }
-                };
-                if let Err(halt) = done {
-                    return resources.interrupt(halt);
-                }
-                arrays.iter_mut().zip(&steps).for_each(|(array, step)| *array = array.wrapping_offset(*step));
-            }
-        }
-    }
-
-    /// `count` elements, whole groups, from `from` on in the row that begins with element `at`.
-    fn part_of_row(&self, at: usize, from: usize, count: usize, streams: bool) -> PartOfRow {
+    /// Computes whole rows of which code reaches every array itself.
+    fn rows(&self, lines: &Lines, at: usize, rows: usize) {
         let positions = self.plan.positions(at);
-        let start = |walk: &Walk| walk.address(&positions).wrapping_offset(from as isize * walk.unit);
-        let arrays = self.plan.walks.iter().map(start).chain(self.run.wholes.iter().copied()).collect();
-        PartOfRow { arrays, count, streams }
+        let walks = || self.plan.walks.iter();
+        let starts: SmallVec<[*mut u8; 8]> = walks().map(|walk| walk.address(&positions)).collect();
+        let units: SmallVec<[isize; 8]> = walks().map(|walk| walk.unit).collect();
+        let steps: SmallVec<[isize; 8]> = walks().map(|walk| walk.strides[walk.strides.len() - 2]).collect();
+        // SAFETY: the rows are some of the plan, whose addresses stay in the views; no other thread has them.
+        if let Err(halt) = unsafe { lines.compute(&self.run, &starts, &units, &steps, rows) } {
+            self.run.resources.interrupt(halt);
+        }
     }
 
     /// Computes `count` elements from `at` on into arrays and the buffers of what is kept, there behind `before` elements;
@@ -811,27 +774,11 @@ fn streams_from(program: &Program, plan: &Plan, streamed: &[bool]) -> Option<usi
     (0..program.layout.group).find(|before| is_aligned(*before))
 }
 
-/// The first element of each row at which all outputs are aligned for code that writes past the caches, at lines if they meet there; none
-/// if rows differ or there is no such code.
-fn aligned_in_rows(program: &Program, plan: &Plan) -> Option<usize> {
-    let Machine::Native(native) = &program.engine else { return None };
-    let outputs = &plan.walks[program.layout.inputs.len()..];
-    let align = native.stream_align()?;
-    let is_aligned = |walk: &Walk, at: usize, align: usize| {
-        let rows = &walk.strides[..walk.strides.len() - 1];
-        walk.start.addr().wrapping_add(at * walk.unit as usize).is_multiple_of(align)
-            && rows.iter().all(|stride| stride.unsigned_abs().is_multiple_of(align))
-    };
-    let first =
-        |align: usize| (0..program.layout.group).find(|at| outputs.iter().all(|walk| is_aligned(walk, *at, align)));
-    first(align.max(LINE)).or_else(|| first(align))
-}
-
 /// As [`compute`], with code that writes past the caches.
 ///
 /// # Safety
 /// As [`compute`]; [`streams_from`] elements went before.
-unsafe fn compute_streaming(program: &Program, arrays: &[*mut u8], scalars: &[u64], computed: usize) {
+pub(super) unsafe fn compute_streaming(program: &Program, arrays: &[*mut u8], scalars: &[u64], computed: usize) {
     let Machine::Native(native) = &program.engine else { unreachable!("only code streams") };
     let call = call_of(&program.layout, arrays, scalars, computed);
     // SAFETY: the caller's promise.

@@ -1,0 +1,127 @@
+//! Lines along the fastest axis, of which code reaches every array itself, to calls of code for parts of them.
+//!
+//! The most of a line is done in groups from where the outputs are aligned on. The elements before and behind are computed with
+//! their neighbours, a second time.
+#![expect(unsafe_code, reason = "elements are read and written through the addresses of checked views")]
+
+use std::ops::Range;
+
+use smallvec::SmallVec;
+
+use super::program::{Machine, Program};
+use super::run::{self, Prepared};
+use super::stream;
+use crate::interp::Halt;
+
+/// From so many groups on a line is walked for itself.
+pub(super) const FEW_GROUPS: usize = 2;
+
+/// From so many groups on aligned stores are worth one group more.
+const MANY_GROUPS: usize = 32;
+
+/// Bytes of a line of the caches: what is written past them in part costs as much as the whole.
+const CACHE_LINE: usize = 64;
+
+/// How lines are computed that are alike.
+pub(super) struct Lines {
+    parts: SmallVec<[Part; 3]>,
+    /// Whether outputs are written past the caches.
+    pub(super) streams: bool,
+}
+
+/// What one call of code computes of a line.
+struct Part {
+    first: usize,
+    /// Whole groups.
+    count: usize,
+    streams: bool,
+}
+
+impl Lines {
+    /// Lines of `len` elements. `streamed` are all outputs of the program, none of which lies where an input does; `are_aligned`
+    /// says whether all of them are multiples of so many bytes at an element of every line. None if lines are too short.
+    pub(super) fn new(
+        program: &Program,
+        streamed: &[bool],
+        len: usize,
+        are_aligned: impl Fn(usize, usize) -> bool,
+    ) -> Option<Lines> {
+        let group = program.layout.group;
+        if len < FEW_GROUPS * group {
+            return None;
+        }
+        let aligned = first_aligned(program, 0..group, are_aligned);
+        let streams = aligned.is_some() && streamed.iter().all(|streamed| *streamed);
+        let first = aligned.filter(|_| streams || len >= MANY_GROUPS * group).unwrap_or(0);
+        let whole = (len - first) / group * group;
+        let mut parts = SmallVec::new();
+        if first > 0 {
+            parts.push(Part { first: 0, count: group, streams: false });
+        }
+        parts.push(Part { first, count: whole, streams });
+        if first + whole < len {
+            parts.push(Part { first: len - group, count: group, streams: false });
+        }
+        Some(Lines { parts, streams })
+    }
+
+    /// Computes `count` lines. The first begins at `starts` in the arrays of the program, which have elements of `units` bytes; each
+    /// is `steps` bytes behind the one before.
+    ///
+    /// Fails if the run is to end; outputs then hold unspecified but initialised values.
+    ///
+    /// # Safety
+    /// All elements of the lines lie in the arrays, outputs as these lines were made for, and no one else has them meanwhile.
+    pub(super) unsafe fn compute(
+        &self,
+        run: &Prepared<'_>,
+        starts: &[*mut u8],
+        units: &[isize],
+        steps: &[isize],
+        count: usize,
+    ) -> Result<(), Halt> {
+        let turns = run.resources.turns();
+        let mut all: SmallVec<[SmallVec<[*mut u8; 16]>; 3]> = SmallVec::new();
+        for part in &self.parts {
+            let mut arrays = SmallVec::new();
+            for (start, unit) in starts.iter().zip(units) {
+                arrays.push(start.wrapping_offset(part.first as isize * unit));
+            }
+            arrays.extend_from_slice(run.wholes);
+            all.push(arrays);
+        }
+        for _ in 0..count {
+            for (part, arrays) in self.parts.iter().zip(&mut all) {
+                // SAFETY: a line has so many elements from there on, of every array, and outputs are aligned there if code streams.
+                unsafe {
+                    match part.streams {
+                        true => run::compute_streaming(run.program, arrays, run.scalars, part.count),
+                        false => run::compute(run.program, arrays, run.scalars, part.count, turns)?,
+                    }
+                }
+                arrays.iter_mut().zip(steps).for_each(|(array, step)| *array = array.wrapping_offset(*step));
+            }
+        }
+        Ok(())
+    }
+
+    /// To be called where a chunk ends: what was written past the caches is then in memory.
+    pub(super) fn fence(&self) {
+        if self.streams {
+            stream::fence();
+        }
+    }
+}
+
+/// The first of some elements at which outputs are aligned for code that writes past the caches, at lines of these if they meet
+/// there. None if there is no such element or code.
+fn first_aligned(
+    program: &Program,
+    elements: Range<usize>,
+    are_aligned: impl Fn(usize, usize) -> bool,
+) -> Option<usize> {
+    let Machine::Native(native) = &program.engine else { return None };
+    let align = native.stream_align()?;
+    let first = |align: usize| elements.clone().find(|at| are_aligned(*at, align));
+    first(align.max(CACHE_LINE)).or_else(|| first(align))
+}
