@@ -1027,9 +1027,33 @@ fn zeros<T: Element>(count: usize) -> Option<Box<dyn Elements>> {
     if pointer.is_null() {
         return None;
     }
+    ask_for_huge_pages(pointer, layout.size());
     // SAFETY: the global allocator gave this memory with the layout of `count` elements, and zero bytes are an element.
     Some(Box::new(unsafe { Vec::from_raw_parts(pointer.cast::<T>(), count, count) }))
 }
+
+/// From so many bytes on memory that was just allocated is asked to come in huge pages: NumPy's limit. A page that is met for the
+/// first time costs more than computing what goes there.
+#[cfg(all(target_os = "linux", not(miri)))]
+const MANY_BYTES: usize = 4 << 20;
+
+/// Bytes of a huge page on most machines; elsewhere one begins at some of these multiples.
+#[cfg(all(target_os = "linux", not(miri)))]
+const HUGE_PAGE: usize = 2 << 20;
+
+/// Says of the huge pages that lie whole in memory that they are wanted. Where the system has none nothing happens.
+#[cfg(all(target_os = "linux", not(miri)))]
+fn ask_for_huge_pages(start: *mut u8, bytes: usize) {
+    let before = start.align_offset(HUGE_PAGE);
+    if bytes >= MANY_BYTES && before < bytes {
+        let whole = (bytes - before) / HUGE_PAGE * HUGE_PAGE;
+        // SAFETY: the pages are whole ones of this memory, whose contents the advice does not change.
+        unsafe { libc::madvise(start.add(before).cast(), whole, libc::MADV_HUGEPAGE) };
+    }
+}
+
+#[cfg(any(miri, not(target_os = "linux")))]
+fn ask_for_huge_pages(_: *mut u8, _: usize) {}
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@ use super::fold::{self, ACCUMULATORS};
 use super::measure::{Measure, is_leaf};
 use super::{Block, Inst, Reg, RegType, Source, Strip, dead, order, recur};
 use crate::dtype::DType;
-use crate::ir::{BlockId, Node, Op, Rank, Value};
+use crate::ir::{BlockId, Graph, Node, Op, Rank, Value};
 use crate::stage::Stage;
 use crate::target::Target;
 
@@ -71,6 +71,16 @@ pub(super) struct Vectoriser<'a> {
     hoisting: bool,
 }
 
+/// Whether the inputs are one array and neighbours of it, which are named after it.
+fn is_one_stream(inputs: &[(Source, DType)], graph: &Graph) -> bool {
+    let array = |(source, _): &(Source, DType)| match source {
+        Source::Param(param) => graph.params[*param as usize].name.split('[').next(),
+        Source::Index(_) | Source::Size(_) => None,
+    };
+    let first = inputs.first().and_then(array);
+    first.is_some() && inputs.iter().all(|input| array(input) == first)
+}
+
 /// The stage as a program for groups of elements on `target`.
 pub(crate) fn vectorise(stage: &Stage, target: &Target) -> Strip {
     let graph = &stage.graph;
@@ -104,6 +114,7 @@ pub(crate) fn vectorise(stage: &Stage, target: &Target) -> Strip {
         types: Vec::new(),
         cost: 0,
         counts_turns: false,
+        reads_one_stream: false,
     };
     let hoists_constants = measure.hoists_constants(group, target);
     let held = vec![Held::default(); graph.len()];
@@ -120,6 +131,7 @@ pub(crate) fn vectorise(stage: &Stage, target: &Target) -> Strip {
         hoisting: false,
     };
     vectoriser.collect_inputs();
+    vectoriser.strip.reads_one_stream = is_one_stream(&vectoriser.strip.inputs, graph);
     vectoriser.block(BlockId::ROOT);
     vectoriser.stores();
     let is_short = vectoriser.measure.is_short();

@@ -82,6 +82,12 @@ pub(super) struct Emitted {
     pub(super) listing: Option<Vec<(usize, String)>>,
 }
 
+/// Bytes of a line of the caches.
+const CACHE_LINE: usize = 64;
+
+/// Bytes from what is read to what is asked for: from 256 on all are alike.
+const AHEAD: i32 = 1024;
+
 /// Instructions of a group from which on what it computes takes longer than what it stores.
 const FEW_INSTS: usize = 64;
 
@@ -467,12 +473,27 @@ impl<'a> Emitter<'a> {
                 self.to.move_unless_negative(TURNS, SCALARS, code::GROUP_TURNS);
             }
             Kind::NextGroup(yes, no) => {
+                self.fetch_ahead();
                 self.to.add(INDEX, self.strip.group as i32);
                 self.to.compare(INDEX, END);
                 self.branch(Condition::Below, Condition::NotBelow, yes, no, block);
             }
             // The exit follows the last block.
             Kind::Return => assert_eq!(block.index() + 1, self.code().blocks.len(), "the last block returns"),
+        }
+    }
+
+    /// Where memory sends a single stream and stores go past the caches, the processor by itself asks for too little of it: it
+    /// stops at the end of each page. With several streams asking for more makes them slower.
+    fn fetch_ahead(&mut self) {
+        if !self.streams || !self.strip.reads_one_stream {
+            return;
+        }
+        for (slot, (_, dtype)) in self.strip.inputs.iter().enumerate().take(self.pointers) {
+            let (base, scale) = (self.convention.pointers[slot], dtype.size().trailing_zeros() as u8);
+            for line in (0..self.strip.group * dtype.size()).step_by(CACHE_LINE) {
+                self.to.prefetch(base, INDEX, scale, AHEAD + line as i32);
+            }
         }
     }
 
