@@ -180,6 +180,8 @@ pub(crate) fn is_assignment(statement: &str) -> bool {
             Kind::Open => depth += 1,
             Kind::Close => depth -= 1,
             Kind::Operator if depth == 0 && &statement[token.range.clone()] == "=" => return true,
+            // Within a formula it stands behind a value.
+            Kind::Name if token.range.start == 0 && &statement[token.range.clone()] == "if" => return true,
             Kind::Name if depth == 0 && matches!(&statement[token.range.clone()], "while" | "for") => return true,
             Kind::Operator | Kind::Name | Kind::Number | Kind::Text | Kind::Separator | Kind::Unclosed => {}
         }
@@ -288,7 +290,7 @@ mod tests {
 
     #[test]
     fn assignments_are_told_from_comparisons_and_named_arguments() {
-        for text in ["x = 1", "x += 1", "`a b` = c", "a, b = b, a", "x **= 2"] {
+        for text in ["x = 1", "x += 1", "`a b` = c", "a, b = b, a", "x **= 2", "if a > b { c = 1 }"] {
             assert!(is_assignment(text), "{text}");
         }
         for text in ["x == 1", "a <= b", "sum(x, axis=0)", "x != y", "a if b else c"] {
