@@ -170,7 +170,7 @@ fn erf_of_f64(b: &mut Builder, x: Value) -> Value {
     let far = b.fma(quotient, minus_power, one);
     let is_near = b.lt(y, start);
     let result = b.select(is_near, near, far);
-    b.copysign(result, x)
+    with_sign_of(b, result, x)
 }
 
 fn erf_of_f32(b: &mut Builder, x: Value) -> Value {
@@ -182,7 +182,7 @@ fn erf_of_f32(b: &mut Builder, x: Value) -> Value {
     let end = b.f64(ERF_NEAR_END_F32);
     let is_near = b.lt(y, end);
     let result = b.select(is_near, near, far);
-    b.copysign(result, x)
+    with_sign_of(b, result, x)
 }
 
 /// erf(y)/y - 1 near 0. About a `centre` the sums are smaller, and so are the errors that they and y^2 are rounded with.

@@ -74,7 +74,8 @@ impl Machine<'_> {
                     self.copy(initial, carried);
                     loop {
                         self.block(body, call);
-                        let goes = self.any(&body.results[..*masks]) && also.is_none_or(|also| self.any(&[also]));
+                        let wanted = *masks == 0 || self.any(&body.results[..*masks]);
+                        let goes = wanted && also.is_none_or(|also| self.any(&[also]));
                         self.copy(&body.results, carried);
                         if !goes {
                             break;

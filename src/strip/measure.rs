@@ -26,6 +26,9 @@ pub(super) struct Measure {
     chain: usize,
 }
 
+/// From so many ops a step of the longest chain on, a vector alone keeps the machine busy.
+const WIDE: usize = 12;
+
 /// Up to this many ops in a chain and in all, the machine itself overlaps vectors that stand one after the other.
 const SHORT_CHAIN: usize = 6;
 const FEW_OPS: usize = 16;
@@ -236,6 +239,7 @@ impl Measure {
             _ if self.has_loop => 2,
             // More would compile for longer than the run gains.
             0..=64 => 4,
+            ops if ops >= WIDE.saturating_mul(self.chain) => 1,
             ops if ops <= target.paired_ops => 2,
             _ => 1,
         };

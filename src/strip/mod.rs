@@ -92,8 +92,8 @@ pub(crate) enum Inst {
     Gather(u32, Reg, Option<Reg>),
     /// Runs `body` if any lane of any mask is on; the results are those of `body`, else `otherwise`.
     When { masks: Vec<Reg>, body: Block, otherwise: Vec<Reg>, results: Vec<Reg> },
-    /// Carries registers, first `initial`, through `body`, whose first `masks` results say whether to go on: while any lane is on,
-    /// and that of `also`, a mask of the body that is the same in all lanes, if there is one.
+    /// Carries registers, first `initial`, through `body`, whose first `masks` results say whether to go on, if there are any: while
+    /// a lane of one is on; and while `also` is, a mask of the body that is the same in all lanes, if there is one.
     /// `carried` name them inside, `results` behind. If `counted`, each turn is one less of those that are left in the call, and
     /// where none are, or the run is to stop, the loop ends whatever the masks say.
     Repeat {

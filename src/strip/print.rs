@@ -82,8 +82,9 @@ impl Strip {
             }
             Inst::Repeat { initial, carried, masks, also, results, .. } => {
                 let (results, carried, initial) = (list(results), list(carried), list(initial));
-                let also = also.map_or(String::new(), |also| format!(" and {also}"));
-                writeln!(f, "{results} = repeat {carried} from {initial} while any of {masks}{also} {{")
+                let any = Some(format!("any of {masks}")).filter(|_| *masks > 0);
+                let goes: Vec<String> = any.into_iter().chain(also.map(|also| also.to_string())).collect();
+                writeln!(f, "{results} = repeat {carried} from {initial} while {} {{", goes.join(" and "))
             }
         }
     }

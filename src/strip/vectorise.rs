@@ -684,15 +684,12 @@ impl Vectoriser<'_> {
         let varies = |k: &usize| !held[*k].2 || apart.contains(k);
         let sizes = (0..held.len()).filter(varies).map(|k| graph.dtype(held[k].0).size());
         let widest = sizes.max().unwrap_or(1);
-        let size = match together {
-            true => self.common_mask_size(&[*again]),
-            false => widest.max(self.strip.target.vector_bytes / self.strip.group),
-        };
+        let size = widest.max(self.strip.target.vector_bytes / self.strip.group);
         let active = match self.active {
             Some((known, regs)) if !together => self.resize_mask(regs, known, size),
             Some(_) | None => Regs::uniform(self.emit(RegType::Mask(size), Inst::Const(1))),
         };
-        let masks = if together { 1 } else { self.count(size) };
+        let masks = if together { 0 } else { self.count(size) };
         let mut first: Vec<Reg> = (0..masks).map(|k| active.get(k)).collect();
         for (x, (_, mask_size, uniform)) in initial.iter().zip(&held) {
             first.extend(self.spread(*x, *mask_size, *uniform));
@@ -703,7 +700,6 @@ impl Vectoriser<'_> {
 
         let (mut block, (also, carried, results)) = self.region(|this| {
             let active = Regs::collect((0..masks).map(|_| this.reg(RegType::Mask(size))));
-            let active = Regs { uniform: together, ..active };
             if !together {
                 this.active = Some((size, active));
             }
@@ -712,10 +708,7 @@ impl Vectoriser<'_> {
             let ends: Vec<Vec<Reg>> = apart.iter().map(|k| this.fresh(graph.dtype(held[*k].0))).collect();
             carried.extend(ends.iter().flatten());
             this.block(body);
-            let (also, mut results) = match together {
-                true => (None, this.spread(*again, Some(size), together)),
-                false => this.goes_on(*again, active, size),
-            };
+            let (also, mut results) = this.goes_on(*again, active, size);
             for (k, (&(known, mask_size, uniform), x)) in held.iter().zip(next).enumerate() {
                 let new = this.spread(*x, mask_size, uniform);
                 // Where nobody asks at the end, a lane that is off may hold anything.

@@ -376,10 +376,16 @@ impl Body<'_> {
     /// Whether any lane of the masks is on, and of `also` if there is one.
     fn any(&mut self, masks: &[Reg], also: Option<Reg>) -> Value {
         let masks: Vec<Value> = masks.iter().map(|mask| self.value(*mask)).collect();
-        let any = masks.into_iter().reduce(|x, y| self.builder.ins().bor(x, y)).expect("a condition has masks");
-        let also = also.map(|mask| self.value_as(mask, self.builder.func.dfg.value_type(any)));
-        let any = also.map_or(any, |also| self.builder.ins().band(any, also));
-        self.builder.ins().vany_true(any)
+        let any = masks.into_iter().reduce(|x, y| self.builder.ins().bor(x, y));
+        let goes = match (any, also) {
+            (Some(any), Some(also)) => {
+                let also = self.value_as(also, self.builder.func.dfg.value_type(any));
+                self.builder.ins().band(any, also)
+            }
+            (None, Some(also)) => self.value(also),
+            (any, None) => any.expect("a condition has masks"),
+        };
+        self.builder.ins().vany_true(goes)
     }
 
     fn when(&mut self, masks: &[Reg], body: &strip::Block, otherwise: &[Reg], results: &[Reg]) {

@@ -484,6 +484,16 @@ impl Lowerer<'_> {
         self.register(any.expect("a condition has masks"))
     }
 
+    /// What a loop asks whether to go on.
+    fn goes(&mut self, masks: &[Reg], also: Option<Reg>) -> Vec<Operand> {
+        let any = (!masks.is_empty()).then(|| self.any(masks));
+        let also = also.map(|mask| self.value(mask));
+        match (any, also) {
+            (Some(any), Some(also)) => vec![Operand::reg_use(any), Operand::any_use(also)],
+            (any, also) => any.or(also).into_iter().map(Operand::reg_use).collect(),
+        }
+    }
+
     fn when(&mut self, masks: &[Reg], body: &strip::Block, otherwise: &[Reg], results: &[Reg]) {
         let apart = if self.is_apart { None } else { self.whens.next().expect("every region was looked at") };
         if let Some(apart) = apart {
@@ -594,8 +604,7 @@ impl Lowerer<'_> {
         self.function.open(params);
         self.block(body);
         let next = self.values(&body.results);
-        let mut goes = vec![Operand::reg_use(self.any(&body.results[..masks]))];
-        goes.extend(also.map(|mask| Operand::any_use(self.value(mask))));
+        let goes = self.goes(&body.results[..masks], also);
         let (again, out) = (self.next_block(0), self.next_block(1));
         let kind = if counted { Kind::IfTurn(again, out) } else { Kind::IfAny(again, out) };
         self.function.end(kind, &goes, Vec::new());
