@@ -12,24 +12,32 @@ const SCANS: [Scan; 4] = [
     ("cummin", f64::INFINITY, |a, b| if a.is_nan() || a < b { a } else { b }),
 ];
 
-/// A line: each element of a group of sixteen takes in those one, two, four and eight before it; groups of a block of 4,096
-/// follow one another, and blocks do.
+/// A line: each element of a run of eight takes in those one, two and four before it; two runs are a group, the second of which takes
+/// in the first; sixteen groups that follow one another are a section, sixteen sections a block; blocks follow one another.
 fn running(line: &[f64], (_, nothing, take): Scan) -> Vec<f64> {
     let (mut before, mut results) = (nothing, Vec::with_capacity(line.len()));
     for block in line.chunks(4096) {
-        let mut so_far = nothing;
-        for group in block.chunks(16) {
-            let mut group = group.to_vec();
-            for step in [1, 2, 4, 8] {
-                for k in (step..group.len()).rev() {
-                    group[k] = take(group[k - step], group[k]);
+        let mut of_block = nothing;
+        for section in block.chunks(256) {
+            let mut of_section = nothing;
+            for group in section.chunks(16) {
+                let (mut base, mut of_group) = (take(take(before, of_block), of_section), nothing);
+                for run in group.chunks(8) {
+                    let mut run = run.to_vec();
+                    for step in [1, 2, 4] {
+                        for k in (step..run.len()).rev() {
+                            run[k] = take(run[k - step], run[k]);
+                        }
+                    }
+                    results.extend(run.iter().map(|x| take(base, *x)));
+                    let total = *run.last().expect("a run has elements");
+                    (base, of_group) = (take(base, total), take(of_group, total));
                 }
+                of_section = take(of_section, of_group);
             }
-            let base = take(before, so_far);
-            results.extend(group.iter().map(|x| take(base, *x)));
-            so_far = take(so_far, *group.last().expect("a group has elements"));
+            of_block = take(of_block, of_section);
         }
-        before = take(before, so_far);
+        before = take(before, of_block);
     }
     results
 }

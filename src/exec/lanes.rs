@@ -11,12 +11,28 @@ use super::fold::{Max, Min, Ordered, Product, Rule, Sum};
 /// Of every method: the host has AVX2; there are as many elements, accumulators or places as a register has accumulators, at
 /// any alignment unless results are streamed: those lie at a multiple of 16 bytes.
 pub(super) trait Scans: Rule {
+    /// Whether elements may be taken in any order.
+    const IS_EXACT: bool;
     /// What elements come to by themselves.
     unsafe fn load(from: *const Self::Element) -> __m256i;
     unsafe fn splat(acc: Self::Acc) -> __m256i;
     unsafe fn merged(a: __m256i, b: __m256i) -> __m256i;
     /// Writes what accumulators come to.
     unsafe fn store(accs: __m256i, to: *mut Self::Total, streams: bool);
+
+    /// Has all lanes be the last one.
+    #[inline(always)]
+    unsafe fn last(accs: __m256i) -> __m256i {
+        // SAFETY: the caller's promise.
+        unsafe {
+            match size_of::<Self::Acc>() {
+                8 => _mm256_permute4x64_epi64::<0xff>(accs),
+                4 => _mm256_permutevar8x32_epi32(accs, _mm256_set1_epi32(7)),
+                2 => _mm256_set1_epi16(_mm256_extract_epi16::<15>(accs) as i16),
+                _ => _mm256_set1_epi8(_mm256_extract_epi8::<15>(accs) as i8),
+            }
+        }
+    }
 
     #[inline(always)]
     unsafe fn read(from: *const Self::Acc) -> __m256i {
@@ -41,7 +57,7 @@ pub(super) trait Scans: Rule {
     }
 }
 
-/// Writes 8, 16 or 32 bytes.
+/// Writes 16 or 32 bytes.
 #[target_feature(enable = "avx2")]
 #[inline]
 unsafe fn put<const BYTES: usize>(value: __m256i, to: *mut u8, streams: bool) {
@@ -52,6 +68,7 @@ unsafe fn put<const BYTES: usize>(value: __m256i, to: *mut u8, streams: bool) {
             (16, false) => _mm_storeu_si128(to, low),
             (16, true) => _mm_stream_si128(to, low),
             (_, false) => _mm256_storeu_si256(to.cast(), value),
+            (_, true) if to.addr().is_multiple_of(size_of::<__m256i>()) => _mm256_stream_si256(to.cast(), value),
             (_, true) => {
                 _mm_stream_si128(to, low);
                 _mm_stream_si128(to.add(1), _mm256_extracti128_si256::<1>(value));
@@ -62,11 +79,13 @@ unsafe fn put<const BYTES: usize>(value: __m256i, to: *mut u8, streams: bool) {
 
 /// Numbers that are added and multiplied.
 pub(super) trait Number: Least {
+    const IS_EXACT: bool;
     unsafe fn sums(a: __m256i, b: __m256i) -> __m256i;
     unsafe fn products(a: __m256i, b: __m256i) -> __m256i;
 }
 
 impl Number for f64 {
+    const IS_EXACT: bool = false;
     #[inline(always)]
     unsafe fn sums(a: __m256i, b: __m256i) -> __m256i {
         // SAFETY: the caller's promise; so below.
@@ -82,6 +101,7 @@ impl Number for f64 {
 macro_rules! whole_numbers {
     ($($int:ty)+) => { $(
         impl Number for $int {
+            const IS_EXACT: bool = true;
             #[inline(always)]
             unsafe fn sums(a: __m256i, b: __m256i) -> __m256i {
                 // SAFETY: the caller's promise; so below.
@@ -173,6 +193,7 @@ least_floats! {
 }
 
 impl<E: Least> Scans for Min<E> {
+    const IS_EXACT: bool = true;
     #[inline(always)]
     unsafe fn load(from: *const E) -> __m256i {
         // SAFETY: the caller's promise; so below.
@@ -201,6 +222,7 @@ impl<E: Least> Scans for Min<E> {
 }
 
 impl<E: Least> Scans for Max<E> {
+    const IS_EXACT: bool = true;
     #[inline(always)]
     unsafe fn load(from: *const E) -> __m256i {
         // SAFETY: the caller's promise; so below.
@@ -230,6 +252,7 @@ macro_rules! sums_and_products {
     )+ };
     (@one $rule:ident, $merged:ident, $element:ty, $acc:ty, $total:ty, |$from:ident| $load:expr, |$accs:ident| $bytes:literal $result:expr) => {
         impl Scans for $rule<$element, $total> {
+            const IS_EXACT: bool = <$acc as Number>::IS_EXACT;
             #[inline(always)]
             unsafe fn load($from: *const $element) -> __m256i {
                 // SAFETY: the caller's promise; so below.

@@ -585,6 +585,12 @@ impl<'a> Runner<'a> {
         is_one_run.then(|| self.plan.address(walk, at).cast_const())
     }
 
+    /// Whether [`lying`](Runner::lying) and [`lying_rows`](Runner::lying_rows) find all elements of the `k`-th output.
+    pub(super) fn lies_whole(&self, k: usize) -> bool {
+        let input = self.run.program.layout.copies[k];
+        input.is_some_and(|input| self.slots[input].fed.is_none() && self.plan.walks[input].dense)
+    }
+
     /// As [`lying`](Runner::lying), where `count` rows of `width` elements begin, `step` elements from one to the next.
     pub(super) fn lying_rows(&self, k: usize, at: usize, count: usize, width: usize, step: usize) -> Option<*const u8> {
         if width == step {

@@ -1,8 +1,8 @@
 //! Elements to running totals: lines by themselves where there are many, else chunk after chunk of a line, each of which begins
 //! with the state that the one before it leaves.
 //!
-//! A thread that finds that state leads it over its chunk at once. One that does not folds the chunk's blocks, says what they come to
-//! and goes on to the next chunk: a state is known as soon as all blocks behind the last known one are folded, and whoever needs it
+//! A thread that finds that state leads it over its chunk at once. One that does not folds the chunk's blocks, or sections of columns,
+//! says what they come to and goes on to the next chunk: a state is known as soon as all that is behind the last known one are folded, and whoever needs it
 //! makes it. The chunk is led over again then, out of a cache. The order of operations is the same either way.
 #![expect(unsafe_code, reason = "states of chunks are reached by address")]
 
@@ -15,13 +15,17 @@ use smallvec::SmallVec;
 
 use super::fold::{BLOCK, LANES};
 use super::pool;
-use super::prefix::{Rows, Writes};
+use super::prefix::{Rows, SECTION, STATE, Writes};
 use super::reduce::{Reducer, Shared, aligned, ended, large_memory, memory};
 use super::run::{Report, Resources};
 use crate::error::Result;
 
-/// Columns that are led on together at most.
+/// Columns that are led on together: at most where the chunks of a line are for several threads, for a section of them is to stay in
+/// the second cache; at least where lines are one thread's, if there are as many.
 const WIDTH: usize = 128;
+
+/// Columns of a line at most: long pieces of rows are read fast, and a state of so many is still in the second cache.
+const WIDEST: usize = 2048;
 
 /// From so many lines for each thread on, threads take whole lines.
 const LINES_A_THREAD: usize = 4;
@@ -37,8 +41,10 @@ struct Cut {
     width: usize,
     /// Of the columns, each of which is a line.
     tiles: usize,
-    /// Rows of a chunk: whole blocks.
+    /// Rows of a chunk: whole units.
     rows: usize,
+    /// Rows of which is said together what they come to: a block or a section.
+    unit: usize,
     /// Along one line.
     chunks: usize,
 }
@@ -66,17 +72,20 @@ struct Waiting {
 
 /// What chunks leave to those behind them.
 struct Left {
-    /// Of each fold two rows of accumulators for each chunk: the state behind it.
+    /// Of each fold for each chunk the state behind it.
     states: SmallVec<[Shared; 4]>,
-    /// Of each fold one row for each block of each chunk: what it comes to by itself.
-    blocks: SmallVec<[Shared; 4]>,
+    /// Of each fold for each unit of each chunk what it comes to by itself: the first [`FOLDED_ROWS`] of its state.
+    units: SmallVec<[Shared; 4]>,
     /// How much of this is there.
     progress: Vec<AtomicU8>,
     /// The first chunk that nobody has taken.
     next: AtomicUsize,
 }
 
-/// What blocks come to is there.
+/// Rows of the state of a unit, which has no blocks before it.
+const FOLDED_ROWS: usize = STATE - 1;
+
+/// What units come to is there.
 const FOLDED: u8 = 1;
 
 /// The state is there.
@@ -88,7 +97,7 @@ impl Left {
         (item < self.progress.len()).then_some(item)
     }
 
-    /// The chunk from which blocks lead on from a known state to `item`; none if some are not there yet.
+    /// The chunk from which units lead on from a known state to `item`; none if some are not there yet.
     fn known_before(&self, item: usize, cut: &Cut) -> Option<usize> {
         let (line, mut first) = (item - item % cut.chunks, item);
         while first > line {
@@ -127,17 +136,25 @@ impl Reducer<'_> {
         if self.inner == 1 && 2 * self.reduced <= self.runner.strip && self.reduced <= BLOCK {
             return self.short_lines(resources);
         }
-        // A strip has room for sixteen rows.
-        let widest = WIDTH.min(self.runner.strip / LANES).max(1);
+        let threads = resources.pool.threads();
+        let whole = self.cut((self.inner / (LINES_A_THREAD * threads)).clamp(WIDTH, WIDEST), SECTION, resources);
+        if whole.chunks == 1 || threads == 1 || self.outer * whole.tiles >= LINES_A_THREAD * threads {
+            return self.lines(&whole, resources);
+        }
+        let unit = if self.inner == 1 { BLOCK } else { SECTION };
+        self.chained(&self.cut(WIDTH, unit, resources), resources)
+    }
+
+    fn cut(&self, widest: usize, unit: usize, resources: &Resources<'_>) -> Cut {
+        // A strip has room for sixteen rows of what is computed.
+        let widest = match (0..self.folds.len()).all(|k| self.runner.lies_whole(self.first + k)) {
+            true => widest,
+            false => widest.min(self.runner.strip / LANES).max(1),
+        };
         let tiles = self.inner.div_ceil(widest);
         let width = self.inner.div_ceil(tiles).next_multiple_of(8).min(self.inner).min(widest);
-        let rows = (resources.chunk / width / BLOCK).max(1) * BLOCK;
-        let cut = Cut { width, tiles: self.inner.div_ceil(width), rows, chunks: self.reduced.div_ceil(rows) };
-        let (lines, threads) = (self.outer * cut.tiles, resources.pool.threads());
-        match cut.chunks == 1 || threads == 1 || lines >= LINES_A_THREAD * threads {
-            true => self.lines(&cut, resources),
-            false => self.chained(&cut, resources),
-        }
+        let rows = (resources.chunk / width / unit).max(1) * unit;
+        Cut { width, tiles: self.inner.div_ceil(width), rows, unit, chunks: self.reduced.div_ceil(rows) }
     }
 
     /// Lines that one thread each leads a state over.
@@ -146,8 +163,8 @@ impl Reducer<'_> {
             let mut scratch = self.scan_scratch(cut);
             (from..to).all(|line| {
                 for (fold, state) in self.folds.iter().zip(&mut scratch.states) {
-                    // SAFETY: there is room for two rows.
-                    unsafe { fold.folder.reset(state.as_mut_ptr().cast(), 2 * cut.width) };
+                    // SAFETY: there is room for a state.
+                    unsafe { fold.folder.reset(state.as_mut_ptr().cast(), STATE * cut.width) };
                 }
                 (0..cut.chunks).all(|chunk| {
                     let part = self.chunk(cut, line, chunk);
@@ -161,11 +178,12 @@ impl Reducer<'_> {
     /// Lines whose chunks are for different threads.
     fn chained(&self, cut: &Cut, resources: &Resources<'_>) -> Result<Report> {
         let items = self.outer * cut.tiles * cut.chunks;
-        let (mut states, mut blocks) = (self.rows(items * 2, cut)?, self.rows(items * (cut.rows / BLOCK), cut)?);
+        let mut states = self.rows(items * STATE, cut)?;
+        let mut units = self.rows(items * (cut.rows / cut.unit) * FOLDED_ROWS, cut)?;
         let shared = |all: &mut Elements| all.iter_mut().map(|all| Shared(all.as_mut_ptr().cast())).collect();
         let left = Left {
             states: shared(&mut states),
-            blocks: shared(&mut blocks),
+            units: shared(&mut units),
             progress: (0..items).map(|_| AtomicU8::new(0)).collect(),
             next: AtomicUsize::new(0),
         };
@@ -203,7 +221,7 @@ impl Reducer<'_> {
     fn short_lines(&self, resources: &Resources<'_>) -> Result<Report> {
         let len = self.reduced;
         self.chunks(self.outer, len, resources, &|from, to| {
-            let cut = Cut { width: 1, tiles: 1, rows: BLOCK, chunks: 1 };
+            let cut = Cut { width: 1, tiles: 1, rows: BLOCK, unit: BLOCK, chunks: 1 };
             let mut scratch = self.scan_scratch(&cut);
             let lies = |k: usize| {
                 let (at, count) = (from * len, (to - from) * len);
@@ -233,7 +251,7 @@ impl Reducer<'_> {
         Scratch {
             buffers: memory(self.runner.buffers + 64),
             results: memory(self.runner.strip.max(LANES * cut.width) * size_of::<u64>()),
-            states: self.folds.iter().map(|fold| memory(2 * cut.width * fold.folder.size())).collect(),
+            states: self.folds.iter().map(|fold| memory(STATE * cut.width * fold.folder.size())).collect(),
             most: cut.rows.min(self.reduced) * cut.width,
             elements: self.no_elements(),
         }
@@ -261,7 +279,7 @@ impl Reducer<'_> {
                     continue;
                 }
                 let none = spare.pop().unwrap_or_else(|| self.no_elements());
-                let pass = self.fold_blocks(item, cut, left, &mut scratch);
+                let pass = self.fold_units(item, cut, left, &mut scratch);
                 waiting.push_back(Waiting { item, pass, elements: std::mem::replace(&mut scratch.elements, none) });
             } else if let Some(first) = waiting.front() {
                 let look = |_| {
@@ -285,12 +303,12 @@ impl Reducer<'_> {
         let width = part.columns.len();
         let first = left.known_before(item, cut).expect("the state before is known");
         for (k, fold) in self.folds.iter().enumerate() {
-            let (state, bytes) = (scratch.states[k].as_mut_ptr().cast::<u8>(), 2 * width * fold.folder.size());
+            let (state, bytes) = (scratch.states[k].as_mut_ptr().cast::<u8>(), STATE * width * fold.folder.size());
             // SAFETY: what is there was written by the chunks before, and is not written again; the place is this chunk's, and
             // nobody reads it before it is said to be there.
             unsafe {
                 match first.is_multiple_of(cut.chunks) {
-                    true => fold.folder.reset(state, 2 * width),
+                    true => fold.folder.reset(state, STATE * width),
                     false => self.state(left, k, first - 1, cut).copy_to_nonoverlapping(state, bytes),
                 }
                 (first..item).for_each(|behind| self.lead_behind(behind, k, width, cut, left, state));
@@ -309,7 +327,7 @@ impl Reducer<'_> {
             return;
         }
         for (k, fold) in self.folds.iter().enumerate() {
-            let (state, bytes) = (scratch.states[k].as_ptr().cast::<u8>(), 2 * width * fold.folder.size());
+            let (state, bytes) = (scratch.states[k].as_ptr().cast::<u8>(), STATE * width * fold.folder.size());
             // SAFETY: as above.
             unsafe { state.copy_to_nonoverlapping(self.state(left, k, item, cut), bytes) };
         }
@@ -318,51 +336,53 @@ impl Reducer<'_> {
 
     /// Where a chunk leaves its state.
     fn state(&self, left: &Left, k: usize, item: usize, cut: &Cut) -> *mut u8 {
-        left.states[k].0.wrapping_add(item * 2 * cut.width * self.folds[k].folder.size())
+        left.states[k].0.wrapping_add(item * STATE * cut.width * self.folds[k].folder.size())
     }
 
-    /// Where a chunk of some columns leaves what one of its blocks comes to.
-    fn block_of(&self, left: &Left, k: usize, item: usize, number: usize, cut: &Cut) -> *mut u8 {
-        left.blocks[k].0.wrapping_add((item * (cut.rows / BLOCK) + number) * cut.width * self.folds[k].folder.size())
+    /// Where a chunk leaves what one of its units comes to.
+    fn unit(&self, left: &Left, k: usize, item: usize, number: usize, cut: &Cut) -> *mut u8 {
+        let row = (item * (cut.rows / cut.unit) + number) * FOLDED_ROWS;
+        left.units[k].0.wrapping_add(row * cut.width * self.folds[k].folder.size())
     }
 
-    /// Says what each block of a chunk comes to by itself; gives how its elements are led over later.
-    fn fold_blocks(&self, item: usize, cut: &Cut, left: &Left, scratch: &mut Scratch) -> Pass {
+    /// Says what each unit of a chunk comes to by itself; gives how its elements are led over later.
+    fn fold_units(&self, item: usize, cut: &Cut, left: &Left, scratch: &mut Scratch) -> Pass {
         let part = self.chunk(cut, item / cut.chunks, item % cut.chunks);
         let width = part.columns.len();
         // Nobody asks for the last.
         if part.rows.end == self.reduced {
             return Pass::Only;
         }
-        for (number, row) in part.rows.clone().step_by(BLOCK).enumerate() {
+        for (number, row) in part.rows.clone().step_by(cut.unit).enumerate() {
             for (k, fold) in self.folds.iter().enumerate() {
-                // SAFETY: there is room for two rows.
-                unsafe { fold.folder.reset(scratch.states[k].as_mut_ptr().cast(), 2 * width) };
+                // SAFETY: there is room for a state.
+                unsafe { fold.folder.reset(scratch.states[k].as_mut_ptr().cast(), STATE * width) };
             }
-            self.lead(row..row + BLOCK, &part, scratch, Pass::First);
+            self.lead(row..row + cut.unit, &part, scratch, Pass::First);
             for (k, fold) in self.folds.iter().enumerate() {
-                let row = width * fold.folder.size();
-                let state = scratch.states[k].as_ptr().cast::<u8>();
-                // SAFETY: the second row of the state is the block's; the place is this chunk's, as in `link`.
-                unsafe { state.add(row).copy_to_nonoverlapping(self.block_of(left, k, item, number, cut), row) };
+                let (state, bytes) =
+                    (scratch.states[k].as_ptr().cast::<u8>(), FOLDED_ROWS * width * fold.folder.size());
+                // SAFETY: the place is this chunk's, as in `link`.
+                unsafe { state.copy_to_nonoverlapping(self.unit(left, k, item, number, cut), bytes) };
             }
         }
         left.progress[item].store(FOLDED, Ordering::Release);
         Pass::Second
     }
 
-    /// Leads the state before a chunk on by what its blocks come to.
+    /// Leads the state before a chunk on by what its units come to.
     ///
     /// # Safety
-    /// The chunk is folded. `state` is two rows of `width` accumulators.
+    /// The chunk is folded. `state` is that of `width` columns.
     unsafe fn lead_behind(&self, item: usize, k: usize, width: usize, cut: &Cut, left: &Left, state: *mut u8) {
-        let folder = self.folds[k].folder;
-        let row = width * folder.size();
-        for number in 0..cut.rows / BLOCK {
+        let fold = &self.folds[k];
+        for number in 0..cut.rows / cut.unit {
+            let row = item % cut.chunks * cut.rows + number * cut.unit;
             // SAFETY: the caller's promise.
             unsafe {
-                folder.merge(state, state.add(row), width);
-                self.block_of(left, k, item, number, cut).copy_to_nonoverlapping(state.add(row), row);
+                fold.scanner().turn(row, width, state);
+                // Nothing is there where the unit has something.
+                fold.folder.merge(state, self.unit(left, k, item, number, cut), FOLDED_ROWS * width);
             }
         }
     }
@@ -438,7 +458,11 @@ impl Reducer<'_> {
             return Some((self.lies(k, at)?, false));
         }
         let place = self.kept.address(&self.kept.walks[k], at);
-        let is_aligned = self.inner == 1 && place.addr().is_multiple_of(16) && (len * fold.to).is_multiple_of(16);
+        let is_aligned = match self.inner {
+            1 => place.addr().is_multiple_of(16) && (len * fold.to).is_multiple_of(16),
+            // The same places of all rows begin lines of the cache.
+            inner => (inner * fold.to).is_multiple_of(64),
+        };
         is_aligned.then_some((place, true))
     }
 }
