@@ -78,21 +78,27 @@ def describe(array):
 
 
 def running(x, axis, merge):
-    """What each element and those before it come to, as the language writes it: a group of sixteen takes in the elements
-    one, two, four and eight before; groups of a block of 4,096, and blocks, follow one another. Floats in f64."""
+    """What each element and those before it come to, as the language writes it: a run of eight takes in the elements one, two
+    and four before; two runs are a group, sixteen groups a section, sixteen sections a block; each begins with what those of
+    its kind before it come to. Floats in f64."""
     x = np.moveaxis(x, axis, 0)
     nothing = {np.add: -0.0, np.multiply: 1.0}[merge] if x.dtype.kind == "f" else {np.add: 0, np.multiply: 1}[merge]
     dtype = np.dtype("f8") if x.dtype.kind == "f" else sum_dtype(x)
     result = np.empty(x.shape, dtype)
-    before, block = np.full(x.shape[1:], nothing, dtype), np.full(x.shape[1:], nothing, dtype)
-    for start in range(0, x.shape[0], 16):
+    empty = np.full(x.shape[1:], nothing, dtype)
+    before, block, section, group = empty, empty, empty, empty
+    for start in range(0, x.shape[0], 8):
+        if start % 16 == 0:
+            section, group = merge(section, group), empty
+        if start % 256 == 0:
+            block, section = merge(block, section), empty
         if start % 4096 == 0:
-            before, block = merge(before, block), np.full(x.shape[1:], nothing, dtype)
-        lanes = x[start : start + 16].astype(dtype)
-        for step in (1, 2, 4, 8):
-            lanes = np.concatenate([lanes[:step], merge(lanes[:-step], lanes[step:])]) if len(lanes) > step else lanes
-        result[start : start + 16] = merge(merge(before, block), lanes)
-        block = merge(block, lanes[-1])
+            before, block = merge(before, block), empty
+        run = x[start : start + 8].astype(dtype)
+        for step in (1, 2, 4):
+            run = np.concatenate([run[:step], merge(run[:-step], run[step:])]) if len(run) > step else run
+        result[start : start + 8] = merge(merge(merge(merge(before, block), section), group), run)
+        group = merge(group, run[-1])
     return np.moveaxis(result, 0, axis).astype(sum_dtype(x))
 
 

@@ -20,8 +20,9 @@ const RUN: usize = LANES / 2;
 /// Rows of a section.
 pub(super) const SECTION: usize = BLOCK / LANES;
 
-/// Rows of accumulators of a state: of the section so far, of the sections before it in its block, of the blocks before.
-pub(super) const STATE: usize = 3;
+/// Rows of accumulators of a state: of the section so far, of the sections before it in its block, of the blocks before; and what
+/// the first run of a group comes to, until the second is there.
+pub(super) const STATE: usize = 4;
 
 /// Some rows of elements and where they and their results lie.
 #[derive(Clone, Copy)]
@@ -429,38 +430,47 @@ mod wide {
         let lanes = lanes::<R>();
         for at in (0..rows.count).step_by(LANES) {
             let is_whole = at + LANES <= rows.count;
-            let (from, to) = (elements.wrapping_add(at * rows.step), results.wrapping_add(at * rows.results_step));
+            let place =
+                |row: usize| (elements.wrapping_add(row * rows.step), results.wrapping_add(row * rows.results_step));
             // SAFETY: the caller's promise.
             unsafe {
                 turn::<R>(rows.first + at, rows.width, state);
-                let mut column = 0;
-                while is_whole && column + lanes <= rows.width {
-                    let (from, to, state) = (from.add(column), to.wrapping_add(column), state.add(column));
-                    // What goes past the caches goes by whole lines of them.
-                    let line = CACHE_LINE / size_of::<R::Total>();
-                    let is_line = rows.writes == Writes::Streaming
-                        && to.addr().is_multiple_of(CACHE_LINE)
-                        && column + line <= rows.width;
-                    column += match (is_line, line / lanes) {
-                        (true, 2) => registers::<R, 2>(from, rows, state, to, true),
-                        (true, 4) => registers::<R, 4>(from, rows, state, to, true),
-                        _ => registers::<R, 1>(from, rows, state, to, false),
-                    };
+                let mut done = 0;
+                // No more rows at a time than a cache has ways: rows may lie a multiple of its size apart.
+                for run in 0..if is_whole { 2 } else { 0 } {
+                    let (from, to) = place(at + run * RUN);
+                    let mut column = 0;
+                    while column + lanes <= rows.width {
+                        let (from, to, state) = (from.add(column), to.wrapping_add(column), state.add(column));
+                        // What goes past the caches goes by whole lines of them.
+                        let line = CACHE_LINE / size_of::<R::Total>();
+                        let is_line = rows.writes == Writes::Streaming
+                            && to.addr().is_multiple_of(CACHE_LINE)
+                            && column + line <= rows.width;
+                        column += match (is_line, line / lanes) {
+                            (true, 2) => registers::<R, 2>(from, rows, run, state, to, true),
+                            (true, 4) => registers::<R, 4>(from, rows, run, state, to, true),
+                            _ => registers::<R, 1>(from, rows, run, state, to, false),
+                        };
+                    }
+                    done = column;
                 }
-                group::<R>(from, rows, at, column..rows.width, state, to);
+                let (from, to) = place(at);
+                group::<R>(from, rows, at, done..rows.width, state, to);
             }
         }
     }
 
-    /// Leads the state over a whole group of the columns of `K` registers; gives how many these are.
+    /// Leads the state over the first or second run of a group of the columns of `K` registers; gives how many these are.
     ///
     /// # Safety
-    /// As of [`columns`]; elements, state and results are where the group and its first column are.
+    /// As of [`columns`]; elements, state and results are where the run and its first column are.
     #[target_feature(enable = "avx2")]
     #[inline]
     unsafe fn registers<R: Scans, const K: usize>(
         elements: *const R::Element,
         rows: &Rows,
+        run: usize,
         state: *mut R::Acc,
         results: *mut R::Total,
         streams: bool,
@@ -468,38 +478,32 @@ mod wide {
         let lanes = lanes::<R>();
         // SAFETY: the caller's promise.
         unsafe {
-            let nothing = R::splat(R::NOTHING);
-            let (mut bases, mut both) = ([nothing; K], [nothing; K]);
-            for (k, base) in bases.iter_mut().enumerate() {
-                let [section, block, before] = [0, 1, 2].map(|row| R::read(state.add(row * rows.width + k * lanes)));
-                *base = R::merged(R::merged(before, block), section);
+            let mut all = [[R::splat(R::NOTHING); RUN]; K];
+            for (k, run_of) in all.iter_mut().enumerate() {
+                let from = elements.wrapping_add(k * lanes);
+                if (k * lanes * size_of::<R::Element>()).is_multiple_of(CACHE_LINE) {
+                    ask_ahead::<R>(from, rows);
+                }
+                *run_of = column::<R>(from, rows);
+                let total = run_of[RUN - 1];
+                let [section, block, before, first] = [0, 1, 2, 3].map(|row| state.add(row * rows.width + k * lanes));
+                let mut base = R::merged(R::merged(R::read(before), R::read(block)), R::read(section));
+                if run == 0 {
+                    R::keep(total, first);
+                } else {
+                    let first = R::read(first);
+                    base = R::merged(base, first);
+                    R::keep(R::merged(R::read(section), R::merged(first, total)), section);
+                }
+                run_of.iter_mut().for_each(|accs| *accs = R::merged(base, *accs));
             }
-            for run in 0..2 {
-                let mut all = [[nothing; RUN]; K];
-                for (k, run_of) in all.iter_mut().enumerate() {
-                    let from = elements.wrapping_add(run * RUN * rows.step + k * lanes);
-                    if (k * lanes * size_of::<R::Element>()).is_multiple_of(CACHE_LINE) {
-                        ask_ahead::<R>(from, rows);
-                    }
-                    *run_of = column::<R>(from, rows);
-                    let total = run_of[RUN - 1];
-                    run_of.iter_mut().for_each(|accs| *accs = R::merged(bases[k], *accs));
-                    bases[k] = R::merged(bases[k], total);
-                    both[k] = if run == 0 { total } else { R::merged(both[k], total) };
-                }
-                if rows.writes == Writes::Nothing {
-                    continue;
-                }
+            if rows.writes != Writes::Nothing {
                 for row in 0..RUN {
-                    let to = results.wrapping_add((run * RUN + row) * rows.results_step);
+                    let to = results.wrapping_add(row * rows.results_step);
                     for (k, run_of) in all.iter().enumerate() {
                         R::store(run_of[row], to.wrapping_add(k * lanes), streams);
                     }
                 }
-            }
-            for (k, both) in both.into_iter().enumerate() {
-                let section = state.add(k * lanes);
-                R::keep(R::merged(R::read(section), both), section);
             }
         }
         K * lanes

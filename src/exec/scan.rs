@@ -82,8 +82,8 @@ struct Left {
     next: AtomicUsize,
 }
 
-/// Rows of the state of a unit, which has no blocks before it.
-const FOLDED_ROWS: usize = STATE - 1;
+/// Rows of the state of a unit: it has no blocks before it, and ends with a group.
+const FOLDED_ROWS: usize = 2;
 
 /// What units come to is there.
 const FOLDED: u8 = 1;
