@@ -84,7 +84,7 @@ fn floats_are_led_on_in_the_order_of_the_language() {
     let others = [(Backend::Cranelift, 1, DEFAULT), (Backend::Cranelift, 3, 7), (Backend::Interpreter, 8, 1)];
     let engines: Vec<_> = cuts.into_iter().flatten().chain(others).collect();
     // Lines of several blocks, short ones and some that end amid a group; few columns, many, and more than go together.
-    let shapes: [(&[usize], usize); 9] = [
+    let shapes: [(&[usize], usize); 10] = [
         (&[5 * 4096 + 77], 0),
         (&[3, 2 * 4096 + 5], 1),
         (&[70, 128], 1),
@@ -93,6 +93,7 @@ fn floats_are_led_on_in_the_order_of_the_language() {
         (&[2 * 4096 + 3, 20], 0),
         (&[40, 133], 0),
         (&[4100, 131], 0),
+        (&[33, 2600], 0),
         (&[2, 4099, 5], 1),
     ];
     for (shape, axis) in shapes {
@@ -202,6 +203,27 @@ fn results_beyond_the_caches_are_the_same() {
                 kernel.run(args.output(ViewMut::new(&mut *place).shape(&shape[..]))).expect("a run");
                 assert_same(place, &expected, text);
             }
+        }
+    }
+}
+
+#[test]
+fn columns_of_singles_beyond_the_caches_are_the_same() {
+    let (rows, columns) = (70_000, 128);
+    let single: Vec<f32> = (0..rows * columns).map(|k| element(k) as f32).collect();
+    let wide: Vec<f64> = single.iter().map(|x| f64::from(*x)).collect();
+    let mut memory = vec![0.0_f32; single.len() + 17];
+    let aligned = memory.as_ptr().align_offset(64);
+    for scan in [SCANS[0], SCANS[2]] {
+        let expected = along(&wide, &[rows, columns], 0, scan);
+        for (threads, behind) in [(1, 0), (2, 0), (2, 1)] {
+            let place = &mut memory[aligned + behind..][..single.len()];
+            place.fill(f32::NAN);
+            let kernel = engine(Backend::Auto, threads, DEFAULT).compile(&format!("{}(x, axis=0)", scan.0));
+            let args = Args::new().input("x", View::new(&single).shape([rows, columns]));
+            let args = args.output(ViewMut::new(&mut *place).shape([rows, columns]));
+            kernel.expect("a formula").run(args).expect("a run");
+            assert!(place.iter().zip(&expected).all(|(found, expected)| *found == *expected as f32), "{}", scan.0);
         }
     }
 }
