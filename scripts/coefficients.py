@@ -155,12 +155,12 @@ def cosh_rest(z):
 
 
 def for_f32(ln2, r, tiny):
-    """The fast functions, in f32, and the sine and cosine of one polynomial."""
-    rounded("fast exp, (e^r-1-r)/r^2", exp_rest, lambda x: x * x / exp(x), -r, r, range(4), f32)
+    """Functions in f32 (most of them fast ones), and the sine and cosine of one polynomial."""
+    rounded("exp, (e^r-1-r)/r^2", exp_rest, lambda x: x * x / exp(x), -r, r, range(5), f32)
     rest = lambda x: x / series(lambda k: 1 / mp.factorial(k), 1, x)
     rounded("fast expm1, the same relative to e^r-1", exp_rest, rest, -r, r, range(5), f32)
-    half = mpf("0.5001")
-    rounded("fast exp2, (2^r-1)/r", exp2_factor, lambda x: x / 2**x, -half, half, range(5), f32)
+    half = mpf("0.50001")
+    rounded("exp2, (2^r-1)/r", exp2_factor, lambda x: x / 2**x, -half, half, range(6), f32)
     ln10 = log(mpf(10))
     half = ln2 / ln10 / 2 * mpf("1.0001")
     factor = lambda x: series(lambda k: ln10**k / mp.factorial(k), 1, x)
@@ -168,7 +168,7 @@ def for_f32(ln2, r, tiny):
     below, above = sqrt(mpf(1) / 2) - 1, sqrt(mpf(2)) - 1
     rest = lambda f: series(lambda k: mpf(-1) ** (k - 1) / k, 2, f, 250)
     weight = lambda f: f * f / log(1 + f) if f else mpf(0)
-    rounded("fast log, (log(1 + f) - f)/f^2", rest, weight, below, above, range(8), f32)
+    rounded("log, (log(1 + f) - f)/f^2", rest, weight, below, above, range(9), f32)
     end = (pi / 2 * mpf("1.001")) ** 2
     rounded("fast sin, (sin r - r)/r^3", sin_rest, lambda z: z * sqrt(z) / sin(sqrt(z)), tiny, end, range(4), f32)
     rounded("fast sin f64", sin_rest, lambda z: z * sqrt(z) / sin(sqrt(z)), tiny, (pi / 2 * mpf("1.0001")) ** 2, range(8))

@@ -59,6 +59,12 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         _ => {}
     }
+    if let Some(option) = words.iter().find(|word| word.starts_with("--")) {
+        let sections: Vec<&str> = SECTIONS.iter().map(|section| section.0).collect();
+        let usage = "numlift-bench [SECTION ...] [PART OF A ROW'S NAME ...], or numlift-bench readme";
+        eprintln!("there is no `{option}`\n{usage}\nsections: {}", sections.join(" "));
+        std::process::exit(2);
+    }
     let (sections, rows): (Vec<String>, Vec<String>) =
         words.into_iter().partition(|word| SECTIONS.iter().any(|s| s.0 == word));
     let filter = Filter(rows);

@@ -213,16 +213,10 @@ ops! {
     Gamma = "gamma", 1, Function;
     /// The logarithm of the gamma function's magnitude.
     Lgamma = "lgamma", 1, Function;
-    /// `exp` with up to 4 ulp of error, as the others from here on; for dtypes see [`Op::fast`].
-    FastExp = "fast_exp", 1, Function;
-    /// `exp2`.
-    FastExp2 = "fast_exp2", 1, Function;
-    /// `exp10`.
+    /// `exp10` with up to 4 ulp of error, as the others from here on; for dtypes see [`Op::fast`].
     FastExp10 = "fast_exp10", 1, Function;
     /// `expm1`.
     FastExpm1 = "fast_expm1", 1, Function;
-    /// `log`.
-    FastLog = "fast_log", 1, Function;
     /// `log2`.
     FastLog2 = "fast_log2", 1, Function;
     /// `log10`.
@@ -252,11 +246,8 @@ const BOTH: &[DType] = &[DType::F32, DType::F64];
 
 /// A function, the dtypes for which there is a faster one, and that.
 const FAST: &[(Op, &[DType], Op)] = &[
-    (Op::Exp, F32, Op::FastExp),
-    (Op::Exp2, F32, Op::FastExp2),
     (Op::Exp10, F32, Op::FastExp10),
     (Op::Expm1, F32, Op::FastExpm1),
-    (Op::Log, F32, Op::FastLog),
     (Op::Log2, F32, Op::FastLog2),
     (Op::Log10, F32, Op::FastLog10),
     (Op::Log1p, F32, Op::FastLog1p),

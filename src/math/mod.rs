@@ -7,13 +7,13 @@ mod double;
 mod erf;
 mod erfinv;
 mod exp;
-mod fast;
 mod gamma;
 mod hyperbolic;
 mod log;
 mod logistic;
 mod pow;
 mod root;
+mod single;
 mod trig;
 
 use crate::ir::{Builder, Graph, Node, Op, Value, rewrite};
@@ -60,22 +60,19 @@ pub(crate) fn expand(b: &mut Builder, op: Op, operands: &[Value]) -> Option<Valu
         Op::Erfinv => Some(erfinv::erfinv(b, operands[0])),
         Op::Gamma => Some(gamma::gamma(b, operands[0])),
         Op::Lgamma => Some(gamma::lgamma(b, operands[0])),
-        Op::FastExp => Some(fast::exp(b, operands[0])),
-        Op::FastExp2 => Some(fast::exp2(b, operands[0])),
-        Op::FastExp10 => Some(fast::exp10(b, operands[0])),
-        Op::FastExpm1 => Some(fast::expm1(b, operands[0])),
-        Op::FastLog => Some(fast::log(b, operands[0])),
-        Op::FastLog2 => Some(fast::log2(b, operands[0])),
-        Op::FastLog10 => Some(fast::log10(b, operands[0])),
-        Op::FastLog1p => Some(fast::log1p(b, operands[0])),
-        Op::FastSigmoid => Some(fast::sigmoid(b, operands[0])),
-        Op::FastSin => Some(fast::sin(b, operands[0])),
-        Op::FastCos => Some(fast::cos(b, operands[0])),
-        Op::FastTan => Some(fast::tan(b, operands[0])),
-        Op::FastSinh => Some(fast::sinh(b, operands[0])),
-        Op::FastCosh => Some(fast::cosh(b, operands[0])),
-        Op::FastTanh => Some(fast::tanh(b, operands[0])),
-        Op::FastRsqrt => Some(fast::rsqrt(b, operands[0])),
+        Op::FastExp10 => Some(single::exp10(b, operands[0])),
+        Op::FastExpm1 => Some(single::expm1(b, operands[0])),
+        Op::FastLog2 => Some(single::log2(b, operands[0])),
+        Op::FastLog10 => Some(single::log10(b, operands[0])),
+        Op::FastLog1p => Some(single::log1p(b, operands[0])),
+        Op::FastSigmoid => Some(single::sigmoid(b, operands[0])),
+        Op::FastSin => Some(single::sin(b, operands[0])),
+        Op::FastCos => Some(single::cos(b, operands[0])),
+        Op::FastTan => Some(single::tan(b, operands[0])),
+        Op::FastSinh => Some(single::sinh(b, operands[0])),
+        Op::FastCosh => Some(single::cosh(b, operands[0])),
+        Op::FastTanh => Some(single::tanh(b, operands[0])),
+        Op::FastRsqrt => Some(single::rsqrt(b, operands[0])),
         Op::Power => Some(pow::power(b, operands[0], operands[1])),
         _ => panic!("{} has no graph", op.name()),
     }

@@ -71,11 +71,8 @@ fn of_op(op: Op, of_floats: bool) -> usize {
         Op::Logaddexp | Op::Xlogy | Op::Sigmoid | Op::Logit | Op::Softplus => 40,
         Op::Sin | Op::Cos | Op::Tan | Op::Asin | Op::Acos | Op::Atan | Op::Atan2 => 40,
         Op::Sinpi | Op::Cospi | Op::Sinc | Op::Sinh | Op::Cosh | Op::Tanh | Op::Asinh | Op::Acosh | Op::Atanh => 40,
-        Op::FastExp
-        | Op::FastExp2
-        | Op::FastExp10
+        Op::FastExp10
         | Op::FastExpm1
-        | Op::FastLog
         | Op::FastLog2
         | Op::FastLog10
         | Op::FastLog1p

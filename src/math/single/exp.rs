@@ -1,4 +1,7 @@
-//! `exp` and its like of f32: x = n step + r, a polynomial of degree 5 for the power of r, and 2^n put on by its bits.
+//! `exp` and its like of f32: x = n step + r, a polynomial for the power of r, and 2^n put on by its bits.
+//!
+//! Greatest error: exp 0.892 ulp, at 5.2016387; exp2 0.879, at -126.4965. 1 + r (1 + r q(r)) is better than 1 + (r + r^2 q(r)), whose
+//! last sum rounds what r has lost once more.
 
 use std::f32::consts;
 
@@ -7,12 +10,12 @@ use super::super::exp::bounded;
 use super::ROUNDER;
 use crate::ir::{Builder, Value};
 
-/// (e^r - 1 - r) / r^2.
-const REST: [f32; 4] = [0.49999142, 0.16666886, 0.041898675, 0.008333865];
+/// (e^r - 1 - r) / r^2, to 2^-28.0 of e^r.
+const REST: [f32; 5] = [0.49999988, 0.16666518, 0.04166965, 0.008368947, 0.0013745326];
 /// The same for where 1 is taken off.
 const REST_LESS_ONE: [f32; 5] = [0.49999997, 0.16666542, 0.041667525, 0.008366675, 0.0013862413];
-/// (2^r - 1) / r.
-const EXP2: [f32; 5] = [0.6931469, 0.24022238, 0.055508573, 0.009671706, 0.0013228772];
+/// (2^r - 1) / r, to 2^-28.1 of 2^r.
+const EXP2: [f32; 6] = [consts::LN_2, 0.24022645, 0.055503592, 0.009618841, 0.0013391137, 0.00015238003];
 /// (10^r - 1) / r, |r| up to log10(2) / 2.
 const EXP10: [f32; 5] = [2.302584, 2.6509035, 2.0348666, 1.1777815, 0.53438705];
 
