@@ -522,15 +522,19 @@ mod tests {
     fn fork_in_a_process_of_its_own() {
         let pools = [Pool::own(2).unwrap(), Pool::given(rayon_pool(2))];
         for pool in &pools {
-            cover(pool, 10, 1);
+            let meet = || {
+                let both = Barrier::new(2);
+                run(pool, 2, 1, &|_| {
+                    both.wait();
+                    Continue(())
+                })
+            };
+            // What rayon sets up once for all its threads must not be half done when the process forks.
+            assert_eq!(meet(), 2);
             // SAFETY: the child uses nothing that another thread of this process may hold, and leaves by `_exit`.
             let child = unsafe { libc::fork() };
             if child == 0 {
-                let both = Barrier::new(2);
-                let workers = run(pool, 2, 1, &|_| {
-                    both.wait();
-                    Continue(())
-                });
+                let workers = meet();
                 // SAFETY: ends the process.
                 unsafe { libc::_exit(if workers == 2 { 0 } else { 1 }) };
             }
