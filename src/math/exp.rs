@@ -270,9 +270,34 @@ pub(super) fn exp_of_double(b: &mut Builder, x: Double) -> Power {
     let sum = ordered_sum(b, one, r);
     let low = b.add(sum.low, rest);
     let mantissa = b.add(sum.high, low);
-    let scale = shift_left(b, biased, 52);
-    let scale = float(b, scale);
-    Power { exponent: x.high, mantissa, biased, usual: b.mul(mantissa, scale) }
+    Power::new(b, x.high, mantissa, biased)
+}
+
+/// e^(x + late), where `late` adds to a low part what is known last. n, the power of two, does not wait for that: it is the integer
+/// nearest to the product of `near`, which must be within 2^-7 of (x + late) / ln 2, as must be `late`.
+///
+/// Whatever e^x is, if `x.high` is infinite or NaN. The result has an error of 0.73 ulp if the exponent is exact.
+pub(super) fn exp_of_sum(
+    b: &mut Builder,
+    x: Double,
+    near: [Value; 2],
+    late: impl FnOnce(&mut Builder, Value) -> Value,
+) -> Power {
+    let bias = BIAS as f64;
+    let rounder = b.f64(ROUNDER + bias);
+    let biased = b.fma(near[0], near[1], rounder);
+    let Fraction { biased, r, r_low, .. } = fraction_behind(b, x.high, Some(x.low), bias, biased);
+    let low = late(b, r_low);
+    // Exact for a small r, too: what is added has fewer digits behind the point than a float of its size could have.
+    let r = ordered_sum(b, r, low);
+    let one = b.f64(1.0);
+    let sum = ordered_sum(b, one, r.high);
+    let low = b.add(sum.low, r.low);
+    let square = b.mul(r.high, r.high);
+    let rest = polynomial(b, r.high, square, &REST);
+    let low = b.fma(square, rest, low);
+    let mantissa = b.add(sum.high, low);
+    Power::new(b, x.high, mantissa, biased)
 }
 
 /// e^x of a sum of two floats between -1400 and 1400 as a sum times a power of two, which [`scaled`] puts on.
@@ -329,6 +354,12 @@ pub(super) fn exp_double(b: &mut Builder, x: Value, low: Option<Value>) -> (Doub
 }
 
 impl Power {
+    fn new(b: &mut Builder, exponent: Value, mantissa: Value, biased: Value) -> Power {
+        let scale = shift_left(b, biased, 52);
+        let scale = float(b, scale);
+        Power { exponent, mantissa, biased, usual: b.mul(mantissa, scale) }
+    }
+
     /// Whether the result may overflow or be subnormal, or is no number.
     pub(super) fn is_extreme(&self, b: &mut Builder) -> Value {
         let biased = b.bitcast(self.biased, DType::I64);

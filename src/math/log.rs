@@ -395,6 +395,22 @@ pub(super) fn log_double(b: &mut Builder, x: Value) -> Double {
 }
 
 pub(super) fn log_double_of_parts(b: &mut Builder, parts: Split) -> Double {
+    let sum = log_sum(b, parts);
+    let (seventh, rest) = sum.last(b);
+    let low = b.fma(seventh, rest, sum.low);
+    ordered_sum(b, sum.high, low)
+}
+
+/// The logarithm of a positive finite number as a sum, in the order in which its parts are known.
+pub(super) struct Sum {
+    pub(super) high: Value,
+    pub(super) low: Value,
+    s: Value,
+    square: Value,
+}
+
+/// With a relative error below 2^-65 if the product of [`Sum::last`], which is below 2^-17 of the whole, is added.
+pub(super) fn log_sum(b: &mut Builder, parts: Split) -> Sum {
     let Split { exponent, mantissa } = parts;
     let (one, minus_one, two) = (b.f64(1.0), b.f64(-1.0), b.f64(2.0));
     // s = above / below: a quotient, then what it leaves over. The minus signs save negations.
@@ -411,20 +427,27 @@ pub(super) fn log_double_of_parts(b: &mut Builder, parts: Split) -> Double {
     let square = exact_product(b, s.high, s.high);
     let twice = b.add(s.high, s.high);
     let square = Double { high: square.high, low: b.fma(twice, s.low, square.low) };
-    let fourth = b.mul(square.high, square.high);
-    let rest = polynomial(b, square.high, fourth, &REST_DOUBLE);
 
-    // k ln 2 + s (2 + s^2 (2/3 + s^2 rest))
-    let (two_thirds, two_thirds_low) = (b.f64(TWO_THIRDS.0), b.f64(TWO_THIRDS.1));
-    let inner = product_and(b, square, rest, two_thirds);
+    // k ln 2 + s (2 + s^2 (2/3 + s^2 (first + s^2 rest))), of which `rest` needs no more than its leading digits.
+    let (first, two_thirds, two_thirds_low) = (b.f64(REST_DOUBLE[0]), b.f64(TWO_THIRDS.0), b.f64(TWO_THIRDS.1));
+    let inner = product_and(b, square, first, two_thirds);
     let inner_low = b.add(inner.low, two_thirds_low);
     let factor = product_and(b, square, inner.high, two);
     let factor_low = b.fma(square.high, inner_low, factor.low);
     let (ln2, ln2_low) = (b.f64(LN_2.0), b.f64(LN_2.1));
     let of_exponent = b.mul(exponent, ln2);
-    let log = product_and(b, s, factor.high, of_exponent);
-    let low = b.fma(s.high, factor_low, log.low);
-    Double { high: log.high, low: b.fma(exponent, ln2_low, low) }
+    let sum = product_and(b, s, factor.high, of_exponent);
+    let low = b.fma(exponent, ln2_low, sum.low);
+    Sum { high: sum.high, low: b.fma(s.high, factor_low, low), s: s.high, square: square.high }
+}
+
+impl Sum {
+    /// Two factors, s^7 and a polynomial.
+    pub(super) fn last(&self, b: &mut Builder) -> (Value, Value) {
+        let fourth = b.mul(self.square, self.square);
+        let cube = b.mul(self.s, self.square);
+        (b.mul(cube, fourth), polynomial(b, self.square, fourth, &REST_DOUBLE[1..]))
+    }
 }
 
 /// x y + z for a z of at least twice the product, or 0.

@@ -3,13 +3,15 @@
 //!
 //! f32 goes through f64. The special cases of C99's Annex F stand in a region of their own.
 //!
-//! Greatest error against MPFR: f64 0.83 ulp in general (10^7 inputs: any bits, every size of result, bases near 1 and
+//! Greatest error against MPFR: f64 0.79 ulp in general (4 * 10^6 inputs: any bits, every size of result, bases near 1 and
 //! near the breaks of the logarithm's reduction, subnormals), 0.75 ulp for literal integers, and that for subnormal results
 //! alone (5 * 10^6 inputs); f32 0.5001 ulp (4 * 10^6 inputs).
 
+use std::f64::consts;
+
 use super::double::{Double, exact_product, is_outside, widened};
-use super::exp::{Power, exp_of_double, exp_of_f32, times_power_of_two};
-use super::log::{Split, log_double_of_parts, log_of_f32, split, split_positive};
+use super::exp::{Power, exp_of_f32, exp_of_sum, times_power_of_two};
+use super::log::{Split, log_of_f32, log_sum, split, split_normal, split_positive};
 use crate::dtype::{DType, Element};
 use crate::ir::{Builder, Value};
 
@@ -39,24 +41,33 @@ pub(super) fn power(b: &mut Builder, x: Value, y: Value) -> Value {
     }
 }
 
+/// Of a positive normal base and a result that is normal, too, and of all else in a region that begins anew.
 fn power_f64(b: &mut Builder, x: Value, y: Value) -> Value {
-    let magnitude = b.abs(x);
-    let power = magnitude_f64(b, magnitude, y);
-    let (is_special, is_extreme) = (is_not_positive_finite(b, x), power.is_extreme(b));
-    let is_special = b.or(is_special, is_extreme);
-    b.when(is_special, &[power.usual], |b| {
-        let magnitude = power.any(b);
-        vec![special(b, x, y, magnitude)]
+    let parts = split_normal(b, x);
+    let power = power_of_parts(b, parts, y);
+    let as_integer = b.bitcast(x, DType::I64);
+    let is_unusual = is_outside(b, as_integer, f64::MIN_POSITIVE.to_bits(), f64::MAX.to_bits());
+    let is_extreme = power.is_extreme(b);
+    let is_unusual = b.or(is_unusual, is_extreme);
+    b.when(is_unusual, &[power.usual], |b| {
+        let magnitude = b.abs(x);
+        let parts = split_positive(b, magnitude);
+        let power = power_of_parts(b, parts, y).any(b);
+        vec![special(b, x, y, power)]
     })[0]
 }
 
-/// |x|^y for a positive finite x.
-fn magnitude_f64(b: &mut Builder, x: Value, y: Value) -> Power {
-    let parts = split_positive(b, x);
-    let log = log_double_of_parts(b, parts);
-    let Double { high, low } = exact_product(b, y, log.high);
-    let low = b.fma(y, log.low, low);
-    exp_of_double(b, Double { high, low })
+fn power_of_parts(b: &mut Builder, x: Split, y: Value) -> Power {
+    let log = log_sum(b, x);
+    let per_ln2 = b.f64(consts::LOG2_E);
+    let near = [log.high, b.mul(y, per_ln2)];
+    let product = exact_product(b, y, log.high);
+    exp_of_sum(b, product, near, |b, low| {
+        let low = b.fma(y, log.low, low);
+        let (seventh, rest) = log.last(b);
+        let seventh = b.mul(y, seventh);
+        b.fma(seventh, rest, low)
+    })
 }
 
 fn power_f32(b: &mut Builder, x: Value, y: Value) -> Value {

@@ -2,7 +2,9 @@
 
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::immediates::V128Imm;
-use cranelift_codegen::ir::{ConstantData, Endianness, InstBuilder, MemFlagsData as MemFlags, Type, Value, types};
+use cranelift_codegen::ir::{
+    ConstantData, Endianness, InstBuilder, InstructionData, MemFlagsData as MemFlags, Type, Value, types,
+};
 
 use super::function::Body;
 use crate::dtype::DType;
@@ -196,13 +198,37 @@ fn apply(body: &mut Body<'_>, reg_type: RegType, op: Op, operands: &[Reg; 3]) ->
         Op::Greater => ins.smax(x, y),
         Op::And => ins.band(x, y),
         Op::Or => ins.bor(x, y),
-        Op::Xor => ins.bxor(x, y),
+        Op::Xor => match (sign_of(body, x), sign_of(body, y)) {
+            (_, Some(ty)) => negative(body, ty, x),
+            (Some(ty), _) => negative(body, ty, y),
+            _ => body.builder.ins().bxor(x, y),
+        },
         Op::Not => ins.bnot(x),
         Op::Shl | Op::Shr => shift_lanes(body, reg_type, op, x, y),
         Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge if is_float => ins.fcmp(float_condition(op), x, y),
         Op::Eq | Op::Ne | Op::Lt | Op::Le | Op::Gt | Op::Ge => ins.icmp(int_condition(op, is_unsigned), x, y),
         _ => panic!("legalize leaves no {} of {operand_type}", op.name()),
     }
+}
+
+/// The floats of whose lanes `x` is all signs, if it is a constant.
+fn sign_of(body: &Body<'_>, x: Value) -> Option<Type> {
+    let dfg = &body.builder.func.dfg;
+    let InstructionData::UnaryConst { constant_handle, .. } = dfg.insts[dfg.value_def(x).inst()?] else { return None };
+    let bytes = dfg.constants.get(constant_handle).as_slice();
+    let is_sign =
+        |size: usize| bytes.iter().enumerate().all(|(k, byte)| *byte == if k % size == size - 1 { 0x80 } else { 0 });
+    match dfg.value_type(x) {
+        types::I64X2 if is_sign(8) => Some(types::F64X2),
+        types::I32X4 if is_sign(4) => Some(types::F32X4),
+        _ => None,
+    }
+}
+
+/// Cranelift makes one instruction of a negation and a multiply-add behind it.
+fn negative(body: &mut Body<'_>, ty: Type, x: Value) -> Value {
+    let x = bitcast(body, ty, x);
+    body.builder.ins().fneg(x)
 }
 
 /// The operands of a fused multiply-add, whose result takes the place of the first: better of one that nobody needs any more.
