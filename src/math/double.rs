@@ -128,6 +128,16 @@ pub(super) fn is_outside(b: &mut Builder, x: Value, least: u64, greatest: u64) -
     b.gt(x, greatest)
 }
 
+/// Whether `x`, of either float, is subnormal, 0, negative, infinite or NaN.
+pub(super) fn is_no_positive_normal(b: &mut Builder, x: Value) -> Value {
+    let (least, greatest, integers) = match b.dtype(x) {
+        DType::F32 => (f32::MIN_POSITIVE.to_bits().into(), f32::MAX.to_bits().into(), DType::I32),
+        _ => (f64::MIN_POSITIVE.to_bits(), f64::MAX.to_bits(), DType::I64),
+    };
+    let x = b.bitcast(x, integers);
+    is_outside(b, x, least, greatest)
+}
+
 /// What `f` makes of f32 in f64.
 pub(super) fn widened(b: &mut Builder, x: Value, f: impl FnOnce(&mut Builder, Value) -> Value) -> Value {
     let wide = b.cast(x, DType::F64);

@@ -284,11 +284,10 @@ pub(super) fn exp_of_sum(
     late: impl FnOnce(&mut Builder, Value) -> Value,
 ) -> Power {
     let bias = BIAS as f64;
-    let rounder = b.f64(ROUNDER + bias);
-    let biased = b.fma(near[0], near[1], rounder);
+    let biased = biased_product(b, near, bias);
     let Fraction { biased, r, r_low, .. } = fraction_behind(b, x.high, Some(x.low), bias, biased);
     let low = late(b, r_low);
-    // Exact for a small r, too: what is added has fewer digits behind the point than a float of its size could have.
+    // Exact for a small r, too: where n is not 0 that is a multiple of 2^-54, and so of an ulp of what is added.
     let r = ordered_sum(b, r, low);
     let one = b.f64(1.0);
     let sum = ordered_sum(b, one, r.high);
@@ -400,8 +399,14 @@ pub(super) fn fraction(b: &mut Builder, x: Value, low: Option<Value>, bias: f64)
 
 /// A sum in whose low bits n + `bias` stands.
 fn biased_exponent(b: &mut Builder, x: Value, bias: f64) -> Value {
-    let (rounder, per_ln2) = (b.f64(ROUNDER + bias), b.f64(consts::LOG2_E));
-    b.fma(x, per_ln2, rounder)
+    let per_ln2 = b.f64(consts::LOG2_E);
+    biased_product(b, [x, per_ln2], bias)
+}
+
+/// The same with n the integer nearest to the product.
+fn biased_product(b: &mut Builder, [x, y]: [Value; 2], bias: f64) -> Value {
+    let rounder = b.f64(ROUNDER + bias);
+    b.fma(x, y, rounder)
 }
 
 fn fraction_behind(b: &mut Builder, x: Value, low: Option<Value>, bias: f64, biased: Value) -> Fraction {

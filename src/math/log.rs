@@ -11,7 +11,7 @@
 use std::f64::consts;
 
 use super::double::{
-    Double, exact_product, is_outside, ordered_sum, polynomial, rough_reciprocal, widened, with_sign_of,
+    Double, exact_product, is_no_positive_normal, ordered_sum, polynomial, rough_reciprocal, widened, with_sign_of,
 };
 use super::single;
 use crate::dtype::DType;
@@ -150,8 +150,7 @@ fn split_biased(b: &mut Builder, x: Value, bias: Value) -> Split {
 fn by_usual_way(b: &mut Builder, x: Value, log: impl Fn(&mut Builder, Split) -> Value) -> Value {
     let parts = split_normal(b, x);
     let usual = log(b, parts);
-    let as_integer = b.bitcast(x, DType::I64);
-    let is_unusual = is_outside(b, as_integer, f64::MIN_POSITIVE.to_bits(), f64::MAX.to_bits());
+    let is_unusual = is_no_positive_normal(b, x);
     b.when(is_unusual, &[usual], |b| {
         let parts = split(b, x);
         let result = log(b, parts);

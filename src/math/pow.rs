@@ -9,7 +9,7 @@
 
 use std::f64::consts;
 
-use super::double::{Double, exact_product, is_outside, widened};
+use super::double::{Double, exact_product, is_no_positive_normal, is_outside, widened};
 use super::exp::{Power, exp_of_f32, exp_of_sum, times_power_of_two};
 use super::log::{Split, log_of_f32, log_sum, split, split_normal, split_positive};
 use crate::dtype::{DType, Element};
@@ -45,9 +45,7 @@ pub(super) fn power(b: &mut Builder, x: Value, y: Value) -> Value {
 fn power_f64(b: &mut Builder, x: Value, y: Value) -> Value {
     let parts = split_normal(b, x);
     let power = power_of_parts(b, parts, y);
-    let as_integer = b.bitcast(x, DType::I64);
-    let is_unusual = is_outside(b, as_integer, f64::MIN_POSITIVE.to_bits(), f64::MAX.to_bits());
-    let is_extreme = power.is_extreme(b);
+    let (is_unusual, is_extreme) = (is_no_positive_normal(b, x), power.is_extreme(b));
     let is_unusual = b.or(is_unusual, is_extreme);
     b.when(is_unusual, &[power.usual], |b| {
         let magnitude = b.abs(x);

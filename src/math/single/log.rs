@@ -4,7 +4,7 @@
 
 use std::f32::consts;
 
-use super::super::double::{bits, float, horner, is_outside, with_sign_of};
+use super::super::double::{bits, float, horner, is_no_positive_normal, with_sign_of};
 use super::super::log as best;
 use crate::dtype::DType;
 use crate::ir::{Builder, Value};
@@ -56,15 +56,9 @@ fn log_of(b: &mut Builder, split: Split) -> Value {
     b.fma(exponent, ln2, log)
 }
 
-/// Whether x is no normal positive number.
-fn is_rare(b: &mut Builder, x: Value) -> Value {
-    let x = b.bitcast(x, DType::I32);
-    is_outside(b, x, f32::MIN_POSITIVE.to_bits().into(), f32::MAX.to_bits().into())
-}
-
 /// `usual`, and what `best` gives where x is no normal positive number.
 fn unless_rare(b: &mut Builder, x: Value, usual: Value, best: fn(&mut Builder, Value) -> Value) -> Value {
-    let is_rare = is_rare(b, x);
+    let is_rare = is_no_positive_normal(b, x);
     b.when(is_rare, &[usual], |b| vec![best(b, x)])[0]
 }
 
@@ -115,6 +109,6 @@ pub(crate) fn log1p(b: &mut Builder, x: Value) -> Value {
     let above = b.fma(lost, down, above);
     let log = log_of(b, Split { exponent, above });
     let usual = with_sign_of(b, log, x);
-    let is_rare = is_rare(b, sum);
+    let is_rare = is_no_positive_normal(b, sum);
     b.when(is_rare, &[usual], |b| vec![best::log1p(b, x)])[0]
 }
