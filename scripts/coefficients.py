@@ -204,14 +204,8 @@ def main():
 
     rounded("log f64, (log((1+s)/(1-s))-2s)/s^3, relative to log", log_rest, log_weight, tiny, s * s, range(7))
     rounded("log f32", log_rest, log_weight, tiny, s * s, range(5))
-    rounded(
-        "pow f64: the same less 2/3, over s^2",
-        lambda z: series(lambda k: mpf(2) / (2 * k + 1), 2, z, 80),
-        lambda z: z * z / 2,
-        tiny,
-        s * s,
-        range(7),
-    )
+    rounded("pow f64, the same with one more", log_rest, log_weight, tiny, s * s, range(8))
+    rounded("slope of the logarithm, 2/(1 - s^2)", lambda z: 2 / (1 - z), lambda z: (1 - z) / 2, tiny, s * s, range(2))
     q = pi / 4 * mpf("1.0001")
     rounded("sin f64, (sin x - x)/x^3, relative", sin_rest, lambda z: z, tiny, q * q, range(6))
     rounded("sin f32", sin_rest, lambda z: z, tiny, q * q, range(4))
@@ -271,7 +265,6 @@ def main():
     split("2/pi", 2 / pi, 53)
     split("pi/2", pi / 2, 53, 53)
     split("pi/2 for reduction", pi / 2, 53, 29, 53)
-    split("2/3", mpf(2) / 3, 53, 53)
     print("\n// 2/pi, 64 bits a word, after the point")
     mp.prec = 1400
     value = int(mp.floor(2 / pi * mpf(2) ** (64 * 19)))

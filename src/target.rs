@@ -15,7 +15,7 @@ pub(crate) struct Target {
 impl Target {
     /// What Cranelift's vectors are on x86-64 (16 registers; aarch64 has more, which scheduling does not need).
     pub(crate) const VECTOR_128: Target =
-        Target { vector_bytes: 16, registers: 16, paired_ops: 500, paired_registers: 24 };
+        Target { vector_bytes: 16, registers: 16, paired_ops: 500, paired_registers: 48 };
 
     /// The vectors of AVX2.
     pub(crate) const VECTOR_256: Target =

@@ -41,6 +41,13 @@ pub(super) fn exact_product(b: &mut Builder, x: Value, y: Value) -> Double {
     Double { high, low: b.fma(x, y, minus) }
 }
 
+/// x y + z without error if neither term is much larger than the sum, and `z` the larger one.
+pub(super) fn sum_of_product(b: &mut Builder, x: Value, y: Value, z: Value) -> Double {
+    let high = b.fma(x, y, z);
+    let left = b.sub(z, high);
+    Double { high, low: b.fma(x, y, left) }
+}
+
 /// x / y, with an error hardly above half an ulp; y must have an inverse in the normal numbers.
 pub(super) fn quotient(b: &mut Builder, x: Double, y: Double) -> Value {
     let one = b.f64(1.0);

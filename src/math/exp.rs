@@ -12,7 +12,8 @@
 use std::f64::consts;
 
 use super::double::{
-    Double, ROUNDER, bits, exact_product, float, is_outside, ordered_sum, polynomial, shift_left, widened, with_sign_of,
+    Double, ROUNDER, bits, exact_product, float, is_outside, ordered_sum, polynomial, shift_left, sum_of_product,
+    widened, with_sign_of,
 };
 use super::single;
 use crate::dtype::DType;
@@ -217,13 +218,6 @@ fn half_expm1(b: &mut Builder, x: Value) -> Double {
     Double { high: sum.high, low: b.add(low, sum.low) }
 }
 
-/// x y + z without error if neither term is much larger than the sum, and `z` the larger one.
-fn sum_of_product(b: &mut Builder, x: Value, y: Value, z: Value) -> Double {
-    let high = b.fma(x, y, z);
-    let left = b.sub(z, high);
-    Double { high, low: b.fma(x, y, left) }
-}
-
 /// e^x - 1 = whole + power (r + `half_square` + rest), with a `whole` that is rounded.
 struct Parts {
     power: Value,
@@ -254,49 +248,31 @@ pub(super) fn expm1_of_f32(b: &mut Builder, x: Value) -> Value {
     b.fma(less_one, scale, whole)
 }
 
-/// e^x of a sum of two floats, in the making.
+/// e^x in the making.
 pub(super) struct Power {
     exponent: Value,
-    mantissa: Value,
+    /// e^r - 1, e^x being 2^n e^r.
+    less_one: Value,
     biased: Value,
     /// The result if not [`Power::is_extreme`].
     pub(super) usual: Value,
 }
 
-/// Whatever e^x is, if `x.high` is infinite or NaN. The result has an error of 0.73 ulp if `x` is exact.
-pub(super) fn exp_of_double(b: &mut Builder, x: Double) -> Power {
-    let Reduced { biased, r, rest } = reduce(b, x.high, Some(x.low), BIAS as f64);
-    let one = b.f64(1.0);
-    let sum = ordered_sum(b, one, r);
-    let low = b.add(sum.low, rest);
-    let mantissa = b.add(sum.high, low);
-    Power::new(b, x.high, mantissa, biased)
-}
-
-/// e^(x + late), where `late` adds to a low part what is known last. n, the power of two, does not wait for that: it is the integer
+/// e^(x + late), `late` being two factors that are known last. n, the power of two, does not wait for them: it is the integer
 /// nearest to the product of `near`, which must be within 2^-7 of (x + late) / ln 2, as must be `late`.
 ///
-/// Whatever e^x is, if `x.high` is infinite or NaN. The result has an error of 0.73 ulp if the exponent is exact.
-pub(super) fn exp_of_sum(
-    b: &mut Builder,
-    x: Double,
-    near: [Value; 2],
-    late: impl FnOnce(&mut Builder, Value) -> Value,
-) -> Power {
+/// Whatever e^x is, if `x.high` is infinite or NaN.
+pub(super) fn exp_of_sum(b: &mut Builder, x: Double, late: [Value; 2], near: [Value; 2]) -> Power {
     let bias = BIAS as f64;
     let biased = biased_product(b, near, bias);
-    let Fraction { biased, r, r_low, .. } = fraction_behind(b, x.high, Some(x.low), bias, biased);
-    let low = late(b, r_low);
-    // Exact for a small r, too: where n is not 0 that is a multiple of 2^-54, and so of an ulp of what is added.
-    let r = ordered_sum(b, r, low);
-    let one = b.f64(1.0);
-    let sum = ordered_sum(b, one, r.high);
-    let low = b.add(sum.low, r.low);
-    let square = b.mul(r.high, r.high);
-    let rest = polynomial(b, r.high, square, &REST);
-    let low = b.fma(square, rest, low);
-    let mantissa = b.add(sum.high, low);
-    Power::new(b, x.high, mantissa, biased)
+    let fraction = fraction_behind(b, x.high, Some(x.low), bias, biased);
+    let r_low = b.fma(late[0], late[1], fraction.r_low);
+    let rounded = b.add(fraction.r, r_low);
+    let Reduced { biased, r, rest } = reduced(b, Fraction { r_low, rounded, ..fraction });
+    let less_one = b.add(r, rest);
+    let scale = shift_left(b, biased, 52);
+    let scale = float(b, scale);
+    Power { exponent: x.high, less_one, biased, usual: b.fma(less_one, scale, scale) }
 }
 
 /// e^x of a sum of two floats between -1400 and 1400 as a sum times a power of two, which [`scaled`] puts on.
@@ -353,12 +329,6 @@ pub(super) fn exp_double(b: &mut Builder, x: Value, low: Option<Value>) -> (Doub
 }
 
 impl Power {
-    fn new(b: &mut Builder, exponent: Value, mantissa: Value, biased: Value) -> Power {
-        let scale = shift_left(b, biased, 52);
-        let scale = float(b, scale);
-        Power { exponent, mantissa, biased, usual: b.mul(mantissa, scale) }
-    }
-
     /// Whether the result may overflow or be subnormal, or is no number.
     pub(super) fn is_extreme(&self, b: &mut Builder) -> Value {
         let biased = b.bitcast(self.biased, DType::I64);
@@ -371,7 +341,9 @@ impl Power {
     pub(super) fn any(&self, b: &mut Builder) -> Value {
         let bias = b.element(BIAS);
         let biased = b.add(self.biased, bias);
-        let result = scaled(b, self.mantissa, biased);
+        let one = b.f64(1.0);
+        let mantissa = b.add(one, self.less_one);
+        let result = scaled(b, mantissa, biased);
         let (zero, infinity) = (b.f64(0.0), b.f64(f64::INFINITY));
         let grows = b.gt(self.exponent, zero);
         let limit = b.select(grows, infinity, zero);
@@ -431,7 +403,12 @@ struct Reduced {
 }
 
 fn reduce(b: &mut Builder, x: Value, low: Option<Value>, bias: f64) -> Reduced {
-    let Fraction { biased, r, r_low, rounded, .. } = fraction(b, x, low, bias);
+    let fraction = fraction(b, x, low, bias);
+    reduced(b, fraction)
+}
+
+fn reduced(b: &mut Builder, fraction: Fraction) -> Reduced {
+    let Fraction { biased, r, r_low, rounded, .. } = fraction;
     let square = b.mul(rounded, rounded);
     let rest = polynomial(b, rounded, square, &REST);
     Reduced { biased, r, rest: b.fma(square, rest, r_low) }

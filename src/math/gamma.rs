@@ -10,7 +10,7 @@
 //! integers `lgamma` has zeros, about which its error is 7e-17 at most in f64 and 1.5e-8 in f32.
 
 use super::double::{Double, exact_product, exact_sum, ordered_sum, polynomial, quotient, widened};
-use super::exp::{exp_of_double, exp_parts, negated, scaled};
+use super::exp::{exp_less_one, exp_parts, negated, scaled};
 use super::log::{log_double, log_of_f64};
 use super::trig::sin_of_half_turns;
 use crate::dtype::DType;
@@ -146,7 +146,8 @@ fn gamma_of_f32(b: &mut Builder, x: Value) -> Value {
     let y = b.add(magnitude, shift);
     let log = log_of_f64(b, y);
     let high = series_f32(b, y, log);
-    let power = exp_of_double(b, Double { high, low: zero }).usual;
+    let (power, less_one) = exp_less_one(b, high);
+    let power = b.fma(less_one, power, power);
 
     let next = next_two(b, magnitude).high;
     // With the sign of x, for the pole at -0.

@@ -11,7 +11,8 @@
 use std::f64::consts;
 
 use super::double::{
-    Double, exact_product, is_no_positive_normal, ordered_sum, polynomial, rough_reciprocal, widened, with_sign_of,
+    Double, exact_product, horner, is_no_positive_normal, ordered_sum, polynomial, rough_reciprocal, sum_of_product,
+    widened, with_sign_of,
 };
 use super::single;
 use crate::dtype::DType;
@@ -47,17 +48,20 @@ const REST_WIDE: [f64; 8] = [
 /// The same, to 2^-34.2.
 const REST_WIDE_F32: [f64; 4] = [0.6666666007336887, 0.40001360524368323, 0.28484068864696266, 0.24414758314217222];
 
-/// [`REST`] without the first, which is 2/3 as [`TWO_THIRDS`], to 2^-66.1.
-const REST_DOUBLE: [f64; 7] = [
-    0.4000000000000238,
-    0.2857142857005005,
-    0.22222222527659455,
-    0.1818178376138055,
-    0.15386782700756746,
-    0.13256274152312378,
-    0.1320101495677189,
+/// [`REST`] with one more, to 2^-66.6.
+const REST_DOUBLE: [f64; 8] = [
+    0.6666666666666666,
+    0.4000000000000489,
+    0.28571428569423596,
+    0.2222222260504125,
+    0.18181778504430474,
+    0.15386982689603299,
+    0.13252278358985276,
+    0.13233669373351675,
 ];
-const TWO_THIRDS: (f64, f64) = (0.6666666666666666, 3.700743415417188e-17);
+
+/// 2 / (1 - z) for z up to 0.0295, to 2^-13.1.
+const SLOPE: [f64; 2] = [1.9997783938113671, 2.0603275946057646];
 
 /// ln 2, the first with room for a product with an exponent.
 const LN_2: (f64, f64) = (0.6931471805598903, 5.497923018708371e-14);
@@ -394,65 +398,41 @@ pub(super) fn log_double(b: &mut Builder, x: Value) -> Double {
 }
 
 pub(super) fn log_double_of_parts(b: &mut Builder, parts: Split) -> Double {
-    let sum = log_sum(b, parts);
-    let (seventh, rest) = sum.last(b);
-    let low = b.fma(seventh, rest, sum.low);
-    ordered_sum(b, sum.high, low)
+    let Double { high, low } = log_sum(b, parts);
+    ordered_sum(b, high, low)
 }
 
-/// The logarithm of a positive finite number as a sum, in the order in which its parts are known.
-pub(super) struct Sum {
-    pub(super) high: Value,
-    pub(super) low: Value,
-    s: Value,
-    square: Value,
-}
-
-/// With a relative error below 2^-65 if the product of [`Sum::last`], which is below 2^-17 of the whole, is added.
-pub(super) fn log_sum(b: &mut Builder, parts: Split) -> Sum {
+/// The logarithm of a positive finite number with a relative error below 2^-65, `low` being below 2^-17 of it; `high` is known early.
+pub(super) fn log_sum(b: &mut Builder, parts: Split) -> Double {
     let Split { exponent, mantissa } = parts;
-    let (one, minus_one, two) = (b.f64(1.0), b.f64(-1.0), b.f64(2.0));
-    // s = above / below: a quotient, then what it leaves over. The minus signs save negations.
-    let above = b.sub(mantissa, one);
-    let minus_below = b.sub(minus_one, mantissa);
-    let back = b.sub(minus_one, minus_below);
-    let minus_below_low = b.sub(back, mantissa);
-    let inverse = b.div(minus_one, minus_below);
-    let quotient = b.mul(above, inverse);
-    let left = b.fma(quotient, minus_below, above);
-    let left = b.fma(quotient, minus_below_low, left);
-    let s = Double { high: quotient, low: b.mul(left, inverse) };
+    let (half, minus_half, one) = (b.f64(0.5), b.f64(-0.5), b.f64(1.0));
+    let (two, minus_two) = (b.f64(2.0), b.f64(-2.0));
+    // s = f / (2 + f), and what f - s (2 + f) leaves over: f - 2s is exact. 1 / (2 + f) is (1 - s) / 2.
+    let (f, below) = (b.sub(mantissa, one), b.add(mantissa, one));
+    let s = b.div(f, below);
+    let minus_s = b.neg(s);
+    let left = b.fma(s, minus_two, f);
+    let left = b.fma(minus_s, f, left);
+    let inverse = b.fma(s, minus_half, half);
+    let s_low = b.mul(left, inverse);
 
-    let square = exact_product(b, s.high, s.high);
-    let twice = b.add(s.high, s.high);
-    let square = Double { high: square.high, low: b.fma(twice, s.low, square.low) };
-
-    // k ln 2 + s (2 + s^2 (2/3 + s^2 (first + s^2 rest))), of which `rest` needs no more than its leading digits.
-    let (first, two_thirds, two_thirds_low) = (b.f64(REST_DOUBLE[0]), b.f64(TWO_THIRDS.0), b.f64(TWO_THIRDS.1));
-    let inner = product_and(b, square, first, two_thirds);
-    let inner_low = b.add(inner.low, two_thirds_low);
-    let factor = product_and(b, square, inner.high, two);
-    let factor_low = b.fma(square.high, inner_low, factor.low);
+    // k ln 2 + s (2 + s^2 (2/3 + s^2 (first + s^2 rest))), of which `rest` needs no more than its leading digits, and `s_low` times
+    // the slope of the logarithm, 2 / (1 - s^2).
+    let square = exact_product(b, s, s);
+    let slope = horner(b, square.high, &SLOPE);
+    let (first, second) = (b.f64(REST_DOUBLE[0]), b.f64(REST_DOUBLE[1]));
+    let inner = sum_of_product(b, square.high, second, first);
+    let factor = sum_of_product(b, square.high, inner.high, two);
+    let factor_low = b.fma(square.low, inner.high, factor.low);
+    let factor_low = b.fma(square.high, inner.low, factor_low);
+    let fourth = b.mul(square.high, square.high);
+    let sixth = b.mul(square.high, fourth);
+    let rest = polynomial(b, square.high, fourth, &REST_DOUBLE[2..]);
+    let factor_low = b.fma(sixth, rest, factor_low);
     let (ln2, ln2_low) = (b.f64(LN_2.0), b.f64(LN_2.1));
     let of_exponent = b.mul(exponent, ln2);
-    let sum = product_and(b, s, factor.high, of_exponent);
+    let sum = sum_of_product(b, s, factor.high, of_exponent);
     let low = b.fma(exponent, ln2_low, sum.low);
-    Sum { high: sum.high, low: b.fma(s.high, factor_low, low), s: s.high, square: square.high }
-}
-
-impl Sum {
-    /// Two factors, s^7 and a polynomial.
-    pub(super) fn last(&self, b: &mut Builder) -> (Value, Value) {
-        let fourth = b.mul(self.square, self.square);
-        let cube = b.mul(self.s, self.square);
-        (b.mul(cube, fourth), polynomial(b, self.square, fourth, &REST_DOUBLE[1..]))
-    }
-}
-
-/// x y + z for a z of at least twice the product, or 0.
-fn product_and(b: &mut Builder, x: Double, y: Value, z: Value) -> Double {
-    let high = b.fma(x.high, y, z);
-    let left = b.sub(z, high);
-    let low = b.fma(x.high, y, left);
-    Double { high, low: b.fma(x.low, y, low) }
+    let low = b.fma(s_low, slope, low);
+    Double { high: sum.high, low: b.fma(s, factor_low, low) }
 }

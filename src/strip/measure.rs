@@ -12,8 +12,9 @@ pub(super) struct Measure {
     pub(super) varying: Vec<bool>,
     /// Live ops on varying values, regions included.
     pub(super) ops: usize,
-    /// Bytes an element of the widest and of the narrowest varying value; a bool counts as its byte in memory.
+    /// Bytes an element of the widest varying value; a bool counts as its byte in memory.
     widest: usize,
+    /// Bytes an element of the narrowest array that is read or written.
     narrowest: usize,
     /// The most bytes an element that are alive at once in the root block.
     alive: usize,
@@ -55,7 +56,7 @@ impl Measure {
         measure.count(graph, BlockId::ROOT);
         // Outputs are stored from an array of their dtype, also where they are the same for all elements.
         for output in &graph.outputs {
-            measure.see(graph.dtype(output.value));
+            measure.see_array(graph.dtype(output.value));
         }
         measure.weigh(graph);
         if measure.counts_turns {
@@ -65,7 +66,7 @@ impl Measure {
         measure
     }
 
-    fn see(&mut self, dtype: DType) {
+    fn see_array(&mut self, dtype: DType) {
         self.widest = self.widest.max(dtype.size());
         self.narrowest = self.narrowest.min(dtype.size());
     }
@@ -117,8 +118,13 @@ impl Measure {
             self.has_loop |= matches!(node, Node::Repeat { .. });
             self.counts_turns |= matches!(node, Node::Repeat { turns: Some(_), .. });
             if self.varying[value.index()] && node.body().is_none() {
-                self.see(graph.dtype(value));
-                self.ops += usize::from(!is_leaf(node));
+                match is_leaf(node) {
+                    true => self.see_array(graph.dtype(value)),
+                    false => {
+                        self.widest = self.widest.max(graph.dtype(value).size());
+                        self.ops += 1;
+                    }
+                }
             }
             if let Some(body) = node.body() {
                 self.count(graph, body);
