@@ -353,6 +353,11 @@ def powers(rng, count, form):
         n = rng.choice([3, 4, 5, 6, 7, 10, 17, 100, 1023, 1024, -2, -3, -4, -7, -100, -1024, 0.5])
         exponent = min(max(rng.uniform(form.least - 2, form.top + 1) / n, form.least), form.top - 1)
         yield rng.choice([1, -1]) * 2.0**exponent, n
+    for _ in range(count // 2):
+        # Results just above the square root of 2 times a power of two, where a rounding before the last one weighs most.
+        x = rng.uniform(0.7, 1.42)
+        power = math.log(rng.uniform(1.4142, 1.5)) + rng.randrange(form.least + form.bits, form.top - 1) * ln2
+        yield x, power / float(gmpy2.log(x))
 
 
 def ratios(rng, count, form):
