@@ -6,7 +6,7 @@
 
 use std::ops::Range;
 
-use smallvec::SmallVec;
+use smallvec::{SmallVec, smallvec};
 
 use super::program::{Machine, Program};
 use super::run::{self, Prepared};
@@ -65,6 +65,44 @@ impl Lines {
         Some(Lines { parts, streams })
     }
 
+    /// Rows of `len` elements with what is between them, as lines each of which is to be computed so many times, `extent` elements
+    /// behind the time before. As of [`new`](Lines::new), from the first element of the first row to the last of the last one.
+    ///
+    /// Where outputs are written past the caches, what is between two rows is not, nor what shares a cache line with it: it is to be
+    /// written once more, and what memory has already would have to be read back for that.
+    pub(super) fn through(
+        program: &Program,
+        streamed: &[bool],
+        (rows, len, extent): (usize, usize, usize),
+        are_aligned: impl Fn(usize, usize) -> bool,
+    ) -> Option<SmallVec<[(Lines, usize); 3]>> {
+        let (group, whole) = (program.layout.group, len + (rows - 1) * extent);
+        let lines = Lines::new(program, streamed, whole, &are_aligned)?;
+        let begins_line =
+            |at: &usize| stream_align(program).is_some_and(|align| are_aligned(*at, align.max(CACHE_LINE)));
+        let first = (0..group).find(begins_line).filter(|first| lines.streams && begins_line(&(first + extent)));
+        let count = first.and_then(|first| {
+            let mut groups = (MANY_GROUPS..=len.saturating_sub(first) / group).rev().take(CACHE_LINE);
+            let groups = groups.find(|groups| begins_line(&(first + groups * group)))?;
+            Some(groups * group).filter(|count| (extent - count).is_multiple_of(group))
+        });
+        let (Some(first), Some(count)) = (first, count) else { return Some(smallvec![(lines, 1)]) };
+        let part = |first: usize, count: usize, streams: bool| {
+            let parts = if count > 0 { smallvec![Part { first, count, streams }] } else { smallvec![] };
+            Lines { parts, streams }
+        };
+        let behind = (len - first - count).next_multiple_of(group);
+        let mut parts = smallvec![
+            (part(first, count, true), rows),
+            (part(first + count, extent - count, false), rows - 1),
+            (part(whole - behind, behind, false), 1),
+        ];
+        if first > 0 {
+            parts.push((part(0, group, false), 1));
+        }
+        Some(parts)
+    }
+
     /// Computes `count` lines. The first begins at `starts` in the arrays of the program, which have elements of `units` bytes; each
     /// is `steps` bytes behind the one before.
     ///
@@ -120,8 +158,15 @@ fn first_aligned(
     elements: Range<usize>,
     are_aligned: impl Fn(usize, usize) -> bool,
 ) -> Option<usize> {
-    let Machine::Native(native) = &program.engine else { return None };
-    let align = native.stream_align()?;
+    let align = stream_align(program)?;
     let first = |align: usize| elements.clone().find(|at| are_aligned(*at, align));
     first(align.max(CACHE_LINE)).or_else(|| first(align))
+}
+
+/// Bytes that outputs are to be aligned at for code that writes past the caches, if there is such code.
+fn stream_align(program: &Program) -> Option<usize> {
+    match &program.engine {
+        Machine::Native(native) => native.stream_align(),
+        _ => None,
+    }
 }

@@ -201,7 +201,7 @@ impl Boxes<'_> {
         self.each_box(&mut part, unbanded..last, &mut |part| {
             part[last] = core.clone();
             let placed = self.placed(part);
-            match self.line_through(part, &placed) {
+            match self.lines_through(part, &placed) {
                 Some(lines) => computed = computed.and_then(|()| self.compute_through(&lines, part, &placed)),
                 None => self.compute(part),
             }
@@ -288,9 +288,9 @@ impl Boxes<'_> {
         runner.chunk(0, plan.len);
     }
 
-    /// The rows of a box as one line, with what is between the end of one and the beginning of the next, if these follow one
-    /// another without a gap in all arrays and the line is long.
-    fn line_through(&self, part: &[Range<usize>], placed: &Lying) -> Option<Lines> {
+    /// The rows of a box as lines, with what is between the end of one and the beginning of the next, if these follow one
+    /// another without a gap in all arrays and are long.
+    fn lines_through(&self, part: &[Range<usize>], placed: &Lying) -> Option<SmallVec<[(Lines, usize); 3]>> {
         let (last, program) = (part.len() - 1, self.run.program);
         let (rows, extent) = (part[last - 1].len(), self.whole.extents[last]);
         let follow = |((_, strides), walk): (&(*mut u8, Strides), &Walk)| {
@@ -302,7 +302,7 @@ impl Boxes<'_> {
         }
         let inputs = program.layout.inputs.len();
         let outputs = || placed[inputs..].iter().zip(&self.whole.walks[inputs..]);
-        Lines::new(program, self.run.streamed, part[last].len() + (rows - 1) * extent, |at, align| {
+        Lines::through(program, self.run.streamed, (rows, part[last].len(), extent), |at, align| {
             outputs().all(|((start, strides), walk)| {
                 let mut slower = strides.iter().zip(&part[..last - 1]).filter(|(_, range)| range.len() > 1);
                 start.addr().wrapping_add(at * walk.unit as usize).is_multiple_of(align)
@@ -311,17 +311,19 @@ impl Boxes<'_> {
         })
     }
 
-    fn compute_through(&self, lines: &Lines, part: &[Range<usize>], placed: &Lying) -> Result<(), Halt> {
+    fn compute_through(&self, lines: &[(Lines, usize)], part: &[Range<usize>], placed: &Lying) -> Result<(), Halt> {
         let units: SmallVec<[isize; 8]> = self.whole.walks.iter().map(|walk| walk.unit).collect();
+        let extent = self.whole.extents[part.len() - 1] as isize;
+        let steps: SmallVec<[isize; 8]> = units.iter().map(|unit| extent * unit).collect();
         let computed = each_plane(part, placed, |starts| {
             // SAFETY: rows follow one another, so that all from the first to the last element of the box are elements of the arrays.
             // What is not of the box is of a rim beside it, which is this thread's too and computed later.
             #[expect(unsafe_code, reason = "addresses of checked views go to code")]
-            unsafe {
-                lines.compute(&self.run, starts, &units, &units, 1)
-            }
+            lines
+                .iter()
+                .try_for_each(|(lines, count)| unsafe { lines.compute(&self.run, starts, &units, &steps, *count) })
         });
-        lines.fence();
+        lines.iter().for_each(|(lines, _)| lines.fence());
         computed
     }
 

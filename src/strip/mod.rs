@@ -176,8 +176,8 @@ pub(crate) struct Strip {
     pub(crate) cost: usize,
     /// Whether a loop counts its turns, so that the words before the scalars are needed.
     pub(crate) counts_turns: bool,
-    /// Whether all arrays that are read are one, here and beside, so that memory sends a single stream.
-    pub(crate) reads_one_stream: bool,
+    /// If all arrays that are read are one, here and beside, so that memory sends a single stream, the slot of the one furthest on.
+    pub(crate) front: Option<u32>,
 }
 
 impl Strip {

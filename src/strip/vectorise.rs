@@ -71,14 +71,25 @@ pub(super) struct Vectoriser<'a> {
     hoisting: bool,
 }
 
-/// Whether the inputs are one array and neighbours of it, which are named after it.
-fn is_one_stream(inputs: &[(Source, DType)], graph: &Graph) -> bool {
-    let array = |(source, _): &(Source, DType)| match source {
-        Source::Param(param) => graph.params[*param as usize].name.split('[').next(),
+/// If all inputs are one array and neighbours of it, which are named after it, the one that is furthest on.
+fn front(inputs: &[(Source, DType)], graph: &Graph) -> Option<u32> {
+    let name = |(source, _): &(Source, DType)| match source {
+        Source::Param(param) => Some(&*graph.params[*param as usize].name),
         Source::Index(_) | Source::Size(_) => None,
     };
-    let first = inputs.first().and_then(array);
-    first.is_some() && inputs.iter().all(|input| array(input) == first)
+    let parts = inputs.iter().map(|input| name(input)?.split_once('[').or(Some((name(input)?, ""))));
+    let parts = parts.collect::<Option<Vec<_>>>()?;
+    if parts.iter().any(|(array, _)| *array != parts[0].0) {
+        return None;
+    }
+    // The array itself has no offsets.
+    let axes = parts.iter().map(|(_, offsets)| offsets.split(", ").count()).max()?;
+    let offset = |text: &str| text.trim_end_matches(']').parse::<isize>().unwrap_or(0);
+    let offsets = |(_, text): &(&str, &str)| -> Vec<isize> {
+        let known = text.split(", ").map(offset);
+        known.chain(std::iter::repeat(0)).take(axes).collect()
+    };
+    (0..parts.len()).max_by_key(|k| offsets(&parts[*k])).map(|slot| slot as u32)
 }
 
 /// The stage as a program for groups of elements on `target`.
@@ -114,7 +125,7 @@ pub(crate) fn vectorise(stage: &Stage, target: &Target) -> Strip {
         types: Vec::new(),
         cost: 0,
         counts_turns: false,
-        reads_one_stream: false,
+        front: None,
     };
     let hoists_constants = measure.hoists_constants(group, target);
     let held = vec![Held::default(); graph.len()];
@@ -131,7 +142,7 @@ pub(crate) fn vectorise(stage: &Stage, target: &Target) -> Strip {
         hoisting: false,
     };
     vectoriser.collect_inputs();
-    vectoriser.strip.reads_one_stream = is_one_stream(&vectoriser.strip.inputs, graph);
+    vectoriser.strip.front = front(&vectoriser.strip.inputs, graph);
     vectoriser.block(BlockId::ROOT);
     vectoriser.stores();
     let is_short = vectoriser.measure.is_short();

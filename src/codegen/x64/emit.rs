@@ -85,8 +85,8 @@ pub(super) struct Emitted {
 /// Bytes of a line of the caches.
 const CACHE_LINE: usize = 64;
 
-/// Bytes from what is read to what is asked for: from 256 on all are alike.
-const AHEAD: i32 = 1024;
+/// Bytes from what is read to what is asked for; half or a third of it is somewhat slower.
+const AHEAD: i32 = 3072;
 
 /// Instructions of a group from which on what it computes takes longer than what it stores.
 const FEW_INSTS: usize = 64;
@@ -486,14 +486,11 @@ impl<'a> Emitter<'a> {
     /// Where memory sends a single stream and stores go past the caches, the processor by itself asks for too little of it: it
     /// stops at the end of each page. With several streams asking for more makes them slower.
     fn fetch_ahead(&mut self) {
-        if !self.streams || !self.strip.reads_one_stream {
-            return;
-        }
-        for (slot, (_, dtype)) in self.strip.inputs.iter().enumerate().take(self.pointers) {
-            let (base, scale) = (self.convention.pointers[slot], dtype.size().trailing_zeros() as u8);
-            for line in (0..self.strip.group * dtype.size()).step_by(CACHE_LINE) {
-                self.to.prefetch(base, INDEX, scale, AHEAD + line as i32);
-            }
+        let Some(slot) = self.strip.front.map(|slot| slot as usize).filter(|_| self.streams) else { return };
+        let Some(base) = self.convention.pointers.get(slot).filter(|_| slot < self.pointers) else { return };
+        let size = self.strip.inputs[slot].1.size();
+        for line in (0..self.strip.group * size).step_by(CACHE_LINE) {
+            self.to.prefetch(*base, INDEX, size.trailing_zeros() as u8, AHEAD + line as i32);
         }
     }
 
