@@ -11,6 +11,7 @@ use crate::args::{Args, Given, Stats};
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::stop::Stop;
 use crate::exec::{Input, Report};
+use crate::ir::Boundary;
 use crate::view::{Buffer, View, ViewMut};
 
 /// An array that goes from step to step: the parameter that reads it, the output that writes it.
@@ -57,7 +58,7 @@ impl Kernel {
         run.check_output_shapes(outputs)?;
         let groups = run.groups(outputs)?;
         let (variant, compile_time) = formula.variant(&params, &typed.lowered, groups)?;
-        let mut spare = run.second(&states, outputs)?;
+        let mut spare = run.second(&states, outputs, steps)?;
         let mut second: SmallVec<[ViewMut<'_>; 4]> = spare.iter_mut().map(Buffer::view_mut).collect();
         let mut first: SmallVec<[ViewMut<'_>; 4]> = outputs.iter_mut().map(ViewMut::reborrow).collect();
         let stop = formula.stop(&typed.lowered, matched.ends.cancel, matched.ends.deadline);
@@ -111,17 +112,22 @@ fn exchange<'a>(states: &[State], written: &mut [ViewMut<'a>], read: &mut [ViewM
 }
 
 impl Run<'_> {
-    /// A copy of each array that goes from step to step.
-    fn second(&self, states: &[State], outputs: &[ViewMut<'_>]) -> Result<SmallVec<[Buffer; 4]>> {
+    /// A second array for each that goes from step to step, a copy where it is read first.
+    fn second(&self, states: &[State], outputs: &[ViewMut<'_>], steps: usize) -> Result<SmallVec<[Buffer; 4]>> {
         let bytes = |state: &State| (outputs[state.output].len() * outputs[state.output].dtype().size()) as u128;
         self.check_memory("the second arrays of `iterate` take", states.iter().map(bytes).sum())?;
-        let copy = |state: &State| {
+        // Of an even number of steps the first one writes the second arrays, all elements but those without neighbours.
+        let keeps_some = self.lowered.neighbours.iter().any(|it| it.boundary == Boundary::Interior);
+        let begins_there = !steps.is_multiple_of(2) || keeps_some;
+        let second = |state: &State| {
             let array = &outputs[state.output];
-            let mut copy = Buffer::zeroed(array.dtype(), array.extents())?;
-            copy.view_mut().copy_from(&array.as_view());
-            Ok(copy)
+            let mut second = Buffer::zeroed(array.dtype(), array.extents())?;
+            if begins_there {
+                second.view_mut().copy_from(&array.as_view());
+            }
+            Ok(second)
         };
-        states.iter().map(copy).collect()
+        states.iter().map(second).collect()
     }
 
     fn step(

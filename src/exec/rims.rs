@@ -11,6 +11,10 @@ use crate::interp::Halt;
 /// Eight bytes each, for the buffers of all arrays: half of a first-level cache.
 pub(super) const WORDS: usize = 2048;
 
+/// Elements of one array that are taken before those of the next: neighbours lie in the same lines, of which the first-level cache
+/// holds few where they are a power of two apart.
+const TOGETHER: usize = 4;
+
 /// Elements that wait in buffers until there are enough of them.
 pub(super) struct Rims<'a> {
     run: Prepared<'a>,
@@ -60,14 +64,20 @@ impl<'a> Rims<'a> {
         let mut done = 0;
         while done < count {
             let part = (self.room - self.filled).min(count - done);
-            for (k, (start, stride)) in starts.iter().zip(strides).enumerate() {
-                let (at, size) = (start.wrapping_offset(done as isize * stride), self.sizes[k]);
-                if k < inputs {
+            let at = |k: usize, moved: usize| starts[k].wrapping_offset((done + moved) as isize * strides[k]);
+            for first in (0..part).step_by(TOGETHER) {
+                for k in 0..inputs {
+                    let (size, count) = (self.sizes[k], TOGETHER.min(part - first));
                     // SAFETY: the caller's promise; the buffer has room behind what was taken.
-                    unsafe { run::gather(at, *stride, self.arrays[k].add(self.filled * size), size, part) };
-                } else {
-                    self.results.push(Results { output: k, from: self.filled, count: part, to: at, stride: *stride });
+                    unsafe {
+                        let to = self.arrays[k].add((self.filled + first) * size);
+                        run::gather(at(k, first), strides[k], to, size, count);
+                    }
                 }
+            }
+            for (output, stride) in strides.iter().enumerate().skip(inputs) {
+                let to = at(output, 0);
+                self.results.push(Results { output, from: self.filled, count: part, to, stride: *stride });
             }
             (done, self.filled) = (done + part, self.filled + part);
             if self.filled == self.room {
