@@ -234,3 +234,32 @@ fn more_than_caches_hold() {
         }
     }
 }
+
+/// The same in three dimensions, where planes end between rows that follow one another.
+#[test]
+fn planes_beyond_the_caches() {
+    const TEXT: &str = "
+        kernel k(u: f32[3] boundary(reflect)) -> (v) over (h, i, j) { v = u[h + 1, i - 1, j + 1] - u[h, i, j - 2] }
+    ";
+    let [planes, rows, columns] = [5, 700, 2560_usize];
+    let u: Vec<f32> = (0..planes * rows * columns).map(|k| (k * 37 % 1009) as f32).collect();
+    let reflected = |at: isize, extent: usize| match at {
+        ..0 => at.unsigned_abs(),
+        _ if at as usize >= extent => 2 * extent - 2 - at as usize,
+        _ => at as usize,
+    };
+    let at = |h: isize, i: isize, j: isize| {
+        let (h, i, j) = (reflected(h, planes), reflected(i, rows), reflected(j, columns));
+        u[(h * rows + i) * columns + j]
+    };
+    for (name, backend) in support::backends() {
+        let kernel = Engine::builder().backend(backend).threads(2).build().and_then(|engine| engine.compile(TEXT));
+        let v = kernel.expect("a kernel").eval(Args::new().input("u", View::new(&u).shape([planes, rows, columns])));
+        let v = v.expect("it runs").into_vec::<f32>().expect("floats");
+        let wrong = v.into_iter().enumerate().find(|(k, found)| {
+            let [h, i, j] = [k / columns / rows, k / columns % rows, k % columns].map(|at| at as isize);
+            *found != at(h + 1, i - 1, j + 1) - at(h, i, j - 2)
+        });
+        assert_eq!(wrong, None, "{name}");
+    }
+}

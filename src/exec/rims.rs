@@ -66,12 +66,12 @@ impl<'a> Rims<'a> {
             let part = (self.room - self.filled).min(count - done);
             let at = |k: usize, moved: usize| starts[k].wrapping_offset((done + moved) as isize * strides[k]);
             for first in (0..part).step_by(TOGETHER) {
-                for k in 0..inputs {
+                for (k, stride) in strides.iter().enumerate().take(inputs) {
                     let (size, count) = (self.sizes[k], TOGETHER.min(part - first));
                     // SAFETY: the caller's promise; the buffer has room behind what was taken.
                     unsafe {
                         let to = self.arrays[k].add((self.filled + first) * size);
-                        run::gather(at(k, first), strides[k], to, size, count);
+                        run::gather(at(k, first), *stride, to, size, count);
                     }
                 }
             }
