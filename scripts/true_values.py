@@ -358,6 +358,8 @@ def powers(rng, count, form):
         x = rng.uniform(0.7, 1.42)
         power = math.log(rng.uniform(1.4142, 1.5)) + rng.randrange(form.least + form.bits, form.top - 1) * ln2
         yield x, power / float(gmpy2.log(x))
+    # The greatest error among 4 * 10^6 more of these.
+    yield 0.7624273940632703, 2234.630409518315
 
 
 def ratios(rng, count, form):
