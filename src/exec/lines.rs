@@ -75,7 +75,7 @@ impl Lines {
         streamed: &[bool],
         (rows, len, extent): (usize, usize, usize),
         are_aligned: impl Fn(usize, usize) -> bool,
-    ) -> Option<SmallVec<[(Lines, usize); 3]>> {
+    ) -> Option<SmallVec<[(Lines, usize); 4]>> {
         let (group, whole) = (program.layout.group, len + (rows - 1) * extent);
         let lines = Lines::new(program, streamed, whole, &are_aligned)?;
         let begins_line =

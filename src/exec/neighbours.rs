@@ -290,7 +290,7 @@ impl Boxes<'_> {
 
     /// The rows of a box as lines, with what is between the end of one and the beginning of the next, if these follow one
     /// another without a gap in all arrays and are long.
-    fn lines_through(&self, part: &[Range<usize>], placed: &Lying) -> Option<SmallVec<[(Lines, usize); 3]>> {
+    fn lines_through(&self, part: &[Range<usize>], placed: &Lying) -> Option<SmallVec<[(Lines, usize); 4]>> {
         let (last, program) = (part.len() - 1, self.run.program);
         let (rows, extent) = (part[last - 1].len(), self.whole.extents[last]);
         let follow = |((_, strides), walk): (&(*mut u8, Strides), &Walk)| {
