@@ -243,14 +243,11 @@ fn planes_beyond_the_caches() {
     ";
     let [planes, rows, columns] = [5, 700, 2560_usize];
     let u: Vec<f32> = (0..planes * rows * columns).map(|k| (k * 37 % 1009) as f32).collect();
-    let reflected = |at: isize, extent: usize| match at {
-        ..0 => at.unsigned_abs(),
-        _ if at as usize >= extent => 2 * extent - 2 - at as usize,
-        _ => at as usize,
-    };
+    let (_, place) = MODES.into_iter().find(|(mode, _)| *mode == "reflect").expect("a mode of that name");
+    let [d, r, c] = [planes, rows, columns].map(|extent| extent as isize);
     let at = |h: isize, i: isize, j: isize| {
-        let (h, i, j) = (reflected(h, planes), reflected(i, rows), reflected(j, columns));
-        u[(h * rows + i) * columns + j]
+        let [h, i, j] = [place(h, d), place(i, r), place(j, c)].map(|at| at.expect("an element"));
+        u[((h * r + i) * c + j) as usize]
     };
     for (name, backend) in support::backends() {
         let kernel = Engine::builder().backend(backend).threads(2).build().and_then(|engine| engine.compile(TEXT));

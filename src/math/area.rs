@@ -169,6 +169,5 @@ fn power_of_two(b: &mut Builder, n: Value) -> Value {
     let rounder = b.f64(super::double::ROUNDER + 1023.0);
     let biased = b.add(n, rounder);
     let biased = super::double::bits(b, biased);
-    let biased = super::double::shift_left(b, biased, 52);
-    super::double::float(b, biased)
+    super::double::binade(b, biased)
 }

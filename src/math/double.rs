@@ -105,6 +105,12 @@ pub(super) fn shift_left(b: &mut Builder, bits: Value, count: u64) -> Value {
     b.shl(bits, count)
 }
 
+/// 2^n for n + the float's bias in the low bits, if it is normal.
+pub(super) fn binade(b: &mut Builder, biased: Value) -> Value {
+    let power = shift_left(b, biased, if b.dtype(biased).size() == 4 { 23 } else { 52 });
+    float(b, power)
+}
+
 /// `x`, negative if `sign` is: some sums lose the sign of a zero. Of either float.
 pub(super) fn with_sign_of(b: &mut Builder, x: Value, sign: Value) -> Value {
     let unsigned = DType::unsigned(b.dtype(x).size());

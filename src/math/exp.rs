@@ -12,8 +12,8 @@
 use std::f64::consts;
 
 use super::double::{
-    Double, ROUNDER, bits, exact_product, float, is_outside, ordered_sum, polynomial, shift_left, sum_of_product,
-    widened, with_sign_of,
+    Double, ROUNDER, binade, bits, exact_product, float, is_outside, ordered_sum, polynomial, shift_left,
+    sum_of_product, widened, with_sign_of,
 };
 use super::single;
 use crate::dtype::DType;
@@ -176,8 +176,7 @@ fn power_of_two_f32(b: &mut Builder, x: Value) -> Value {
     let factor = polynomial(b, r, square, &EXP2_F32);
     let less_one = b.mul(r, factor);
     let scale = bits(b, scale);
-    let scale = shift_left(b, scale, 52);
-    let scale = float(b, scale);
+    let scale = binade(b, scale);
     b.fma(less_one, scale, scale)
 }
 
@@ -234,8 +233,7 @@ fn parts(b: &mut Builder, x: Value, bias: f64, biased: Value) -> Parts {
     let rest = polynomial(b, rounded, square, &EXPM1_REST);
     let (half_r, cube) = (b.mul(half, rounded), b.mul(square, rounded));
     let half_square = b.mul(half_r, rounded);
-    let power = shift_left(b, biased, 52);
-    let power = float(b, power);
+    let power = binade(b, biased);
     let one = b.f64((bias - BIAS as f64).exp2());
     Parts { power, whole: b.sub(power, one), r, half_square, rest: b.fma(cube, rest, r_low) }
 }
@@ -270,8 +268,7 @@ pub(super) fn exp_of_sum(b: &mut Builder, x: Double, late: [Value; 2], near: [Va
     let rounded = b.add(fraction.r, r_low);
     let Reduced { biased, r, rest } = reduced(b, Fraction { r_low, rounded, ..fraction });
     let less_one = b.add(r, rest);
-    let scale = shift_left(b, biased, 52);
-    let scale = float(b, scale);
+    let scale = binade(b, biased);
     Power { exponent: x.high, less_one, biased, usual: b.fma(less_one, scale, scale) }
 }
 
@@ -288,8 +285,7 @@ pub(super) fn decayed(b: &mut Builder, x: Double) -> (Double, Scale) {
     let Reduced { biased, r, rest } = reduce(b, x.high, Some(x.low), BIAS as f64 + UP);
     let one = b.f64(1.0);
     let sum = ordered_sum(b, one, r);
-    let power = shift_left(b, biased, 52);
-    (Double { high: sum.high, low: b.add(sum.low, rest) }, Scale(float(b, power)))
+    (Double { high: sum.high, low: b.add(sum.low, rest) }, Scale(binade(b, biased)))
 }
 
 /// So many binades above a power of two of which a subnormal result may come.
@@ -417,8 +413,7 @@ fn reduced(b: &mut Builder, fraction: Fraction) -> Reduced {
 /// 2^n and e^r - 1, e^x being 2^n e^r, for |x| up to 708.
 pub(super) fn exp_less_one(b: &mut Builder, x: Value) -> (Value, Value) {
     let Reduced { biased, r, rest } = reduce(b, x, None, BIAS as f64);
-    let power = shift_left(b, biased, 52);
-    (float(b, power), b.add(r, rest))
+    (binade(b, biased), b.add(r, rest))
 }
 
 /// `x` times 2^n, given n + [`TWO_BIASES`], in two steps: the second rounds where the result is subnormal, the first never.
@@ -471,6 +466,5 @@ fn reduce_in_one_step(b: &mut Builder, x: Value, rest: &[f64]) -> (Value, Value)
     let rest = polynomial(b, r, square, rest);
     let less_one = b.fma(square, rest, r);
     let biased = bits(b, biased);
-    let power = shift_left(b, biased, 52);
-    (less_one, float(b, power))
+    (less_one, binade(b, biased))
 }

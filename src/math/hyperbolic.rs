@@ -10,7 +10,7 @@
 
 use std::f64::consts;
 
-use super::double::{Double, ROUNDER, bits, float, horner, ordered_sum, shift_left, widened, with_sign_of};
+use super::double::{Double, ROUNDER, binade, bits, horner, ordered_sum, widened, with_sign_of};
 use super::exp::{BIAS, Fraction, expm1_of_f32, fraction};
 use crate::dtype::DType;
 use crate::ir::{Builder, Value};
@@ -94,15 +94,13 @@ fn parts_of_f64(b: &mut Builder, x: Value) -> Parts<Double> {
     let half_square = b.mul(half, square);
     let cosh = b.fma(fourth, cosh, half_square);
 
-    let power = shift_left(b, biased, 52);
-    let power = float(b, power);
+    let power = binade(b, biased);
     // Of a large n the inverse power weighs nothing, and might not be normal.
     let (most, rounder) = (b.f64(500.0), b.f64(ROUNDER + bias));
     let n = b.lesser(n, most);
     let inverse = b.sub(rounder, n);
     let inverse = bits(b, inverse);
-    let inverse = shift_left(b, inverse, 52);
-    let inverse = float(b, inverse);
+    let inverse = binade(b, inverse);
     let sum = ordered_sum(b, power, inverse);
     let minus = b.neg(inverse);
     let difference = ordered_sum(b, power, minus);
@@ -137,10 +135,7 @@ fn parts_of_f32(b: &mut Builder, x: Value) -> Parts<Value> {
     let cosh = b.fma(fourth, cosh, start);
     let rounder = b.f64(ROUNDER + bias);
     let inverse = b.sub(rounder, n);
-    let [power, inverse] = [biased, bits(b, inverse)].map(|biased| {
-        let power = shift_left(b, biased, 52);
-        float(b, power)
-    });
+    let [power, inverse] = [biased, bits(b, inverse)].map(|biased| binade(b, biased));
     Parts { magnitude, sum: b.add(power, inverse), difference: b.sub(power, inverse), sinh, cosh, r }
 }
 
@@ -195,8 +190,7 @@ fn tanh_of_f64(b: &mut Builder, x: Value) -> Value {
     let (sum, difference) = (b.add(d, s), b.sub(d, s));
 
     let biased = bits(b, biased);
-    let h = shift_left(b, biased, 52);
-    let h = float(b, h);
+    let h = binade(b, biased);
     let twice_h = b.add(h, h);
     let far_start = b.sub(one, twice_h);
     let four_s = b.mul(four, s);

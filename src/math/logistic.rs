@@ -9,8 +9,8 @@
 //! 3e-17 at most; f32 0.501 (5 * 10^5).
 
 use super::double::{
-    Double, ROUNDER, bits, exact_product, exact_sum, float, is_outside, ordered_sum, polynomial, rough_reciprocal,
-    shift_left, widened,
+    Double, ROUNDER, binade, bits, exact_product, exact_sum, is_outside, ordered_sum, polynomial, rough_reciprocal,
+    widened,
 };
 use super::exp::{BIAS, bounded, exp, exp_double, exp_less_one, exp_of_f32, scale_factors};
 use super::log::{
@@ -54,8 +54,7 @@ fn decayed(b: &mut Builder, x: Value, low: Option<Value>) -> Decayed {
     let n = b.greater(least, n);
     let power = b.add(n, rounder);
     let power = bits(b, power);
-    let power = shift_left(b, power, 52);
-    Decayed { mantissa, biased, power: float(b, power) }
+    Decayed { mantissa, biased, power: binade(b, power) }
 }
 
 /// `whole` + 2^n `mantissa`, for a `whole` of 1 or 2.
@@ -245,8 +244,7 @@ pub(super) fn logit(b: &mut Builder, x: Value) -> Value {
     let rounder = b.f64(ROUNDER + BIAS as f64);
     let power = b.add(exponent, rounder);
     let power = bits(b, power);
-    let power = shift_left(b, power, 52);
-    let power = float(b, power);
+    let power = binade(b, power);
     let sixty = b.f64(60.0);
     let exponent = b.sub(exponent, sixty);
     let (greater, greater_low) = (b.mul(greater, power), b.mul(greater_low, power));

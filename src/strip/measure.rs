@@ -118,12 +118,11 @@ impl Measure {
             self.has_loop |= matches!(node, Node::Repeat { .. });
             self.counts_turns |= matches!(node, Node::Repeat { turns: Some(_), .. });
             if self.varying[value.index()] && node.body().is_none() {
-                match is_leaf(node) {
-                    true => self.see_array(graph.dtype(value)),
-                    false => {
-                        self.widest = self.widest.max(graph.dtype(value).size());
-                        self.ops += 1;
-                    }
+                if is_leaf(node) {
+                    self.see_array(graph.dtype(value));
+                } else {
+                    self.widest = self.widest.max(graph.dtype(value).size());
+                    self.ops += 1;
                 }
             }
             if let Some(body) = node.body() {

@@ -73,23 +73,25 @@ pub(super) struct Vectoriser<'a> {
 
 /// If all inputs are one array and neighbours of it, which are named after it, the one that is furthest on.
 fn front(inputs: &[(Source, DType)], graph: &Graph) -> Option<u32> {
-    let name = |(source, _): &(Source, DType)| match source {
-        Source::Param(param) => Some(&*graph.params[*param as usize].name),
+    // The array itself has no offsets.
+    let parts = |(source, _): &(Source, DType)| match source {
+        Source::Param(param) => {
+            let name = &*graph.params[*param as usize].name;
+            Some(name.split_once('[').unwrap_or((name, "")))
+        }
         Source::Index(_) | Source::Size(_) => None,
     };
-    let parts = inputs.iter().map(|input| name(input)?.split_once('[').or(Some((name(input)?, ""))));
-    let parts = parts.collect::<Option<Vec<_>>>()?;
+    let parts = inputs.iter().map(parts).collect::<Option<Vec<_>>>()?;
     if parts.iter().any(|(array, _)| *array != parts[0].0) {
         return None;
     }
-    // The array itself has no offsets.
     let axes = parts.iter().map(|(_, offsets)| offsets.split(", ").count()).max()?;
     let offset = |text: &str| text.trim_end_matches(']').parse::<isize>().unwrap_or(0);
-    let offsets = |(_, text): &(&str, &str)| -> Vec<isize> {
-        let known = text.split(", ").map(offset);
+    let offsets = |slot: &usize| -> Vec<isize> {
+        let known = parts[*slot].1.split(", ").map(offset);
         known.chain(std::iter::repeat(0)).take(axes).collect()
     };
-    (0..parts.len()).max_by_key(|k| offsets(&parts[*k])).map(|slot| slot as u32)
+    (0..parts.len()).max_by_key(offsets).map(|slot| slot as u32)
 }
 
 /// The stage as a program for groups of elements on `target`.

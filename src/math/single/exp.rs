@@ -5,7 +5,7 @@
 
 use std::f32::consts;
 
-use super::super::double::{bits, float, horner, shift_left, with_sign_of};
+use super::super::double::{binade, bits, float, horner, shift_left, with_sign_of};
 use super::super::exp::bounded;
 use super::ROUNDER;
 use crate::ir::{Builder, Value};
@@ -85,8 +85,7 @@ fn less_one(b: &mut Builder, x: Value, down: i32) -> Value {
     let Reduced { biased, r } = reduce(b, x, consts::LOG2_E, LN_2, BIAS - down);
     let (rest, square) = (horner(b, r, &REST_LESS_ONE), b.mul(r, r));
     let less_one = b.fma(square, rest, r);
-    let power = shift_left(b, biased, 23);
-    let (power, whole) = (float(b, power), b.f32(1.0 / down.exp2()));
+    let (power, whole) = (binade(b, biased), b.f32(1.0 / down.exp2()));
     let whole = b.sub(power, whole);
     b.fma(less_one, power, whole)
 }
@@ -124,8 +123,7 @@ pub(crate) fn cosh(b: &mut Builder, x: Value) -> Value {
     let rest = horner(b, r, &REST);
     let factor = b.fma(r, rest, one);
     let mantissa = b.fma(r, factor, one);
-    let power = shift_left(b, biased, 23);
-    let power = float(b, power);
+    let power = binade(b, biased);
     let quarter = b.mul(mantissa, power);
     let (two, inverse) = (b.f32(2.0), b.div(eighth, quarter));
     b.fma(two, quarter, inverse)
