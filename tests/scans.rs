@@ -84,7 +84,12 @@ fn floats_are_led_on_in_the_order_of_the_language() {
     let others = [(Backend::Cranelift, 1, DEFAULT), (Backend::Cranelift, 3, 7), (Backend::Interpreter, 8, 1)];
     let engines: Vec<_> = cuts.into_iter().flatten().chain(others).collect();
     // Lines of several blocks, short ones and some that end amid a group; few columns, many, and more than go together.
-    let shapes: [(&[usize], usize); 10] = [
+    let shapes: [(&[usize], usize); 15] = [
+        (&[70, 2], 1),
+        (&[70, 3], 1),
+        (&[70, 7], 1),
+        (&[70, 8], 1),
+        (&[70, 13], 1),
         (&[5 * 4096 + 77], 0),
         (&[3, 2 * 4096 + 5], 1),
         (&[70, 128], 1),
@@ -181,6 +186,50 @@ fn singles_are_added_as_doubles_and_integers_exactly() {
 }
 
 #[test]
+fn extremes_rise_and_stay() {
+    // By the rules of the language: zeros are ordered by their signs, and a NaN stays.
+    let len = 3 * 4096 + 45;
+    let rising = |k: usize| (k / 700) as f64 / 20.0 - 0.3 + 0.04 * element(k);
+    macro_rules! check {
+        ($engine:expr, $($dtype:ty, $most:expr;)+) => { $( {
+            let x: Vec<$dtype> = (0..len).map(|k| (rising(k) * $most as f64) as $dtype).collect();
+            let fallen: Vec<$dtype> = x.iter().rev().copied().collect();
+            let run = |text: &str, x: &[$dtype]| {
+                let found = $engine.compile(text).expect("a formula").eval(Args::new().input("x", x));
+                found.expect("a run").into_vec::<$dtype>().expect("one output")
+            };
+            let mut greatest = x[0];
+            let expected = x.iter().map(|x| { if *x > greatest { greatest = *x } greatest });
+            assert!(run("cummax(x)", &x).into_iter().eq(expected), "cummax of {}", stringify!($dtype));
+            let mut least = fallen[0];
+            let expected = fallen.iter().map(|x| { if *x < least { least = *x } least });
+            assert!(run("cummin(x)", &fallen).into_iter().eq(expected), "cummin of {}", stringify!($dtype));
+        } )+ };
+    }
+    for (threads, chunk) in [(1, DEFAULT), (3, 7)] {
+        let engine = engine(Backend::Auto, threads, chunk);
+        check! { engine,
+            i8, i8::MAX; u8, u8::MAX; i16, i16::MAX; u16, u16::MAX; i32, i32::MAX; u32, u32::MAX; i64, i64::MAX;
+            u64, u64::MAX; f32, 1.0; f64, 1.0;
+        }
+        for nan_at in [len - 1, len - 40, 40] {
+            // Only the last zeros are positive, so only from them on is the greatest one.
+            let x: Vec<f64> = (0..len).map(|k| if k < 2 * len / 3 { -0.0 } else { 0.0 }).collect();
+            let mut x = [x, vec![-0.0; 100]].concat();
+            x[nan_at] = f64::NAN;
+            let found = engine.compile("cummax(x)").expect("a formula").eval(Args::new().input("x", &x));
+            let found = found.expect("a run").into_vec::<f64>().expect("one output");
+            let expected = |k: usize| match k {
+                _ if k >= nan_at => f64::NAN,
+                _ if k < 2 * len / 3 => -0.0,
+                _ => 0.0,
+            };
+            assert_same(&found, &(0..x.len()).map(expected).collect::<Vec<f64>>(), "zeros and a NaN");
+        }
+    }
+}
+
+#[test]
 fn results_beyond_the_caches_are_the_same() {
     // More than the last cache of many a machine; the results begin at a cache line, or eight bytes behind one.
     let (rows, columns) = (40_000, 128);
@@ -193,12 +242,15 @@ fn results_beyond_the_caches_are_the_same() {
             ("cumsum(x)", vec![x.len()], 0),
             ("cumsum(x, axis=1)", vec![rows, columns], 1),
             ("cumsum(x, axis=0)", vec![rows, columns], 0),
+            // Longer rows than are written at once, and a last run of few.
+            ("cumsum(x, axis=0)", vec![6_397, 800], 0),
         ] {
-            let expected = along(&x, &shape, axis, SCANS[0]);
-            for behind in [0, 1] {
+            let x = &x[..shape.iter().product()];
+            let expected = along(x, &shape, axis, SCANS[0]);
+            for behind in [0, 1, 2] {
                 let place = &mut memory[aligned + behind..][..x.len()];
                 place.fill(f64::NAN);
-                let args = Args::new().input("x", View::new(&x).shape(&shape[..]));
+                let args = Args::new().input("x", View::new(x).shape(&shape[..]));
                 let kernel = engine.compile(text).expect("a formula");
                 kernel.run(args.output(ViewMut::new(&mut *place).shape(&shape[..]))).expect("a run");
                 assert_same(place, &expected, text);

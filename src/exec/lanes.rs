@@ -13,6 +13,8 @@ use super::fold::{Max, Min, Ordered, Product, Rule, Sum};
 pub(super) trait Scans: Rule {
     /// Whether elements may be taken in any order.
     const IS_EXACT: bool;
+    /// Whether what was taken in may be taken in again.
+    const IS_EXTREME: bool = false;
     /// What elements come to by themselves.
     unsafe fn load(from: *const Self::Element) -> __m256i;
     unsafe fn splat(acc: Self::Acc) -> __m256i;
@@ -194,6 +196,7 @@ least_floats! {
 
 impl<E: Least> Scans for Min<E> {
     const IS_EXACT: bool = true;
+    const IS_EXTREME: bool = true;
     #[inline(always)]
     unsafe fn load(from: *const E) -> __m256i {
         // SAFETY: the caller's promise; so below.
@@ -223,6 +226,7 @@ impl<E: Least> Scans for Min<E> {
 
 impl<E: Least> Scans for Max<E> {
     const IS_EXACT: bool = true;
+    const IS_EXTREME: bool = true;
     #[inline(always)]
     unsafe fn load(from: *const E) -> __m256i {
         // SAFETY: the caller's promise; so below.

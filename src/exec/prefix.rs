@@ -54,8 +54,9 @@ pub(super) enum Writes {
 /// Of every method: elements, accumulators and results are where `rows` says; accumulators are aligned to 16, the others may lie
 /// unaligned.
 pub(super) trait Scanner: Sync {
-    /// Gives what each element and those before it in its column come to. `state` is led on; where nothing is written it may be
-    /// led on in another order if no result depends on it.
+    /// Gives what each element and those before it in its column come to. `state` is led on, unless the last rows are less than a
+    /// group, with which columns end and which are always written; where nothing is written it may be led on in another order if no
+    /// result depends on it.
     unsafe fn scan(&self, elements: *const u8, rows: &Rows, state: *mut u8, results: *mut u8);
 
     /// Begins the section or the block that row `row` is the first of, if it is; `state` is that of `width` columns.
@@ -131,7 +132,7 @@ unsafe fn columns<R: Rule>(elements: *const R::Element, rows: &Rows, state: *mut
 /// # Safety
 /// `state` is that of `width` columns.
 unsafe fn turn<R: Rule>(row: usize, width: usize, state: *mut R::Acc) {
-    let levels = [SECTION, BLOCK].into_iter().take_while(|level| row.is_multiple_of(*level)).count();
+    let levels = [SECTION, BLOCK].into_iter().take_while(|level| row > 0 && row.is_multiple_of(*level)).count();
     for k in 0..levels * width {
         // SAFETY: the caller's promise; the next row of accumulators lies behind.
         unsafe {
@@ -162,12 +163,8 @@ unsafe fn group<R: Rule>(
             // SAFETY: the caller's promise.
             *acc = R::take(R::NOTHING, unsafe { elements.add(lane * rows.step).read_unaligned() }, 0);
         }
-        for run in lanes.chunks_exact_mut(RUN) {
-            for step in [1, 2, 4] {
-                for lane in (step..RUN).rev() {
-                    run[lane] = R::merge(run[lane - step], run[lane]);
-                }
-            }
+        for run in lanes[..count].chunks_mut(RUN) {
+            take_in::<R>(run);
         }
         // SAFETY: as above; rows of accumulators lie one behind the other.
         unsafe {
@@ -185,18 +182,84 @@ unsafe fn group<R: Rule>(
     }
 }
 
+/// Has each of a run take in those before it.
+#[inline(always)]
+fn take_in<R: Rule>(run: &mut [R::Acc]) {
+    for step in [1, 2, 4] {
+        for k in (step..run.len()).rev() {
+            run[k] = R::merge(run[k - step], run[k]);
+        }
+    }
+}
+
+/// Gives results for less than a group that follows `base`, with which a line ends.
+///
+/// # Safety
+/// There are `count` elements, and room for as many results.
+#[inline(always)]
+unsafe fn rest<R: Rule>(elements: *const R::Element, count: usize, base: R::Acc, results: *mut R::Total) {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let (elements, base, results) = match count.checked_sub(RUN) {
+            Some(_) => {
+                let total = run::<R, RUN>(elements, base, results);
+                (elements.add(RUN), R::merge(base, total), results.add(RUN))
+            }
+            None => (elements, base, results),
+        };
+        match count % RUN {
+            1 => run::<R, 1>(elements, base, results),
+            2 => run::<R, 2>(elements, base, results),
+            3 => run::<R, 3>(elements, base, results),
+            4 => run::<R, 4>(elements, base, results),
+            5 => run::<R, 5>(elements, base, results),
+            6 => run::<R, 6>(elements, base, results),
+            7 => run::<R, 7>(elements, base, results),
+            _ => base,
+        };
+    }
+}
+
+/// Gives results for a run that follows `base`, and what it comes to.
+///
+/// # Safety
+/// There are `N` elements, and room for as many results.
+#[inline(always)]
+unsafe fn run<R: Rule, const N: usize>(elements: *const R::Element, base: R::Acc, results: *mut R::Total) -> R::Acc {
+    // SAFETY: the caller's promise.
+    unsafe {
+        let mut run = elements.cast::<[R::Element; N]>().read_unaligned().map(|x| R::take(R::NOTHING, x, 0));
+        take_in::<R>(&mut run);
+        results.cast::<[R::Total; N]>().write_unaligned(run.map(|acc| R::finish(R::merge(base, acc))));
+        run[N - 1]
+    }
+}
+
 /// The same in registers of 256 bits. Nothing is contracted or reordered, so neither are the bits others.
 #[cfg(target_arch = "x86_64")]
 mod wide {
-    use std::arch::x86_64::{__m256i, _MM_HINT_T0, _mm_prefetch, _mm256_alignr_epi8, _mm256_permute2x128_si256};
+    use std::arch::x86_64::{
+        __m256i, _MM_HINT_T0, _mm_prefetch, _mm256_alignr_epi8, _mm256_castsi256_si128, _mm256_permute2x128_si256,
+        _mm256_testz_si256, _mm256_unpackhi_epi64, _mm256_unpacklo_epi64, _mm256_xor_si256, _mm256_zextsi128_si256,
+    };
 
-    use super::{BLOCK, LANES, RUN, Rows, SECTION, STATE, Scans, Writes, group, turn};
+    use std::mem::MaybeUninit;
+    use std::ops::Range;
+
+    use super::super::stream;
+    use super::{BLOCK, LANES, RUN, Rows, SECTION, STATE, Scans, Writes, group, rest, turn};
 
     /// Bytes that the cache holds together.
     const CACHE_LINE: usize = 64;
 
-    /// Bytes that pieces of rows are asked for ahead.
-    const AHEAD: usize = 4 * CACHE_LINE;
+    /// Bytes of a row's results that are made together.
+    const PIECE: usize = 512;
+
+    /// The same of rows that lie one behind the other.
+    const COMPACT_PIECE: usize = 1024;
+
+    /// Bytes that a line is asked for ahead: what the machine asks for by itself ends with a page.
+    const LINE_AHEAD: usize = 2048;
 
     /// # Safety
     /// As of [`Scanner`](super::Scanner).
@@ -228,9 +291,14 @@ mod wide {
     ) {
         let rows = Rows { first: 0, count: len, width: 1, step: 1, results_step: 1, writes };
         for line in 0..lines {
-            let mut state = [R::NOTHING; STATE];
             // SAFETY: the caller's promise.
-            unsafe { line_of::<R>(elements.add(line * len), &rows, state.as_mut_ptr(), results.add(line * len)) };
+            unsafe {
+                let (elements, results) = (elements.add(line * len), results.add(line * len));
+                match len < LANES {
+                    true => rest::<R>(elements, len, R::NOTHING, results),
+                    false => line_of::<R>(elements, &rows, [R::NOTHING; STATE].as_mut_ptr(), results),
+                }
+            }
         }
     }
 
@@ -255,7 +323,9 @@ mod wide {
             }
             if whole < rows.count {
                 turn::<R>(rows.first + whole, 1, state);
-                group::<R>(elements.add(whole), rows, whole, 0..1, state, results.wrapping_add(whole));
+                let [section, block, before] = [0, 1, 2].map(|row| state.add(row).read());
+                let base = R::merge(R::merge(before, block), section);
+                rest::<R>(elements.add(whole), rows.count - whole, base, results.add(whole));
             }
         }
     }
@@ -273,8 +343,14 @@ mod wide {
     ) {
         // SAFETY: the caller's promise.
         unsafe {
-            if R::IS_EXACT && rows.writes == Writes::Nothing {
-                return fold::<R, N>(elements, whole, state);
+            if rows.writes == Writes::Nothing {
+                return match R::IS_EXACT {
+                    true => fold::<R, N>(elements, whole, state),
+                    false => sections::<R>(elements, rows.first, whole, state),
+                };
+            }
+            if R::IS_EXTREME {
+                return extremes::<R, N>(elements, rows.writes, whole, state, results);
             }
             let nothing = R::splat(R::NOTHING);
             let [mut section, mut block, mut before] = [0, 1, 2].map(|row| R::splat(state.add(row).read()));
@@ -282,6 +358,7 @@ mod wide {
             // One group is begun before the one before it is ended: more operations at a time that do not wait for each other.
             let mut begun = [nothing; N];
             for at in (0..whole).step_by(LANES) {
+                ask_for_group::<R>(elements.wrapping_add(at));
                 let mut group = [nothing; N];
                 for (k, lanes) in group.iter_mut().enumerate() {
                     *lanes = R::load(elements.add(at + k * (LANES / N)));
@@ -310,6 +387,55 @@ mod wide {
         }
     }
 
+    /// As [`line`], of extremes: most groups have none that goes beyond what came before.
+    ///
+    /// # Safety
+    /// As of [`line`].
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    unsafe fn extremes<R: Scans, const N: usize>(
+        elements: *const R::Element,
+        writes: Writes,
+        whole: usize,
+        state: *mut R::Acc,
+        results: *mut R::Total,
+    ) {
+        // SAFETY: the caller's promise; a group has as many registers as are said.
+        unsafe {
+            let [section, block, before] = [0, 1, 2].map(|row| state.add(row).read());
+            let mut base = R::splat(R::merge(R::merge(before, block), section));
+            for at in (0..whole).step_by(LANES) {
+                ask_for_group::<R>(elements.wrapping_add(at));
+                let mut group = [base; N];
+                for (k, lanes) in group.iter_mut().enumerate() {
+                    *lanes = R::load(elements.add(at + k * (LANES / N)));
+                }
+                let results = results.add(at);
+                let store = |k: usize, lanes: __m256i| {
+                    R::store(lanes, results.add(k * (LANES / N)), writes == Writes::Streaming);
+                };
+                let all = group.iter().fold(base, |all, lanes| R::merged(all, *lanes));
+                let mut beyond = _mm256_xor_si256(all, base);
+                if size_of::<R::Acc>() == 1 {
+                    // The upper half is of no element.
+                    beyond = _mm256_zextsi128_si256(_mm256_castsi256_si128(beyond));
+                }
+                if _mm256_testz_si256(beyond, beyond) == 1 {
+                    (0..N).for_each(|k| store(k, base));
+                    continue;
+                }
+                runs::<R, N>(&mut group, R::splat(R::NOTHING));
+                for (k, lanes) in group.iter().enumerate() {
+                    store(k, R::merged(base, *lanes));
+                    if k + 1 == N.div_ceil(2) || k + 1 == N {
+                        base = R::merged(base, R::last(*lanes));
+                    }
+                }
+            }
+            state.write(first::<R>(base));
+        }
+    }
+
     /// Takes whole groups into the state, in any order.
     ///
     /// # Safety
@@ -321,6 +447,7 @@ mod wide {
         unsafe {
             let mut group = [R::splat(R::NOTHING); N];
             for at in (0..whole).step_by(LANES) {
+                ask_for_group::<R>(elements.wrapping_add(at));
                 for (k, lanes) in group.iter_mut().enumerate() {
                     *lanes = R::merged(*lanes, R::load(elements.add(at + k * (LANES / N))));
                 }
@@ -330,6 +457,76 @@ mod wide {
                 R::keep(accs, lanes.as_mut_ptr());
                 state.write(lanes.into_iter().fold(state.read(), R::merge));
             }
+        }
+    }
+
+    /// Takes whole groups of floats, the first of which stands at `first`, into the state: what a run comes to needs less than what
+    /// each of its elements does.
+    ///
+    /// # Safety
+    /// As of [`line`].
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    unsafe fn sections<R: Scans>(elements: *const R::Element, first: usize, whole: usize, state: *mut R::Acc) {
+        // SAFETY: the caller's promise; accumulators of floats have eight bytes.
+        unsafe {
+            let mut accs = [0, 1, 2].map(|row| state.add(row).read());
+            for at in (0..whole).step_by(2 * LANES) {
+                let groups = if whole - at > LANES { 2 } else { 1 };
+                let mut halves = [R::splat(R::NOTHING); 2];
+                for (k, halves) in halves.iter_mut().enumerate().take(groups) {
+                    ask_for_group::<R>(elements.wrapping_add(at + k * LANES));
+                    *halves = half_runs::<R>(elements.add(at + k * LANES));
+                }
+                // Of both groups the first runs, then the second ones.
+                let runs = neighbours::<R>(halves[0], halves[1]);
+                let both = R::merged(runs, _mm256_permute2x128_si256::<0x11>(runs, runs));
+                let mut lanes = [R::NOTHING; LANES];
+                R::keep(both, lanes.as_mut_ptr());
+                for (k, group) in lanes.into_iter().enumerate().take(groups) {
+                    turn::<R>(first + at + k * LANES, 1, accs.as_mut_ptr());
+                    accs[0] = R::merge(accs[0], group);
+                }
+            }
+            state.cast::<[R::Acc; 3]>().write(accs);
+        }
+    }
+
+    /// What both halves of both runs of a group come to.
+    ///
+    /// # Safety
+    /// There are sixteen elements; accumulators have eight bytes; the host has AVX2.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    unsafe fn half_runs<R: Scans>(elements: *const R::Element) -> __m256i {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let quarters = [0, 2 * (RUN / 2)]
+                .map(|at| neighbours::<R>(R::load(elements.add(at)), R::load(elements.add(at + RUN / 2))));
+            R::merged(
+                _mm256_permute2x128_si256::<0x20>(quarters[0], quarters[1]),
+                _mm256_permute2x128_si256::<0x31>(quarters[0], quarters[1]),
+            )
+        }
+    }
+
+    /// What each two lanes of eight bytes come to: of both registers in turn.
+    ///
+    /// # Safety
+    /// The host has AVX2.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    unsafe fn neighbours<R: Scans>(a: __m256i, b: __m256i) -> __m256i {
+        // SAFETY: the caller's promise.
+        unsafe { R::merged(_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b)) }
+    }
+
+    /// Has the groups of a line that come next brought to the cache.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    fn ask_for_group<R: Scans>(group: *const R::Element) {
+        for at in (0..LANES * size_of::<R::Element>()).step_by(CACHE_LINE) {
+            _mm_prefetch::<_MM_HINT_T0>(group.cast::<i8>().wrapping_add(LINE_AHEAD + at));
         }
     }
 
@@ -420,128 +617,175 @@ mod wide {
         lanes[0]
     }
 
-    /// Group by group over all columns, so that rows are read and written in the order of memory.
+    /// Some rows of a group of columns: a run, or what is left of one at the end.
+    #[derive(Clone, Copy)]
+    struct Run {
+        count: usize,
+        /// Of its group.
+        is_second: bool,
+    }
+
+    /// Run by run, piece by piece over all columns, so that rows are read and written in the order of memory.
     ///
     /// # Safety
     /// As of [`Scanner`](super::Scanner).
     #[target_feature(enable = "avx2")]
     #[inline]
     unsafe fn columns<R: Scans>(elements: *const R::Element, rows: &Rows, state: *mut R::Acc, results: *mut R::Total) {
-        let lanes = lanes::<R>();
-        for at in (0..rows.count).step_by(LANES) {
-            let is_whole = at + LANES <= rows.count;
-            let place =
-                |row: usize| (elements.wrapping_add(row * rows.step), results.wrapping_add(row * rows.results_step));
+        let whole = rows.width / lanes::<R>() * lanes::<R>();
+        let pieces = Pieces::<R> { rows, whole, state };
+        for at in (0..rows.count).step_by(RUN) {
+            let run = Run { count: RUN.min(rows.count - at), is_second: !at.is_multiple_of(LANES) };
+            let (from, to) = (elements.wrapping_add(at * rows.step), results.wrapping_add(at * rows.results_step));
             // SAFETY: the caller's promise.
             unsafe {
-                turn::<R>(rows.first + at, rows.width, state);
-                let mut done = 0;
-                // No more rows at a time than a cache has ways: rows may lie a multiple of its size apart.
-                for run in 0..if is_whole { 2 } else { 0 } {
-                    let (from, to) = place(at + run * RUN);
-                    let mut column = 0;
-                    while column + lanes <= rows.width {
-                        let (from, to, state) = (from.add(column), to.wrapping_add(column), state.add(column));
-                        // What goes past the caches goes by whole lines of them.
-                        let line = CACHE_LINE / size_of::<R::Total>();
-                        let is_line = rows.writes == Writes::Streaming
-                            && to.addr().is_multiple_of(CACHE_LINE)
-                            && column + line <= rows.width;
-                        column += match (is_line, line / lanes) {
-                            (true, 2) => registers::<R, 2>(from, rows, run, state, to, true),
-                            (true, 4) => registers::<R, 4>(from, rows, run, state, to, true),
-                            _ => registers::<R, 1>(from, rows, run, state, to, false),
-                        };
-                    }
-                    done = column;
+                if !run.is_second {
+                    turn::<R>(rows.first + at, rows.width, state);
+                    group::<R>(from, rows, at, whole..rows.width, state, to);
                 }
-                let (from, to) = place(at);
-                group::<R>(from, rows, at, done..rows.width, state, to);
+                match rows.writes {
+                    _ if whole == 0 => (),
+                    Writes::Streaming => pieces.stream(from, run, to),
+                    _ => pieces.lead(from, run, 0..whole, to, rows.results_step),
+                }
             }
         }
     }
 
-    /// Leads the state over the first or second run of a group of the columns of `K` registers; gives how many these are.
-    ///
-    /// # Safety
-    /// As of [`columns`]; elements, state and results are where the run and its first column are.
-    #[target_feature(enable = "avx2")]
-    #[inline]
-    unsafe fn registers<R: Scans, const K: usize>(
-        elements: *const R::Element,
-        rows: &Rows,
-        run: usize,
+    /// Columns whose state is led on piece by piece.
+    struct Pieces<'a, R: Scans> {
+        rows: &'a Rows,
+        /// Columns of whole registers.
+        whole: usize,
         state: *mut R::Acc,
-        results: *mut R::Total,
-        streams: bool,
-    ) -> usize {
-        let lanes = lanes::<R>();
-        // SAFETY: the caller's promise.
-        unsafe {
-            let mut all = [[R::splat(R::NOTHING); RUN]; K];
-            for (k, run_of) in all.iter_mut().enumerate() {
-                let from = elements.wrapping_add(k * lanes);
-                if (k * lanes * size_of::<R::Element>()).is_multiple_of(CACHE_LINE) {
-                    ask_ahead::<R>(from, rows);
+    }
+
+    /// Results of a run's piece, and of each of its rows what did not fill a line of the cache.
+    type Buffer = [u8; RUN * COMPACT_PIECE];
+
+    /// Bytes of one row of these.
+    const BUFFERED: usize = PIECE + CACHE_LINE;
+
+    impl<R: Scans> Pieces<'_, R> {
+        /// Leads the state over a run whose results go past the caches. Eight rows at a time would keep memory from giving and taking
+        /// what lies together, so that a piece's results wait in the first cache.
+        ///
+        /// # Safety
+        /// As of [`columns`]; elements and results are where the run's first ones are.
+        #[target_feature(enable = "avx2")]
+        unsafe fn stream(&self, elements: *const R::Element, run: Run, results: *mut R::Total) {
+            let size = size_of::<R::Total>();
+            let mut buffer = MaybeUninit::<Buffer>::uninit();
+            let buffer = buffer.as_mut_ptr().cast::<u8>();
+            // SAFETY: the caller's promise; of each row the buffer has room for a piece, and for less than a line before it.
+            unsafe {
+                if self.rows.results_step == self.whole && self.whole * size <= COMPACT_PIECE {
+                    self.lead(elements, run, 0..self.whole, buffer.cast(), self.whole);
+                    return stream::copy(buffer, results.cast(), run.count * self.whole * size);
                 }
-                *run_of = column::<R>(from, rows);
-                let total = run_of[RUN - 1];
-                let [section, block, before, first] = [0, 1, 2, 3].map(|row| state.add(row * rows.width + k * lanes));
+                let mut left = 0;
+                for column in (0..self.whole).step_by(PIECE / size) {
+                    let end = self.whole.min(column + PIECE / size);
+                    self.lead(elements, run, column..end, buffer.add(left).cast(), BUFFERED / size);
+                    let place = results.wrapping_add(column).cast::<u8>().wrapping_sub(left);
+                    let all = left + (end - column) * size;
+                    left = if end < self.whole { (place.addr() + all) % CACHE_LINE } else { 0 };
+                    for row in 0..run.count {
+                        let buffer = buffer.add(row * BUFFERED);
+                        stream::copy(buffer, place.wrapping_add(row * self.rows.results_step * size), all - left);
+                        let rest = buffer.add(all - left).cast::<[MaybeUninit<u8>; CACHE_LINE]>().read_unaligned();
+                        buffer.cast::<[MaybeUninit<u8>; CACHE_LINE]>().write_unaligned(rest);
+                    }
+                }
+            }
+        }
+
+        /// Leads the state over a run of some columns, and writes results from `results` on.
+        ///
+        /// # Safety
+        /// As of [`columns`]; elements are where the run's first ones are.
+        #[target_feature(enable = "avx2")]
+        #[inline]
+        unsafe fn lead(
+            &self,
+            elements: *const R::Element,
+            run: Run,
+            columns: Range<usize>,
+            results: *mut R::Total,
+            step: usize,
+        ) {
+            let row_bytes = columns.len() * size_of::<R::Element>();
+            let ahead = match columns.end < self.whole {
+                true => elements.wrapping_add(columns.end),
+                // Runs of narrow rows are done before memory gives the next one.
+                false => elements.wrapping_add(RUN * (PIECE / row_bytes).max(1) * self.rows.step),
+            };
+            let (mut asked, mut row, mut owed) = (0, 0, 0);
+            for at in columns.clone().step_by(lanes::<R>()) {
+                // As much as is read, but row by row.
+                owed += RUN * lanes::<R>() * size_of::<R::Element>();
+                while owed >= CACHE_LINE {
+                    let row_start = ahead.wrapping_add(row * self.rows.step).cast::<i8>();
+                    _mm_prefetch::<_MM_HINT_T0>(row_start.wrapping_add(asked));
+                    (owed, asked) = (owed - CACHE_LINE, asked + CACHE_LINE);
+                    if asked >= row_bytes {
+                        (asked, row) = (0, row + 1);
+                    }
+                }
+                let (from, to) = (elements.wrapping_add(at), results.wrapping_add(at - columns.start));
+                // SAFETY: the caller's promise.
+                unsafe {
+                    match run.count {
+                        RUN => self.registers::<RUN>(from, run, at, to, step),
+                        _ => self.registers::<0>(from, run, at, to, step),
+                    }
+                }
+            }
+        }
+
+        /// Leads the state over a run of a register's columns; of `COUNT` rows unless that is 0.
+        ///
+        /// # Safety
+        /// As of [`columns`]; elements and results are where the run and its first column are.
+        #[target_feature(enable = "avx2")]
+        #[inline]
+        unsafe fn registers<const COUNT: usize>(
+            &self,
+            elements: *const R::Element,
+            run: Run,
+            column: usize,
+            results: *mut R::Total,
+            step: usize,
+        ) {
+            let count = if COUNT > 0 { COUNT } else { run.count };
+            // SAFETY: the caller's promise.
+            unsafe {
+                let mut accs = [R::splat(R::NOTHING); RUN];
+                for (row, accs) in accs.iter_mut().enumerate().take(count) {
+                    *accs = R::load(elements.add(row * self.rows.step));
+                }
+                for step in [1, 2, 4] {
+                    for row in (step..RUN).rev() {
+                        accs[row] = R::merged(accs[row - step], accs[row]);
+                    }
+                }
+                let total = accs[RUN - 1];
+                let [section, block, before, first] =
+                    [0, 1, 2, 3].map(|row| self.state.add(row * self.rows.width + column));
                 let mut base = R::merged(R::merged(R::read(before), R::read(block)), R::read(section));
-                if run == 0 {
-                    R::keep(total, first);
-                } else {
+                if run.is_second {
                     let first = R::read(first);
                     base = R::merged(base, first);
                     R::keep(R::merged(R::read(section), R::merged(first, total)), section);
+                } else {
+                    R::keep(total, first);
                 }
-                run_of.iter_mut().for_each(|accs| *accs = R::merged(base, *accs));
-            }
-            if rows.writes != Writes::Nothing {
-                for row in 0..RUN {
-                    let to = results.wrapping_add(row * rows.results_step);
-                    for (k, run_of) in all.iter().enumerate() {
-                        R::store(run_of[row], to.wrapping_add(k * lanes), streams);
+                if self.rows.writes != Writes::Nothing {
+                    for (row, accs) in accs.iter().enumerate().take(count) {
+                        R::store(R::merged(base, *accs), results.wrapping_add(row * step), false);
                     }
                 }
             }
-        }
-        K * lanes
-    }
-
-    /// Has what a run comes to next brought to the cache: its rows are no stream that the machine knows.
-    #[target_feature(enable = "avx2")]
-    #[inline]
-    fn ask_ahead<R: Scans>(from: *const R::Element, rows: &Rows) {
-        // Rows that lie apart are read along for some time, others soon give way to those of the next group.
-        let ahead = match rows.step > rows.width {
-            true => AHEAD / size_of::<R::Element>(),
-            false => LANES * rows.step,
-        };
-        for row in 0..RUN {
-            _mm_prefetch::<_MM_HINT_T0>(from.wrapping_add(row * rows.step + ahead).cast());
-        }
-    }
-
-    /// The run of a register's columns.
-    ///
-    /// # Safety
-    /// As of [`registers`].
-    #[target_feature(enable = "avx2")]
-    #[inline]
-    unsafe fn column<R: Scans>(from: *const R::Element, rows: &Rows) -> [__m256i; RUN] {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let mut run = [R::splat(R::NOTHING); RUN];
-            for (row, accs) in run.iter_mut().enumerate() {
-                *accs = R::load(from.add(row * rows.step));
-            }
-            for step in [1, 2, 4] {
-                for row in (step..RUN).rev() {
-                    run[row] = R::merged(run[row - step], run[row]);
-                }
-            }
-            run
         }
     }
 }

@@ -1,9 +1,10 @@
 //! Elements to running totals: lines by themselves where there are many, else chunk after chunk of a line, each of which begins
 //! with the state that the one before it leaves.
 //!
-//! A thread that finds that state leads it over its chunk at once. One that does not folds the chunk's blocks, or sections of columns,
-//! says what they come to and goes on to the next chunk: a state is known as soon as all that is behind the last known one is folded, and whoever needs it
-//! makes it. The chunk is led over again then, out of a cache. The order of operations is the same either way.
+//! A thread that finds that state leads it over the first chunk left at once. One that does not leaves this chunk to the thread that
+//! will, and folds the blocks of one behind it, or its sections of columns, says what they come to and goes on: a state is known as soon as
+//! all that is behind the last known one is folded, and whoever needs it makes it. The chunk is led over again then, out of a cache.
+//! The order of operations is the same either way.
 #![expect(unsafe_code, reason = "states of chunks are reached by address")]
 
 use std::collections::VecDeque;
@@ -20,9 +21,12 @@ use super::reduce::{Reducer, Shared, aligned, ended, large_memory, memory};
 use super::run::{Report, Resources};
 use crate::error::Result;
 
-/// Columns that are led on together: at most where the chunks of a line are for several threads, for a section of them is to stay in
-/// the second cache; at least where lines are one thread's, if there are as many.
+/// Columns that are led on together at least where lines are one thread's, if there are as many.
 const WIDTH: usize = 128;
+
+/// Columns that are led on together at most where the chunks of a line are for several threads: long pieces of rows are worth more
+/// than a section of them that stays in the second cache.
+const CHAINED_WIDTH: usize = 512;
 
 /// Columns of a line at most: long pieces of rows are read fast, and a state of so many is still in the second cache.
 const WIDEST: usize = 2048;
@@ -32,6 +36,9 @@ const LINES_A_THREAD: usize = 4;
 
 /// Chunks of a thread that wait for the state before them at most: they are to stay in its caches.
 const WAITING: usize = 3;
+
+/// Bytes of the elements of such a chunk at most.
+const WAITING_BYTES: usize = 1 << 17;
 
 /// How often a thread that cannot go on looks for a state until it lets others go first.
 const LOOKS: usize = 1000;
@@ -51,13 +58,26 @@ struct Cut {
 
 /// Memory of one thread.
 struct Scratch {
+    /// What code uses; none until elements are computed.
     buffers: Vec<u128>,
+    /// Of a strip; none until they do not go to their places at once.
     results: Vec<u128>,
+    /// Bytes of these at most.
+    result_bytes: usize,
     /// Of each fold the state.
     states: SmallVec<[Vec<u128>; 4]>,
     /// Elements of a chunk.
     most: usize,
     elements: Elements,
+}
+
+impl Scratch {
+    /// Makes room for results, if there is none yet.
+    fn buffer_results(&mut self) {
+        if self.results.is_empty() {
+            self.results = memory(self.result_bytes);
+        }
+    }
 }
 
 /// Of each fold room for a chunk's elements, if they are computed and asked for twice.
@@ -78,23 +98,41 @@ struct Left {
     units: SmallVec<[Shared; 4]>,
     /// How much of this is there.
     progress: Vec<AtomicU8>,
-    /// The first chunk that nobody has taken.
-    next: AtomicUsize,
+    /// All chunks before are taken.
+    taken: AtomicUsize,
 }
 
 /// Rows of the state of a unit: it has no blocks before it, and ends with a group.
 const FOLDED_ROWS: usize = 2;
 
+/// Nobody has taken the chunk.
+const FREE: u8 = 0;
+
+/// A thread is at work on it.
+const TAKEN: u8 = 1;
+
 /// What units come to is there.
-const FOLDED: u8 = 1;
+const FOLDED: u8 = 2;
 
 /// The state is there.
-const KNOWN: u8 = 2;
+const KNOWN: u8 = 3;
 
 impl Left {
-    fn take(&self) -> Option<usize> {
-        let item = self.next.fetch_add(1, Ordering::Relaxed);
-        (item < self.progress.len()).then_some(item)
+    /// The first chunk from `from` on that nobody has taken.
+    fn free(&self, from: usize) -> Option<usize> {
+        (from..self.progress.len()).find(|item| self.progress[*item].load(Ordering::Relaxed) == FREE)
+    }
+
+    /// The first chunk that nobody has taken.
+    fn first_free(&self) -> Option<usize> {
+        let first = self.free(self.taken.load(Ordering::Relaxed));
+        self.taken.fetch_max(first.unwrap_or(self.progress.len()), Ordering::Relaxed);
+        first
+    }
+
+    /// Gives false if another thread was first.
+    fn take(&self, item: usize) -> bool {
+        self.progress[item].compare_exchange(FREE, TAKEN, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// The chunk from which units lead on from a known state to `item`; none if some are not there yet.
@@ -137,15 +175,21 @@ impl Reducer<'_> {
             return self.short_lines(resources);
         }
         let threads = resources.pool.threads();
-        let whole = self.cut((self.inner / (LINES_A_THREAD * threads)).clamp(WIDTH, WIDEST), SECTION, resources);
+        let widest = match threads {
+            1 => WIDEST,
+            _ => (self.inner / (LINES_A_THREAD * threads)).clamp(WIDTH, WIDEST),
+        };
+        let whole = self.cut(widest, SECTION, resources.chunk);
         if whole.chunks == 1 || threads == 1 || self.outer * whole.tiles >= LINES_A_THREAD * threads {
             return self.lines(&whole, resources);
         }
         let unit = if self.inner == 1 { BLOCK } else { SECTION };
-        self.chained(&self.cut(WIDTH, unit, resources), resources)
+        let size = self.folds.iter().map(|fold| fold.from).max().expect("a scan folds");
+        self.chained(&self.cut(CHAINED_WIDTH, unit, resources.chunk.min(WAITING_BYTES / size)), resources)
     }
 
-    fn cut(&self, widest: usize, unit: usize, resources: &Resources<'_>) -> Cut {
+    /// Into chunks of about `len` elements.
+    fn cut(&self, widest: usize, unit: usize, len: usize) -> Cut {
         // A strip has room for sixteen rows of what is computed.
         let widest = match (0..self.folds.len()).all(|k| self.runner.lies_whole(self.first + k)) {
             true => widest,
@@ -153,7 +197,7 @@ impl Reducer<'_> {
         };
         let tiles = self.inner.div_ceil(widest);
         let width = self.inner.div_ceil(tiles).next_multiple_of(8).min(self.inner).min(widest);
-        let rows = (resources.chunk / width / unit).max(1) * unit;
+        let rows = (len / width / unit).max(1) * unit;
         Cut { width, tiles: self.inner.div_ceil(width), rows, unit, chunks: self.reduced.div_ceil(rows) }
     }
 
@@ -184,8 +228,8 @@ impl Reducer<'_> {
         let left = Left {
             states: shared(&mut states),
             units: shared(&mut units),
-            progress: (0..items).map(|_| AtomicU8::new(0)).collect(),
-            next: AtomicUsize::new(0),
+            progress: (0..items).map(|_| AtomicU8::new(FREE)).collect(),
+            taken: AtomicUsize::new(0),
         };
         let helpers = self.helpers(items, cut.rows * cut.width).min(resources.pool.threads() - 1);
         let stopped = AtomicBool::new(false);
@@ -228,7 +272,13 @@ impl Reducer<'_> {
                 self.runner.lying(self.first + k, at, count).is_some() && self.place(k, at, len).is_some()
             };
             // Without buffers all go together.
-            let at_once = if (0..self.folds.len()).all(lies) { to - from } else { self.runner.strip / len };
+            let at_once = if (0..self.folds.len()).all(lies) {
+                to - from
+            } else {
+                self.compute_in(&mut scratch);
+                scratch.buffer_results();
+                self.runner.strip / len
+            };
             for at in (from..to).step_by(at_once) {
                 let lines = at_once.min(to - at);
                 let places = self.elements(at * len, lines * len, &mut scratch.buffers);
@@ -249,11 +299,19 @@ impl Reducer<'_> {
 
     fn scan_scratch(&self, cut: &Cut) -> Scratch {
         Scratch {
-            buffers: memory(self.runner.buffers + 64),
-            results: memory(self.runner.strip.max(LANES * cut.width) * size_of::<u64>()),
+            buffers: Vec::new(),
+            results: Vec::new(),
+            result_bytes: self.runner.strip.max(LANES * cut.width) * size_of::<u64>(),
             states: self.folds.iter().map(|fold| memory(STATE * cut.width * fold.folder.size())).collect(),
             most: cut.rows.min(self.reduced) * cut.width,
             elements: self.no_elements(),
+        }
+    }
+
+    /// Makes room for code's buffers, if there is none yet.
+    fn compute_in(&self, scratch: &mut Scratch) {
+        if scratch.buffers.is_empty() {
+            scratch.buffers = memory(self.runner.buffers + 64);
         }
     }
 
@@ -271,22 +329,28 @@ impl Reducer<'_> {
                 let none = std::mem::replace(&mut scratch.elements, first.elements);
                 self.link(first.item, first.pass, cut, left, &mut scratch);
                 spare.push(std::mem::replace(&mut scratch.elements, none));
-            } else if waiting.len() < WAITING
-                && let Some(item) = left.take()
-            {
-                if left.known_before(item, cut).is_some() {
+                continue;
+            }
+            let first = left.first_free();
+            // The thread that makes the state before the first will go on with it.
+            let next = first.map(|first| left.free(first + 1).unwrap_or(first));
+            let mut known = first.into_iter().chain(next).filter(|item| left.known_before(*item, cut).is_some());
+            if let Some(item) = known.next() {
+                if left.take(item) {
                     self.link(item, Pass::Only, cut, left, &mut scratch);
-                    continue;
                 }
-                let none = spare.pop().unwrap_or_else(|| self.no_elements());
-                let pass = self.fold_units(item, cut, left, &mut scratch);
-                waiting.push_back(Waiting { item, pass, elements: std::mem::replace(&mut scratch.elements, none) });
+            } else if let Some(item) = next.filter(|_| waiting.len() < WAITING) {
+                if left.take(item) {
+                    let none = spare.pop().unwrap_or_else(|| self.no_elements());
+                    let pass = self.fold_units(item, cut, left, &mut scratch);
+                    waiting.push_back(Waiting { item, pass, elements: std::mem::replace(&mut scratch.elements, none) });
+                }
             } else if let Some(first) = waiting.front() {
                 let look = |_| {
                     spin_loop();
                     left.known_before(first.item, cut).is_some()
                 };
-                // A chunk before was taken before, by a thread that runs.
+                // A chunk before was taken before, by a thread that runs, or is left to this one.
                 if !(0..LOOKS).any(look) {
                     std::thread::yield_now();
                 }
@@ -401,6 +465,12 @@ impl Reducer<'_> {
             true => (self.runner.strip / width / LANES * LANES).max(LANES),
             false => rows.len(),
         };
+        if is_computed {
+            self.compute_in(scratch);
+        }
+        if is_buffered {
+            scratch.buffer_results();
+        }
         let buffers = aligned(&mut scratch.buffers);
         for row in rows.clone().step_by(at_once) {
             let count = at_once.min(rows.end - row);

@@ -40,8 +40,10 @@ mod isa {
         let head = dest.align_offset(LINE).min(bytes);
         let lines = (bytes - head) / LINE;
         let tail = head + lines * LINE;
-        // SAFETY: `head <= bytes`.
-        unsafe { dest.copy_from_nonoverlapping(source, head) };
+        if head > 0 {
+            // SAFETY: `head <= bytes`.
+            unsafe { dest.copy_from_nonoverlapping(source, head) };
+        }
         for line in 0..lines {
             let start = head + line * LINE;
             // SAFETY: `start + LINE <= tail <= bytes`, and `dest + start` is a multiple of LINE.
@@ -54,8 +56,10 @@ mod isa {
                 }
             }
         }
-        // SAFETY: `tail <= bytes`.
-        unsafe { dest.add(tail).copy_from_nonoverlapping(source.add(tail), bytes - tail) };
+        if tail < bytes {
+            // SAFETY: as above.
+            unsafe { dest.add(tail).copy_from_nonoverlapping(source.add(tail), bytes - tail) };
+        }
     }
 
     pub(super) fn prefetch(from: *const u8) {
