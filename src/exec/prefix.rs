@@ -258,6 +258,9 @@ mod wide {
     /// The same of rows that lie one behind the other.
     const COMPACT_PIECE: usize = 1024;
 
+    /// Bytes of columns' rows that are asked for ahead.
+    const AHEAD: usize = 3 * PIECE;
+
     /// Bytes that a line is asked for ahead: what the machine asks for by itself ends with a page.
     const LINE_AHEAD: usize = 2048;
 
@@ -718,7 +721,7 @@ mod wide {
             let ahead = match columns.end < self.whole {
                 true => elements.wrapping_add(columns.end),
                 // Runs of narrow rows are done before memory gives the next one.
-                false => elements.wrapping_add(RUN * (PIECE / row_bytes).max(1) * self.rows.step),
+                false => elements.wrapping_add(RUN * (AHEAD / row_bytes).max(1) * self.rows.step),
             };
             let (mut asked, mut row, mut owed) = (0, 0, 0);
             for at in columns.clone().step_by(lanes::<R>()) {
