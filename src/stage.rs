@@ -240,9 +240,7 @@ impl Cut {
             if let Node::Part(region, _) = node {
                 open.push(*region);
             }
-            if let Some(body) = node.body() {
-                open.extend(&graph.block(body).values);
-            }
+            open.extend(graph.inside(node));
         }
         (operations, arrays)
     }
@@ -280,8 +278,7 @@ impl Cut {
             let node = graph.node(value);
             let mut depth = 0;
             node.operands(|x| depth = depth.max(depths[x.index()]));
-            let inside = node.body().map_or(&[][..], |body| &graph.block(body).values);
-            depth = inside.iter().fold(depth, |depth, x| depth.max(depths[x.index()]));
+            depth = graph.inside(node).fold(depth, |depth, x| depth.max(depths[x.index()]));
             depths[value.index()] = depth + u32::from(matches!(node, Node::Reduce(..)));
         }
         depths
@@ -380,8 +377,7 @@ fn calls(graph: &Graph) -> Vec<Called> {
         let mut depth = 0;
         if !matches!(node, Node::Reduce(..)) {
             node.operands(|x| depth = depth.max(waits[x.index()]));
-            let inside = node.body().map_or(&[][..], |body| &graph.block(body).values);
-            depth = inside.iter().fold(depth, |depth, x| depth.max(waits[x.index()]));
+            depth = graph.inside(node).fold(depth, |depth, x| depth.max(waits[x.index()]));
         }
         waits[value.index()] = depth;
         if let Node::Call(function, operands) = node {
@@ -447,8 +443,7 @@ fn varying(graph: &Graph, calls: &[Called], first_call: u32) -> Vec<bool> {
             _ => false,
         };
         node.operands(|x| varies |= varying[x.index()]);
-        let inside = node.body().map_or(&[][..], |body| &graph.block(body).values);
-        varying[value.index()] = varies || inside.iter().any(|x| varying[x.index()]);
+        varying[value.index()] = varies || graph.inside(node).any(|x| varying[x.index()]);
     }
     varying
 }

@@ -47,6 +47,19 @@ fn eval<T: Element>(engine: &Engine, text: &str, args: Args<'_>) -> Result<Vec<T
 }
 
 #[test]
+fn a_branch_gives_what_a_call_gave_before_it() {
+    let x: Vec<f64> = (0..70).map(|k| f64::from(k) - 30.0).collect();
+    for (name, engine) in engines() {
+        for s in [0.0, 2.0] {
+            let text = "v = cubed(x)\ny = s\nif s { y = v }\ncubed(y) + 0 * x";
+            let found = eval::<f64>(&engine, text, Args::new().input("x", &x).input("s", &s)).unwrap();
+            let expected: Vec<f64> = x.iter().map(|x| cubed(if s == 0.0 { s } else { cubed(*x) })).collect();
+            assert_eq!(found, expected, "s is {s}, {name}");
+        }
+    }
+}
+
+#[test]
 fn calls_stand_anywhere_in_an_expression() {
     for (name, engine) in engines() {
         for len in (0..70).chain([1000, 4096, 5001, 40_000]) {

@@ -403,6 +403,47 @@ fn reductions_meet_outputs_of_all_kinds() {
 }
 
 #[test]
+fn a_branch_gives_what_was_computed_before_it() {
+    // A value that leaves a branch and was made outside of it: what the branch comes to waits for it and has its rank.
+    let texts = [
+        // A total, behind a condition of every element.
+        (
+            "
+            b = n + sum(n, axis=-1, keepdims=True)
+            if s { b = n } elif c { b = n } else { b = b }
+            s, b
+            ",
+            "s, where(s, n, where(c, n, n + sum(n, axis=-1, keepdims=True)))",
+        ),
+        // An array, behind one of the whole run.
+        ("b = 0\nif s { b = n }\nsum(b, axis=1), s", "sum(where(s, n, 0), axis=1), s"),
+        (
+            "b = n * 0\ni = 0\nwhile i < s { b = n\n i = i + 1 }\nmax(b, axis=0), s",
+            "max(where(s > 0, n, n * 0), axis=0), s",
+        ),
+    ];
+    let n: Vec<i64> = (0..2 * 37).map(|k| k * 37 % 101 - 40).collect();
+    let c: Vec<bool> = n.iter().map(|n| n % 3 == 0).collect();
+    for (name, engine) in engines() {
+        for (branches, selects) in texts {
+            for s in [0_i64, 1] {
+                let eval = |text: &str| {
+                    let kernel = engine.compile(text).expect("a formula");
+                    let shape = [2, 37];
+                    let args = Args::new().input("s", &s).input("n", View::new(&n).shape(shape));
+                    let takes_c = kernel.params().iter().any(|param| param.name() == "c");
+                    let args = if takes_c { args.input("c", View::new(&c).shape(shape)) } else { args };
+                    let outputs = kernel.eval(args).unwrap_or_else(|error| panic!("{text}: {}", error.render()));
+                    let view = |name| outputs.view(name).expect("an output").to_vec::<i64>().expect("integers");
+                    outputs.names().map(view).collect::<Vec<_>>()
+                };
+                assert_eq!(eval(branches), eval(selects), "{branches} where s is {s}, {name}");
+            }
+        }
+    }
+}
+
+#[test]
 fn passes_are_as_few_as_what_waits_for_what_allows() {
     let engine = Engine::new().expect("an engine");
     let passes = |text: &str, rank: usize| {

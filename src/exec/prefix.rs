@@ -155,31 +155,70 @@ unsafe fn group<R: Rule>(
     state: *mut R::Acc,
     results: *mut R::Total,
 ) {
-    let count = LANES.min(rows.count - at);
-    for column in columns {
+    let mut column = columns.start;
+    while column < columns.end {
         let (elements, results) = (elements.wrapping_add(column), results.wrapping_add(column));
-        let mut lanes = [R::NOTHING; LANES];
-        for (lane, acc) in lanes.iter_mut().enumerate().take(count) {
-            // SAFETY: the caller's promise.
-            *acc = R::take(R::NOTHING, unsafe { elements.add(lane * rows.step).read_unaligned() }, 0);
-        }
-        for run in lanes[..count].chunks_mut(RUN) {
-            take_in::<R>(run);
-        }
-        // SAFETY: as above; rows of accumulators lie one behind the other.
-        unsafe {
-            let [section, block, before] = [0, 1, 2].map(|row| state.add(row * rows.width + column));
-            if rows.writes != Writes::Nothing {
-                let base = R::merge(R::merge(before.read(), block.read()), section.read());
-                let bases = [base, R::merge(base, lanes[RUN - 1])];
-                for (lane, acc) in lanes.iter().enumerate().take(count) {
-                    let result = R::finish(R::merge(bases[lane / RUN], *acc));
-                    results.add(lane * rows.results_step).write_unaligned(result);
+        let state = state.wrapping_add(column);
+        // SAFETY: the caller's promise, of as many columns.
+        column += unsafe {
+            match columns.end - column {
+                1 => group_of::<R, 1>(elements, rows, at, state, results),
+                2 => group_of::<R, 2>(elements, rows, at, state, results),
+                3 => group_of::<R, 3>(elements, rows, at, state, results),
+                _ => group_of::<R, 4>(elements, rows, at, state, results),
+            }
+        };
+    }
+}
+
+/// As [`group`], of the first `W` columns; gives `W`.
+///
+/// # Safety
+/// As of [`Scanner`].
+#[inline(always)]
+unsafe fn group_of<R: Rule, const W: usize>(
+    elements: *const R::Element,
+    rows: &Rows,
+    at: usize,
+    state: *mut R::Acc,
+    results: *mut R::Total,
+) -> usize {
+    let merged = |a: [R::Acc; W], b: [R::Acc; W]| -> [R::Acc; W] { std::array::from_fn(|k| R::merge(a[k], b[k])) };
+    // SAFETY: the caller's promise; rows of accumulators lie one behind the other.
+    unsafe {
+        let [section, block, before] = [0, 1, 2].map(|row| state.add(row * rows.width).cast::<[R::Acc; W]>());
+        let (mut base, mut both) = (merged(merged(before.read(), block.read()), section.read()), [R::NOTHING; W]);
+        let count = LANES.min(rows.count - at);
+        for first in (0..count).step_by(RUN) {
+            let mut run = [[R::NOTHING; W]; RUN];
+            let row = |row: usize| elements.wrapping_add((first + row) * rows.step).cast::<[R::Element; W]>();
+            let taken = |row: *const [R::Element; W]| row.read_unaligned().map(|x| R::take(R::NOTHING, x, 0));
+            // Of a whole run all is known but where it lies.
+            match count - first {
+                RUN.. => (0..RUN).for_each(|k| run[k] = taken(row(k))),
+                count => (0..count).for_each(|k| run[k] = taken(row(k))),
+            }
+            for step in [1, 2, 4] {
+                for k in (step..RUN).rev() {
+                    run[k] = merged(run[k - step], run[k]);
                 }
             }
-            section.write(R::merge(section.read(), R::merge(lanes[RUN - 1], lanes[LANES - 1])));
+            if rows.writes != Writes::Nothing {
+                let write = |k: usize| {
+                    let place = results.wrapping_add((first + k) * rows.results_step).cast::<[R::Total; W]>();
+                    place.write_unaligned(merged(base, run[k]).map(R::finish));
+                };
+                match count - first {
+                    RUN.. => (0..RUN).for_each(write),
+                    count => (0..count).for_each(write),
+                }
+            }
+            let total = run[RUN - 1];
+            (base, both) = (merged(base, total), merged(both, total));
         }
+        section.write(merged(section.read(), both));
     }
+    W
 }
 
 /// Has each of a run take in those before it.

@@ -419,6 +419,12 @@ impl Graph {
         &self.blocks[block.index()]
     }
 
+    /// What a region's body computes, and what leaves it, which may have been computed before; nothing of other nodes.
+    pub(crate) fn inside(&self, node: &Node) -> impl Iterator<Item = Value> {
+        let body = node.body().map(|body| self.block(body));
+        body.into_iter().flat_map(|body| body.values.iter().chain(&body.results)).copied()
+    }
+
     /// The number of values, regions included.
     pub(crate) fn len(&self) -> usize {
         self.nodes.len()

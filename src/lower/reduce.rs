@@ -237,8 +237,7 @@ impl Lowerer<'_> {
             if !matches!(node, Node::Reduce(..)) {
                 node.operands(|x| rank = rank.max(usize::from(self.ranks[x.index()])));
             }
-            let inside = node.body().map_or(&[][..], |body| &graph.block(body).values);
-            rank = inside.iter().fold(rank, |rank, x| rank.max(usize::from(self.ranks[x.index()])));
+            rank = graph.inside(node).fold(rank, |rank, x| rank.max(usize::from(self.ranks[x.index()])));
             self.ranks.push(rank as u8);
         }
         usize::from(self.ranks[value.index()])
