@@ -444,6 +444,17 @@ fn a_branch_gives_what_was_computed_before_it() {
 }
 
 #[test]
+fn what_nobody_needs_does_not_fail() {
+    let nothing: [f64; 0] = [];
+    for (name, engine) in engines() {
+        let found = engine.compile("least = min(x); 2 * x").expect("a formula").eval(Args::new().input("x", &nothing));
+        assert_eq!(found.expect("a run").into_vec::<f64>().expect("one output"), nothing, "{name}");
+        let found = engine.compile("least = min(x); least").expect("a formula").eval(Args::new().input("x", &nothing));
+        assert_eq!(found.expect_err("no element is the least").code(), "empty-reduction", "{name}");
+    }
+}
+
+#[test]
 fn passes_are_as_few_as_what_waits_for_what_allows() {
     let engine = Engine::new().expect("an engine");
     let passes = |text: &str, rank: usize| {

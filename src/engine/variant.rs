@@ -198,7 +198,8 @@ fn cut(target: Option<&Target>, lowered: &Lowered, groups: &Groups, node_limit: 
     check_size(&lowered.graph, 1, node_limit)?;
     let graph = match target {
         Some(target) => passes::run(lowered.graph.clone(), target),
-        None => lowered.graph.clone(),
+        // What no output needs fails for nobody.
+        None => passes::drop_dead(lowered.graph.clone(), &Target::VECTOR_128),
     };
     let cut = Cut::new(&graph, groups);
     check_size(&lowered.graph, cut.graphs(), node_limit)?;
