@@ -239,13 +239,11 @@ fn take_in<R: Rule>(run: &mut [R::Acc]) {
 unsafe fn rest<R: Rule>(elements: *const R::Element, count: usize, base: R::Acc, results: *mut R::Total) {
     // SAFETY: the caller's promise.
     unsafe {
-        let (elements, base, results) = match count.checked_sub(RUN) {
-            Some(_) => {
-                let total = run::<R, RUN>(elements, base, results);
-                (elements.add(RUN), R::merge(base, total), results.add(RUN))
-            }
-            None => (elements, base, results),
-        };
+        let (mut elements, mut base, mut results) = (elements, base, results);
+        if count >= RUN {
+            let total = run::<R, RUN>(elements, base, results);
+            (elements, base, results) = (elements.add(RUN), R::merge(base, total), results.add(RUN));
+        }
         match count % RUN {
             1 => run::<R, 1>(elements, base, results),
             2 => run::<R, 2>(elements, base, results),
@@ -543,8 +541,8 @@ mod wide {
     unsafe fn half_runs<R: Scans>(elements: *const R::Element) -> __m256i {
         // SAFETY: the caller's promise.
         unsafe {
-            let quarters = [0, 2 * (RUN / 2)]
-                .map(|at| neighbours::<R>(R::load(elements.add(at)), R::load(elements.add(at + RUN / 2))));
+            let quarters =
+                [0, RUN].map(|at| neighbours::<R>(R::load(elements.add(at)), R::load(elements.add(at + RUN / 2))));
             R::merged(
                 _mm256_permute2x128_si256::<0x20>(quarters[0], quarters[1]),
                 _mm256_permute2x128_si256::<0x31>(quarters[0], quarters[1]),
