@@ -760,16 +760,16 @@ mod wide {
                 // Runs of narrow rows are done before memory gives the next one.
                 false => elements.wrapping_add(RUN * (AHEAD / row_bytes).max(1) * self.rows.step),
             };
-            let (mut asked, mut row, mut owed) = (0, 0, 0);
+            let (mut row_ahead, mut asked, mut owed) = (ahead.cast::<i8>(), 0, 0);
             for at in columns.clone().step_by(lanes::<R>()) {
                 // As much as is read, but row by row.
                 owed += RUN * lanes::<R>() * size_of::<R::Element>();
                 while owed >= CACHE_LINE {
-                    let row_start = ahead.wrapping_add(row * self.rows.step).cast::<i8>();
-                    _mm_prefetch::<_MM_HINT_T0>(row_start.wrapping_add(asked));
+                    _mm_prefetch::<_MM_HINT_T0>(row_ahead.wrapping_add(asked));
                     (owed, asked) = (owed - CACHE_LINE, asked + CACHE_LINE);
                     if asked >= row_bytes {
-                        (asked, row) = (0, row + 1);
+                        row_ahead = row_ahead.wrapping_add(self.rows.step * size_of::<R::Element>());
+                        asked = 0;
                     }
                 }
                 let (from, to) = (elements.wrapping_add(at), results.wrapping_add(at - columns.start));
