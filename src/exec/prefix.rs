@@ -198,11 +198,7 @@ unsafe fn group_of<R: Rule, const W: usize>(
                 RUN.. => (0..RUN).for_each(|k| run[k] = taken(row(k))),
                 count => (0..count).for_each(|k| run[k] = taken(row(k))),
             }
-            for step in [1, 2, 4] {
-                for k in (step..RUN).rev() {
-                    run[k] = merged(run[k - step], run[k]);
-                }
-            }
+            take_in(&mut run, merged);
             if rows.writes != Writes::Nothing {
                 let write = |k: usize| {
                     let place = results.wrapping_add((first + k) * rows.results_step).cast::<[R::Total; W]>();
@@ -223,10 +219,10 @@ unsafe fn group_of<R: Rule, const W: usize>(
 
 /// Has each of a run take in those before it.
 #[inline(always)]
-fn take_in<R: Rule>(run: &mut [R::Acc]) {
+fn take_in<T: Copy>(run: &mut [T], merge: impl Fn(T, T) -> T) {
     for step in [1, 2, 4] {
         for k in (step..run.len()).rev() {
-            run[k] = R::merge(run[k - step], run[k]);
+            run[k] = merge(run[k - step], run[k]);
         }
     }
 }
@@ -236,10 +232,9 @@ fn take_in<R: Rule>(run: &mut [R::Acc]) {
 /// # Safety
 /// There are `count` elements, and room for as many results.
 #[inline(always)]
-unsafe fn rest<R: Rule>(elements: *const R::Element, count: usize, base: R::Acc, results: *mut R::Total) {
+unsafe fn rest<R: Rule>(mut elements: *const R::Element, count: usize, mut base: R::Acc, mut results: *mut R::Total) {
     // SAFETY: the caller's promise.
     unsafe {
-        let (mut elements, mut base, mut results) = (elements, base, results);
         if count >= RUN {
             let total = run::<R, RUN>(elements, base, results);
             (elements, base, results) = (elements.add(RUN), R::merge(base, total), results.add(RUN));
@@ -266,7 +261,7 @@ unsafe fn run<R: Rule, const N: usize>(elements: *const R::Element, base: R::Acc
     // SAFETY: the caller's promise.
     unsafe {
         let mut run = elements.cast::<[R::Element; N]>().read_unaligned().map(|x| R::take(R::NOTHING, x, 0));
-        take_in::<R>(&mut run);
+        take_in(&mut run, R::merge);
         results.cast::<[R::Total; N]>().write_unaligned(run.map(|acc| R::finish(R::merge(base, acc))));
         run[N - 1]
     }
@@ -279,7 +274,6 @@ mod wide {
         __m256i, _MM_HINT_T0, _mm_prefetch, _mm256_alignr_epi8, _mm256_castsi256_si128, _mm256_permute2x128_si256,
         _mm256_testz_si256, _mm256_unpackhi_epi64, _mm256_unpacklo_epi64, _mm256_xor_si256, _mm256_zextsi128_si256,
     };
-
     use std::mem::MaybeUninit;
     use std::ops::Range;
 
@@ -398,11 +392,7 @@ mod wide {
             // One group is begun before the one before it is ended: more operations at a time that do not wait for each other.
             let mut begun = [nothing; N];
             for at in (0..whole).step_by(LANES) {
-                ask_for_group::<R>(elements.wrapping_add(at));
-                let mut group = [nothing; N];
-                for (k, lanes) in group.iter_mut().enumerate() {
-                    *lanes = R::load(elements.add(at + k * (LANES / N)));
-                }
+                let mut group = group_at::<R, N>(elements.add(at));
                 runs::<R, N>(&mut group, nothing);
                 if at > 0 {
                     end::<R, N>(&begun, behind, &mut section, results.wrapping_add(at - LANES), rows.writes);
@@ -445,11 +435,7 @@ mod wide {
             let [section, block, before] = [0, 1, 2].map(|row| state.add(row).read());
             let mut base = R::splat(R::merge(R::merge(before, block), section));
             for at in (0..whole).step_by(LANES) {
-                ask_for_group::<R>(elements.wrapping_add(at));
-                let mut group = [base; N];
-                for (k, lanes) in group.iter_mut().enumerate() {
-                    *lanes = R::load(elements.add(at + k * (LANES / N)));
-                }
+                let mut group = group_at::<R, N>(elements.add(at));
                 let results = results.add(at);
                 let store = |k: usize, lanes: __m256i| {
                     R::store(lanes, results.add(k * (LANES / N)), writes == Writes::Streaming);
@@ -487,9 +473,8 @@ mod wide {
         unsafe {
             let mut group = [R::splat(R::NOTHING); N];
             for at in (0..whole).step_by(LANES) {
-                ask_for_group::<R>(elements.wrapping_add(at));
-                for (k, lanes) in group.iter_mut().enumerate() {
-                    *lanes = R::merged(*lanes, R::load(elements.add(at + k * (LANES / N))));
+                for (lanes, more) in group.iter_mut().zip(group_at::<R, N>(elements.add(at))) {
+                    *lanes = R::merged(*lanes, more);
                 }
             }
             for accs in group {
@@ -559,6 +544,24 @@ mod wide {
     unsafe fn neighbours<R: Scans>(a: __m256i, b: __m256i) -> __m256i {
         // SAFETY: the caller's promise.
         unsafe { R::merged(_mm256_unpacklo_epi64(a, b), _mm256_unpackhi_epi64(a, b)) }
+    }
+
+    /// A group of a line in registers.
+    ///
+    /// # Safety
+    /// There are sixteen elements, of which `N` registers are full; the host has AVX2.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    unsafe fn group_at<R: Scans, const N: usize>(elements: *const R::Element) -> [__m256i; N] {
+        ask_for_group::<R>(elements);
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut group = [R::splat(R::NOTHING); N];
+            for (k, lanes) in group.iter_mut().enumerate() {
+                *lanes = R::load(elements.add(k * (LANES / N)));
+            }
+            group
+        }
     }
 
     /// Has the groups of a line that come next brought to the cache.

@@ -168,6 +168,8 @@ enum Pass {
 
 impl Reducer<'_> {
     pub(super) fn scan(&self, resources: &Resources<'_>) -> Result<Report> {
+        // Else elements that lie in arrays would be computed as well, without a buffer.
+        assert_eq!(self.first, 0, "a pass of scans writes nothing else");
         if self.outer * self.reduced * self.inner == 0 {
             return Ok(Report { threads: 1, chunks: 0 });
         }
