@@ -1,5 +1,5 @@
 // Arrays in files to times of a loop compiled by the C compiler; spoken to in lines, as src/suite/worker.rs describes.
-// `job.h` is made from a definition: the arrays by name, their files, and `body`.
+// `job.h` is made from a definition: the arrays by name, their files, and `body`; ENGINE is the name that results are filed under.
 #include <math.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -29,7 +29,7 @@ static void *from_file(const char *directory, const char *name, size_t bytes) {
 
 static void to_file(const char *directory, const char *name, const void *array, size_t bytes) {
     char path[4096];
-    snprintf(path, sizeof path, "%s/gcc.%s.bin", directory, name);
+    snprintf(path, sizeof path, "%s/" ENGINE ".%s.bin", directory, name);
     FILE *file = fopen(path, "wb");
     if (!file || fwrite(array, 1, bytes, file) != bytes) abort();
     fclose(file);

@@ -37,6 +37,14 @@ pub(crate) fn are_supported() -> bool {
     true
 }
 
+/// Whether this machine has vectors wider than those that the loops, and numlift, are compiled for.
+pub(crate) fn has_512_bits() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    return is_x86_feature_detected!("avx512f");
+    #[cfg(not(target_arch = "x86_64"))]
+    false
+}
+
 /// Elements of one piece of work for a thread: as many as numlift takes.
 const CHUNK: usize = 32 * 1024;
 

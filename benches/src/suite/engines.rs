@@ -24,7 +24,7 @@ pub(crate) enum Host {
 }
 
 /// The first is what the others are compared with; a limit is what no engine can pass.
-pub(crate) const ENGINES: [(&str, Host); 12] = [
+pub(crate) const ENGINES: [(&str, Host); 13] = [
     (NUMLIFT, Host::Rust),
     ("numlift-cranelift", Host::Rust),
     ("rust", Host::Rust),
@@ -37,6 +37,7 @@ pub(crate) const ENGINES: [(&str, Host); 12] = [
     ("numpy", Host::Python),
     (LIMIT_MEMORY, Host::Rust),
     (LIMIT_FMA, Host::Rust),
+    (GCC_512, Host::C),
 ];
 
 pub(crate) const NUMLIFT: &str = "numlift";
@@ -46,6 +47,14 @@ pub(crate) const LIMIT_MEMORY: &str = "limit-memory";
 
 /// As many fused multiply-adds as the workload's operations come to, in registers.
 pub(crate) const LIMIT_FMA: &str = "limit-fma";
+
+/// C for vectors twice as wide as numlift's, where the machine has them: what such vectors are worth, not a peer at equal width.
+pub(crate) const GCC_512: &str = "gcc-512";
+
+/// Whether an engine is one that numlift is compared with.
+pub(crate) fn is_peer(engine: &str) -> bool {
+    !engine.starts_with(NUMLIFT) && !is_limit(engine) && engine != GCC_512
+}
 
 /// Whether an engine measures the machine instead of the workload.
 pub(crate) fn is_limit(engine: &str) -> bool {
@@ -113,7 +122,7 @@ pub(crate) fn command(host: Host, job: &Job, definition: &Definition) -> Result<
             Ok(command)
         }
         Host::C => {
-            let program = compile(definition, &job.directory)?;
+            let program = compile(definition, job)?;
             let mut command = Command::new(program);
             command.arg(&job.directory).arg(job.n.to_string()).arg(job.threads.to_string());
             command.env("OMP_NUM_THREADS", job.threads.to_string());
@@ -128,13 +137,22 @@ pub(crate) fn root() -> &'static Path {
 }
 
 /// The worker in C with the definition's body.
-fn compile(definition: &Definition, directory: &Path) -> Result<PathBuf, Box<dyn Error>> {
+fn compile(definition: &Definition, job: &Job) -> Result<PathBuf, Box<dyn Error>> {
+    let directory = &job.directory;
     let body = definition.gcc.as_ref().ok_or("the definition has no body for it")?;
     fs::write(directory.join("job.h"), header(definition, body))?;
-    let program = directory.join("worker-c");
+    let program = directory.join("worker-c").with_extension(&job.engine);
     let mut command = Command::new("gcc");
-    command.args(["-O3", "-march=native", "-ffast-math", "-fopenmp", "-I"]).arg(directory);
-    command.arg(root().join("benches/peers/worker.c")).arg("-o").arg(&program).arg("-lm");
+    command.args(["-O3", "-march=native", "-ffast-math", "-fopenmp"]).arg(format!("-DENGINE=\"{}\"", job.engine));
+    if job.engine == GCC_512 {
+        if !peers::has_512_bits() {
+            return Err("the machine has no vectors of 512 bits".into());
+        }
+        command.arg("-mprefer-vector-width=512");
+    } else if cfg!(target_arch = "x86_64") {
+        command.arg("-mno-avx512f");
+    }
+    command.arg("-I").arg(directory).arg(root().join("benches/peers/worker.c")).arg("-o").arg(&program).arg("-lm");
     let output = command.output()?;
     if !output.status.success() {
         return Err(format!("gcc: {}", String::from_utf8_lossy(&output.stderr)).into());

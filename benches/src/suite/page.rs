@@ -53,8 +53,7 @@ pub(crate) fn page(machine: &Machine, definitions: &[Definition], rows: &[Row]) 
 
 /// The fastest peer, if numlift takes longer than that by more than the suite's figures move between runs.
 fn peer_ahead<'a>(rows: impl Iterator<Item = &'a Row>) -> Option<&'a Row> {
-    let peers = rows.filter(|row| !engines::is_limit(row.engine) && !row.engine.starts_with(engines::NUMLIFT));
-    peers
+    rows.filter(|row| engines::is_peer(row.engine))
         .max_by(|x, y| x.numlift_over_this.total_cmp(&y.numlift_over_this))
         .filter(|row| row.numlift_over_this > MARGIN)
 }
