@@ -36,6 +36,30 @@ pub(super) trait Scans: Rule {
         }
     }
 
+    /// What the sixteen elements of a group come to by themselves, where accumulators have eight bytes: the lower half of each
+    /// register has two elements of the first run, the upper one those of the second, so that no step of a run crosses halves.
+    #[inline(always)]
+    unsafe fn load_runs(from: *const Self::Element) -> [__m256i; 4] {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let [a, b, c, d] = [0, 4, 8, 12].map(|at| Self::load(from.add(at)));
+            let ([a, c], [b, d]) = (halves(a, c), halves(b, d));
+            [a, c, b, d]
+        }
+    }
+
+    /// Writes what accumulators come to that lie as [`load_runs`](Scans::load_runs) has them.
+    #[inline(always)]
+    unsafe fn store_runs<const STREAMS: bool>(accs: [__m256i; 4], to: *mut Self::Total) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let ([a, c], [b, d]) = (halves(accs[0], accs[1]), halves(accs[2], accs[3]));
+            for (k, accs) in [a, b, c, d].into_iter().enumerate() {
+                Self::store(accs, to.add(4 * k), STREAMS);
+            }
+        }
+    }
+
     #[inline(always)]
     unsafe fn read(from: *const Self::Acc) -> __m256i {
         // SAFETY: the caller's promise; of bytes a register holds sixteen.
@@ -57,6 +81,13 @@ pub(super) trait Scans: Rule {
             }
         }
     }
+}
+
+/// The lower halves, then the upper halves.
+#[target_feature(enable = "avx2")]
+#[inline]
+fn halves(a: __m256i, b: __m256i) -> [__m256i; 2] {
+    [_mm256_permute2x128_si256::<0x20>(a, b), _mm256_permute2x128_si256::<0x31>(a, b)]
 }
 
 /// Writes 16 or 32 bytes.
@@ -250,11 +281,11 @@ impl<E: Least> Scans for Max<E> {
 }
 
 macro_rules! sums_and_products {
-    ($($element:ty, $acc:ty, $total:ty, |$from:ident| $load:expr, |$accs:ident| $bytes:literal $result:expr;)+) => { $(
-        sums_and_products! { @one Sum, sums, $element, $acc, $total, |$from| $load, |$accs| $bytes $result }
-        sums_and_products! { @one Product, products, $element, $acc, $total, |$from| $load, |$accs| $bytes $result }
+    ($($element:ty, $acc:ty, $total:ty, |$from:ident| $load:expr, |$accs:ident| $bytes:literal $result:expr $(, $runs:ident)?;)+) => { $(
+        sums_and_products! { @one Sum, sums, $element, $acc, $total, |$from| $load, |$accs| $bytes $result $(, $runs)? }
+        sums_and_products! { @one Product, products, $element, $acc, $total, |$from| $load, |$accs| $bytes $result $(, $runs)? }
     )+ };
-    (@one $rule:ident, $merged:ident, $element:ty, $acc:ty, $total:ty, |$from:ident| $load:expr, |$accs:ident| $bytes:literal $result:expr) => {
+    (@one $rule:ident, $merged:ident, $element:ty, $acc:ty, $total:ty, |$from:ident| $load:expr, |$accs:ident| $bytes:literal $result:expr $(, $runs:ident)?) => {
         impl Scans for $rule<$element, $total> {
             const IS_EXACT: bool = <$acc as Number>::IS_EXACT;
             #[inline(always)]
@@ -277,6 +308,34 @@ macro_rules! sums_and_products {
                 // SAFETY: as above.
                 unsafe { put::<$bytes>($result, to.cast(), streams) }
             }
+            $($runs! {})?
+        }
+    };
+}
+
+/// Of singles, for whose halves 128 bits are enough.
+macro_rules! runs_of_singles {
+    () => {
+        #[inline(always)]
+        unsafe fn load_runs(from: *const f32) -> [__m256i; 4] {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let [a, b, c, d] = [0, 4, 8, 12].map(|at| _mm_loadu_ps(from.add(at)));
+                [_mm_movelh_ps(a, c), _mm_movehl_ps(c, a), _mm_movelh_ps(b, d), _mm_movehl_ps(d, b)]
+                    .map(|singles| _mm256_castpd_si256(_mm256_cvtps_pd(singles)))
+            }
+        }
+        #[inline(always)]
+        unsafe fn store_runs<const STREAMS: bool>(accs: [__m256i; 4], to: *mut f32) {
+            // SAFETY: the caller's promise.
+            unsafe {
+                let [a, b, c, d] = accs.map(|accs| _mm256_cvtpd_ps(_mm256_castsi256_pd(accs)));
+                let runs = [_mm_movelh_ps(a, b), _mm_movelh_ps(c, d), _mm_movehl_ps(b, a), _mm_movehl_ps(d, c)];
+                for (k, singles) in runs.into_iter().enumerate() {
+                    let singles = _mm256_castsi128_si256(_mm_castps_si128(singles));
+                    put::<16>(singles, to.add(4 * k).cast(), STREAMS);
+                }
+            }
         }
     };
 }
@@ -284,7 +343,7 @@ macro_rules! sums_and_products {
 sums_and_products! {
     f64, f64, f64, |from| _mm256_loadu_si256(from.cast()), |accs| 32 accs;
     f32, f64, f32, |from| _mm256_castpd_si256(_mm256_cvtps_pd(_mm_loadu_ps(from))),
-        |accs| 16 _mm256_castsi128_si256(_mm_castps_si128(_mm256_cvtpd_ps(_mm256_castsi256_pd(accs))));
+        |accs| 16 _mm256_castsi128_si256(_mm_castps_si128(_mm256_cvtpd_ps(_mm256_castsi256_pd(accs)))), runs_of_singles;
     i64, i64, i64, |from| _mm256_loadu_si256(from.cast()), |accs| 32 accs;
     u64, u64, u64, |from| _mm256_loadu_si256(from.cast()), |accs| 32 accs;
     i32, i64, i64, |from| _mm256_cvtepi32_epi64(_mm_loadu_si128(from.cast())), |accs| 32 accs;

@@ -271,8 +271,9 @@ unsafe fn run<R: Rule, const N: usize>(elements: *const R::Element, base: R::Acc
 #[cfg(target_arch = "x86_64")]
 mod wide {
     use std::arch::x86_64::{
-        __m256i, _MM_HINT_T0, _mm_prefetch, _mm256_alignr_epi8, _mm256_castsi256_si128, _mm256_permute2x128_si256,
-        _mm256_testz_si256, _mm256_unpackhi_epi64, _mm256_unpacklo_epi64, _mm256_xor_si256, _mm256_zextsi128_si256,
+        __m256i, _MM_HINT_T0, _mm_prefetch, _mm256_alignr_epi8, _mm256_blend_epi32, _mm256_castsi256_si128,
+        _mm256_permute2x128_si256, _mm256_permute4x64_epi64, _mm256_testz_si256, _mm256_unpackhi_epi64,
+        _mm256_unpacklo_epi64, _mm256_xor_si256, _mm256_zextsi128_si256,
     };
     use std::mem::MaybeUninit;
     use std::ops::Range;
@@ -386,34 +387,105 @@ mod wide {
             if R::IS_EXTREME {
                 return extremes::<R, N>(elements, rows.writes, whole, state, results);
             }
+            match rows.writes {
+                Writes::Streaming => sums::<R, true>(elements, rows.first, whole, state, results),
+                _ => sums::<R, false>(elements, rows.first, whole, state, results),
+            }
+        }
+    }
+
+    /// As [`line`], of sums and products, the first row of which is number `first`.
+    ///
+    /// # Safety
+    /// As of [`line`]; accumulators have eight bytes.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    unsafe fn sums<R: Scans, const STREAMS: bool>(
+        elements: *const R::Element,
+        first: usize,
+        whole: usize,
+        state: *mut R::Acc,
+        results: *mut R::Total,
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe {
             let nothing = R::splat(R::NOTHING);
             let [mut section, mut block, mut before] = [0, 1, 2].map(|row| R::splat(state.add(row).read()));
-            let mut behind = R::merged(before, block);
-            // One group is begun before the one before it is ended: more operations at a time that do not wait for each other.
-            let mut begun = [nothing; N];
-            for at in (0..whole).step_by(LANES) {
-                let mut group = group_at::<R, N>(elements.add(at));
-                runs::<R, N>(&mut group, nothing);
-                if at > 0 {
-                    end::<R, N>(&begun, behind, &mut section, results.wrapping_add(at - LANES), rows.writes);
-                }
-                if (rows.first + at).is_multiple_of(SECTION) {
+            let mut at = 0;
+            while at < whole {
+                let row = first + at;
+                if row.is_multiple_of(SECTION) {
                     block = R::merged(block, section);
                     section = nothing;
-                    if (rows.first + at).is_multiple_of(BLOCK) {
+                    if row.is_multiple_of(BLOCK) {
                         before = R::merged(before, block);
                         block = nothing;
                     }
-                    behind = R::merged(before, block);
                 }
-                begun = group;
-            }
-            if whole > 0 {
-                end::<R, N>(&begun, behind, &mut section, results.wrapping_add(whole - LANES), rows.writes);
+                let behind = R::merged(before, block);
+                let end = whole.min(at + SECTION - row % SECTION);
+                // One group is begun before the one before it is ended: more operations at a time that do not wait for each other.
+                let mut begun = runs_at::<R>(elements.add(at), nothing);
+                at += LANES;
+                while at < end {
+                    let next = runs_at::<R>(elements.add(at), nothing);
+                    lead_on::<R, STREAMS>(begun, behind, &mut section, results.add(at - LANES));
+                    begun = next;
+                    at += LANES;
+                }
+                lead_on::<R, STREAMS>(begun, behind, &mut section, results.add(at - LANES));
             }
             for (row, accs) in [section, block, before].into_iter().enumerate() {
-                state.add(row).write(first::<R>(accs));
+                state.add(row).write(first_of::<R>(accs));
             }
+        }
+    }
+
+    /// A group of a line in registers, its runs side by side: each element has taken in those before it in its run.
+    ///
+    /// # Safety
+    /// There are sixteen elements; accumulators have eight bytes; the host has AVX2.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    unsafe fn runs_at<R: Scans>(elements: *const R::Element, nothing: __m256i) -> [__m256i; 4] {
+        ask_for_group::<R>(elements);
+        // SAFETY: the caller's promise.
+        unsafe {
+            let mut group = R::load_runs(elements);
+            for k in (0..4).rev() {
+                let before = if k > 0 { group[k - 1] } else { nothing };
+                group[k] = R::merged(_mm256_alignr_epi8::<8>(group[k], before), group[k]);
+            }
+            for step in [1, 2] {
+                for k in (step..4).rev() {
+                    group[k] = R::merged(group[k - step], group[k]);
+                }
+            }
+            group
+        }
+    }
+
+    /// Leads the state on over what [`runs_at`] gives: `behind` is what is before the group's section, `section` what is before it
+    /// there.
+    ///
+    /// # Safety
+    /// There is room for sixteen results; accumulators have eight bytes; the host has AVX2.
+    #[target_feature(enable = "avx2")]
+    #[inline]
+    unsafe fn lead_on<R: Scans, const STREAMS: bool>(
+        group: [__m256i; 4],
+        behind: __m256i,
+        section: &mut __m256i,
+        results: *mut R::Total,
+    ) {
+        // SAFETY: the caller's promise.
+        unsafe {
+            let first = _mm256_permute4x64_epi64::<0x55>(group[3]);
+            let second = _mm256_permute4x64_epi64::<0xff>(group[3]);
+            let base = R::merged(behind, *section);
+            let bases = _mm256_blend_epi32::<0xf0>(base, R::merged(base, first));
+            R::store_runs::<STREAMS>(group.map(|lanes| R::merged(bases, lanes)), results);
+            *section = R::merged(*section, R::merged(first, second));
         }
     }
 
@@ -458,7 +530,7 @@ mod wide {
                     }
                 }
             }
-            state.write(first::<R>(base));
+            state.write(first_of::<R>(base));
         }
     }
 
@@ -618,42 +690,13 @@ mod wide {
         }
     }
 
-    /// Leads the state over a group whose runs are there: `behind` is what is before its section, `section` what is before it there.
-    ///
-    /// # Safety
-    /// There is room for sixteen results.
-    #[target_feature(enable = "avx2")]
-    #[inline]
-    unsafe fn end<R: Scans, const N: usize>(
-        group: &[__m256i; N],
-        behind: __m256i,
-        section: &mut __m256i,
-        results: *mut R::Total,
-        writes: Writes,
-    ) {
-        // SAFETY: the caller's promise.
-        unsafe {
-            let first = R::last(group[(N - 1) / 2]);
-            let both = if N == 1 { first } else { R::merged(first, R::last(group[N - 1])) };
-            if writes != Writes::Nothing {
-                let base = R::merged(behind, *section);
-                let second = R::merged(base, first);
-                for (k, lanes) in group.iter().enumerate() {
-                    let base = if 2 * k < N { base } else { second };
-                    R::store(R::merged(base, *lanes), results.add(k * (LANES / N)), writes == Writes::Streaming);
-                }
-            }
-            *section = R::merged(*section, both);
-        }
-    }
-
     /// The first accumulator.
     ///
     /// # Safety
     /// The host has AVX2.
     #[target_feature(enable = "avx2")]
     #[inline]
-    unsafe fn first<R: Scans>(accs: __m256i) -> R::Acc {
+    unsafe fn first_of<R: Scans>(accs: __m256i) -> R::Acc {
         let mut lanes = [R::NOTHING; LANES];
         // SAFETY: a register has sixteen accumulators at most.
         unsafe { R::keep(accs, lanes.as_mut_ptr()) };

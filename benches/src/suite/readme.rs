@@ -122,7 +122,8 @@ fn suite(directory: &Path) -> Result<String> {
             let Some(numlift) = rows.iter().filter(of).find(|row| row["engine"] == NUMLIFT) else { continue };
             let mut best: Option<(&Line, f64)> = None;
             for row in rows.iter().filter(of) {
-                if engines::is_peer(&row["engine"]) && best.is_none_or(|(_, least)| ns(row).is_ok_and(|ns| ns < least)) {
+                if engines::is_peer(&row["engine"]) && best.is_none_or(|(_, least)| ns(row).is_ok_and(|ns| ns < least))
+                {
                     best = Some((row, ns(row)?));
                 }
             }
