@@ -454,6 +454,32 @@ fn what_nobody_needs_does_not_fail() {
     }
 }
 
+/// What is folded away was asked for all the same, and no backend may find out by itself that its answer makes no difference.
+#[test]
+fn what_is_written_fails_whatever_it_is_folded_to() {
+    let nothing: [f64; 0] = [];
+    for (name, engine) in engines() {
+        for text in ["where(False, min(x), 1.0) + 2 * x", "max(x) if s < s else 1.0", "argmin(x) * 0", "min(x), x"] {
+            let kernel = engine.compile(text).expect("a formula");
+            let takes_s = kernel.params().iter().any(|param| param.name() == "s");
+            let args = || Args::new().input("x", &nothing);
+            let found = if takes_s { kernel.eval(args().scalar("s", 1.0)) } else { kernel.eval(args()) };
+            assert_eq!(found.expect_err("no element is the least").code(), "empty-reduction", "{text}, {name}");
+        }
+        let text = "where(False, min(x), 1.0) + 2 * x";
+        let bound = engine.compile(text).expect("a formula").bind(&Schema::new().array("x", DType::F64, 1));
+        let bound = bound.expect("one signature");
+        let found = bound.run(&[View::new(&nothing)], &mut [ViewMut::new(&mut [0.0; 0])]);
+        assert_eq!(found.expect_err("no element is the least").code(), "empty-reduction", "{text}, bound, {name}");
+        let mut out = [0.0; 3];
+        bound.run(&[View::new(&[1.0, 2.0, 3.0])], &mut [ViewMut::new(&mut out)]).expect("a run");
+        assert_eq!(out, [3.0, 5.0, 7.0], "{text}, bound, {name}");
+        let text = "where(False, min(x, initial=0.0), 1.0) + 2 * x";
+        let found = engine.compile(text).expect("a formula").eval(Args::new().input("x", &nothing)).expect("a run");
+        assert_eq!(found.into_vec::<f64>().expect("one output"), nothing, "{text}, {name}");
+    }
+}
+
 #[test]
 fn passes_are_as_few_as_what_waits_for_what_allows() {
     let engine = Engine::new().expect("an engine");

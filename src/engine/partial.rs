@@ -207,10 +207,10 @@ impl Partial {
         let (formula, variant) = (&*self.kernel.0, &*self.variant);
         let start = Instant::now();
         let mut bits = Vec::with_capacity(variant.totals.len());
+        if let (0, Some(kind)) = (self.len, variant.need_elements.first()) {
+            return Err(reduce::empty(formula, &variant.lowered, *kind));
+        }
         for (total, blocks) in variant.totals.iter().zip(&self.totals) {
-            if self.len == 0 {
-                reduce::check_some(formula, &variant.lowered, total)?;
-            }
             bits.push(exec::total(total.reduction.fold, total.from, total.dtype, blocks));
         }
         let reads = variant.reads.iter().map(|read| bits[read.total as usize]);

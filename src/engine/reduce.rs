@@ -32,7 +32,6 @@ pub(super) fn execute(
     sizes: &[i64],
     resources: &Resources<'_>,
 ) -> Result<Report> {
-    check_empty(run, variant, shapes)?;
     check_overwritten(run, variant)?;
     let Some(rows) = Rows::of(run, variant, outputs, shapes) else {
         return stages(run, variant, outputs, shapes, sizes, resources);
@@ -79,38 +78,30 @@ fn stages(
     Ok(report)
 }
 
-/// Fails if a fold that has no answer for no elements would have to give one.
-fn check_empty(run: &Run<'_>, variant: &Variant, shapes: &[Extents]) -> Result<()> {
-    for total in &variant.totals {
-        let reduction = &total.reduction;
+/// Fails if a fold that has no answer for no elements would have to give one; `shapes` are those of the graph's domains.
+pub(super) fn check_empty(run: &Run<'_>, variant: &Variant, shapes: &[Extents]) -> Result<()> {
+    for &kind in &variant.need_elements {
+        let reduction = &run.lowered.graph.reductions[kind as usize];
         let shape = &shapes[reduction.domain as usize];
         let is_empty = |(axis, extent): (usize, &usize)| reduction.axes.contains(axis) && *extent == 0;
         let gives_some = !left(shape, reduction.axes, false).contains(&0);
         if gives_some && shape.iter().enumerate().any(is_empty) {
-            check_some(run.formula, run.lowered, total)?;
+            return Err(empty(run.formula, run.lowered, kind));
         }
     }
     Ok(())
 }
 
-/// Fails if the fold of no elements has no answer.
-pub(super) fn check_some(formula: &Formula, lowered: &Lowered, total: &Total) -> Result<()> {
-    let fold = total.reduction.fold;
-    let hint = match fold {
-        Fold::Min | Fold::Max => Some("`initial=` is what it gives if there are none"),
-        Fold::ArgMin | Fold::ArgMax => None,
-        Fold::Sum | Fold::Product | Fold::Any | Fold::All | Fold::Count => return Ok(()),
-    };
-    if total.reduction.may_be_empty {
-        return Ok(());
-    }
+/// That the fold of no elements has no answer.
+pub(super) fn empty(formula: &Formula, lowered: &Lowered, kind: u32) -> Error {
+    let fold = lowered.graph.reductions[kind as usize].fold;
     let error =
         Error::new(ErrorKind::Shape, "empty-reduction", format!("`{}` of no elements has no answer", fold.name()));
-    let error = error.at(&formula.program.ast.source, lowered.reductions[total.kind as usize]);
-    Err(match hint {
-        Some(hint) => error.with_hint(hint),
-        None => error,
-    })
+    let error = error.at(&formula.program.ast.source, lowered.reductions[kind as usize]);
+    match fold {
+        Fold::Min | Fold::Max => error.with_hint("`initial=` is what it gives if there are none"),
+        _ => error,
+    }
 }
 
 /// Fails if a stage reads a parameter that an earlier one has written over.

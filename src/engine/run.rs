@@ -273,8 +273,9 @@ impl Run<'_> {
         }
         let graph = &self.lowered.graph;
         let mut shapes = Shapes::new();
-        if !graph.sizes.is_empty() || !variant.totals.is_empty() {
+        if !graph.sizes.is_empty() || !variant.totals.is_empty() || !variant.need_elements.is_empty() {
             shapes = self.shapes(outputs)?;
+            reduce::check_empty(self, variant, &shapes)?;
         }
         let sizes = self.sizes(&shapes)?;
         let formula = self.formula;

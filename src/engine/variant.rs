@@ -1,6 +1,6 @@
 //! A program and the types of its parameters to code, kept for the next run.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::ops::Deref;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, PoisonError, RwLock};
@@ -13,7 +13,7 @@ use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
 use crate::exec::{ByRows, Feed, HostCall, Layout, Machine, Program};
 use crate::interp::Interp;
-use crate::ir::{self, Graph, Leaf, Node, Op, Rank, Rule, Value};
+use crate::ir::{self, Graph, Leaf, Node, Op, Rank, Reduction, Rule, Value};
 use crate::lower::{Lowered, ParamType};
 use crate::passes;
 use crate::stage::{self, Call, Cut, Read, Stage, Total};
@@ -35,6 +35,8 @@ pub(super) struct Variant {
     pub(super) stages: Vec<Part>,
     /// What the reductions come to, and how later stages read it: behind the program's own parameters.
     pub(super) totals: Vec<Total>,
+    /// Of the lowered graph the reductions that the program as it is written needs, and that have no answer for no elements.
+    pub(super) need_elements: Vec<u32>,
     pub(super) reads: Vec<Read>,
     /// Outputs that are totals as they are, and the place in `reads` of each.
     pub(super) taken: Vec<(usize, u32)>,
@@ -171,8 +173,9 @@ impl Variant {
         let expected = params.iter().map(|param| (param.dtype(), param.rank())).collect();
         let (params, lowered) = (params.into(), Arc::clone(lowered));
         let (totals, reads, taken, kept) = (staged.totals, staged.reads, staged.taken, staged.kept);
+        let need_elements = need_elements(&lowered.graph);
         let plain_len = match &stages[..] {
-            [part] if totals.is_empty() && lowered.neighbours.is_empty() => {
+            [part] if totals.is_empty() && need_elements.is_empty() && lowered.neighbours.is_empty() => {
                 part.program.plain_len(engine.bounds.chunk, engine.cache)
             }
             _ => 0,
@@ -184,6 +187,7 @@ impl Variant {
             groups,
             stages,
             totals,
+            need_elements,
             reads,
             taken,
             kept,
@@ -204,6 +208,20 @@ fn cut(target: Option<&Target>, lowered: &Lowered, groups: &Groups, node_limit: 
     let cut = Cut::new(&graph, groups);
     check_size(&lowered.graph, cut.graphs(), node_limit)?;
     Ok((graph, cut))
+}
+
+/// The graph's reductions that its outputs need, whatever folding would make of it, and that have no answer for no elements.
+fn need_elements(graph: &Graph) -> Vec<u32> {
+    if !graph.reductions.iter().any(Reduction::needs_elements) {
+        return Vec::new();
+    }
+    let live = passes::drop_dead(graph.clone(), &Target::VECTOR_128);
+    let kinds = (0..live.len()).filter_map(|at| match live.node(Value::from_index(at)) {
+        Node::Reduce(kind, _) => Some(*kind),
+        _ => None,
+    });
+    let kinds: BTreeSet<u32> = kinds.filter(|kind| live.reductions[*kind as usize].needs_elements()).collect();
+    kinds.into_iter().collect()
 }
 
 fn native(engine: &Shared, compiler: &Compiler, stage: &Stage) -> Result<Program> {

@@ -242,6 +242,15 @@ impl Reduction {
     pub(crate) fn is_whole(&self) -> bool {
         self.axes.len() == self.rank && !self.is_scan
     }
+
+    /// Whether there is no answer for no elements.
+    pub(crate) fn needs_elements(&self) -> bool {
+        let has_answer = match self.fold {
+            Fold::Sum | Fold::Product | Fold::Any | Fold::All | Fold::Count => true,
+            Fold::Min | Fold::Max | Fold::ArgMin | Fold::ArgMax => self.is_scan || self.may_be_empty,
+        };
+        !has_answer
+    }
 }
 
 /// Constants that are looked up by a computed index.
