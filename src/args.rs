@@ -588,6 +588,8 @@ pub enum Backend {
     Cranelift,
     /// Machine code with vectors of 256 bits, for x86-64 with AVX2, FMA and BMI.
     X64,
+    /// Machine code with vectors of 512 bits, for x86-64 with AVX-512 (F, DQ, BW, VL and VBMI).
+    Avx512,
 }
 
 /// How far results of functions of mathematics may be off, in units of the last place (ulp) of the true value.

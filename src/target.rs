@@ -17,6 +17,10 @@ impl Target {
     pub(crate) const VECTOR_128: Target =
         Target { vector_bytes: 16, registers: 16, paired_ops: 500, paired_registers: 48 };
 
+    /// The vectors of AVX-512.
+    pub(crate) const VECTOR_512: Target =
+        Target { vector_bytes: 64, registers: 32, paired_ops: 1000, paired_registers: 64 };
+
     /// The vectors of AVX2.
     pub(crate) const VECTOR_256: Target =
         Target { vector_bytes: 32, registers: 16, paired_ops: 1000, paired_registers: 64 };

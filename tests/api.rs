@@ -354,6 +354,9 @@ fn each_stage_can_be_read() {
         let error = of(Backend::X64).clif(&schema).unwrap_err();
         assert_eq!((error.kind(), error.code(), error.hint()), (ErrorKind::Host, "no-clif", Some(CLIF_HINT)));
     }
+    if support::has_avx512() {
+        assert!(of(Backend::Avx512).asm(&schema).unwrap().contains("vmulps zmm"));
+    }
     let interpreted = Engine::builder().backend(Backend::Interpreter).build().unwrap().compile("x + 1").unwrap();
     assert!(interpreted.strip(&schema).is_ok());
     assert_eq!(interpreted.asm(&schema).unwrap_err().kind(), ErrorKind::Host);

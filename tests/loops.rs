@@ -6,7 +6,7 @@ use std::time::Duration;
 use numlift::{Args, Backend, Builder, Cancel, Element, Engine, Error, ErrorKind, Schema};
 
 fn engines(build: impl Fn(Builder) -> Builder) -> Vec<Engine> {
-    let backends = [Backend::Interpreter, Backend::Cranelift, Backend::X64];
+    let backends = [Backend::Interpreter, Backend::Cranelift, Backend::X64, Backend::Avx512];
     let engine = |backend| build(Engine::builder().threads(2).backend(backend)).build();
     let mut engines: Vec<Engine> = backends.into_iter().filter_map(|backend| engine(backend).ok()).collect();
     engines.push(build(Engine::builder().threads(3).chunk_len(7)).build().expect("an engine"));

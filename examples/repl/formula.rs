@@ -56,8 +56,9 @@ pub(crate) struct Formulas {
     pub(crate) definitions: Definitions,
 }
 
-const BACKENDS: [(&str, Backend); 4] = [
+const BACKENDS: [(&str, Backend); 5] = [
     ("auto", Backend::Auto),
+    ("avx512", Backend::Avx512),
     ("x64", Backend::X64),
     ("cranelift", Backend::Cranelift),
     ("interpreter", Backend::Interpreter),

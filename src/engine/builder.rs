@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::{Compiler, Engine, Shared};
 use crate::args::{Accuracy, Backend};
 use crate::codegen::code::CodeMemory;
+use crate::codegen::x64::Width;
 use crate::codegen::{Isa, cranelift, x64};
 use crate::dtype::{DType, Element};
 use crate::error::{Error, ErrorKind, Result};
@@ -255,7 +256,8 @@ impl Builder {
         check_names(&hosts)?;
         let compiler = match self.backend {
             Backend::Interpreter => None,
-            Backend::X64 => Some(compiler(Isa::X64(x64::Isa::host()?), self.bounds.code)?),
+            Backend::X64 => Some(compiler(Isa::X64(x64::Isa::host(Width::Bits256)?), self.bounds.code)?),
+            Backend::Avx512 => Some(compiler(Isa::X64(x64::Isa::host(Width::Bits512)?), self.bounds.code)?),
             Backend::Cranelift => Some(compiler(Isa::Cranelift(cranelift::Isa::host()?), self.bounds.code)?),
             Backend::Auto => best_isa().and_then(|isa| compiler(isa, self.bounds.code)).ok(),
         };
@@ -267,7 +269,8 @@ impl Builder {
 }
 
 fn best_isa() -> Result<Isa> {
-    x64::Isa::host().map(Isa::X64).or_else(|_| cranelift::Isa::host().map(Isa::Cranelift))
+    let wide = [Width::Bits512, Width::Bits256].into_iter().find_map(|width| x64::Isa::host(width).ok());
+    wide.map_or_else(|| cranelift::Isa::host().map(Isa::Cranelift), |isa| Ok(Isa::X64(isa)))
 }
 
 fn compiler(isa: Isa, code_limit: usize) -> Result<Compiler> {

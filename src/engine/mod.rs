@@ -17,6 +17,7 @@ use std::sync::Arc;
 use crate::args::{Accuracy, Backend, Schema};
 use crate::codegen::Isa;
 use crate::codegen::code::CodeMemory;
+use crate::codegen::x64::Width;
 use crate::error::{Error, ErrorKind};
 use crate::exec::pool::Pool;
 use crate::exec::stop::Watchdog;
@@ -168,7 +169,10 @@ impl Engine {
     /// What executes kernels: never [`Backend::Auto`], but what that came to.
     pub fn backend(&self) -> Backend {
         match self.0.compiler.as_ref().map(|compiler| &compiler.isa) {
-            Some(Isa::X64(_)) => Backend::X64,
+            Some(Isa::X64(isa)) => match isa.width() {
+                Width::Bits256 => Backend::X64,
+                Width::Bits512 => Backend::Avx512,
+            },
             Some(Isa::Cranelift(_)) => Backend::Cranelift,
             None => Backend::Interpreter,
         }

@@ -7,6 +7,7 @@ use super::stop::Stop;
 use super::{Budget, Input, Job, Layout, Machine, Program, Resources, run};
 use crate::codegen;
 use crate::codegen::code::CodeMemory;
+use crate::codegen::x64::Width;
 use crate::codegen::{Isa, cranelift, x64};
 use crate::dtype::DType;
 use crate::interp::{self, Element, Interp};
@@ -269,7 +270,9 @@ impl Executors {
         if cfg!(target_arch = "x86_64") {
             isas.push(("x86-64 without SSE4.1 and FMA", Isa::Cranelift(cranelift::Isa::baseline("x86_64"))));
         }
-        isas.extend(x64::Isa::host().ok().map(|isa| ("x64", Isa::X64(isa))));
+        for (name, width) in [("x64", Width::Bits256), ("AVX-512", Width::Bits512)] {
+            isas.extend(x64::Isa::host(width).ok().map(|isa| (name, Isa::X64(isa))));
+        }
         let memory = CodeMemory::new(64 << 20).expect("executable memory");
         let pools = [1, 3].map(|threads| Pool::own(threads).expect("threads")).into();
         Executors { isas, other: cranelift::Isa::baseline("aarch64"), memory, pools }

@@ -9,6 +9,9 @@ pub(crate) fn backends() -> Vec<(&'static str, Backend)> {
     if has_avx2() {
         backends.push(("x64", Backend::X64));
     }
+    if has_avx512() {
+        backends.push(("AVX-512", Backend::Avx512));
+    }
     backends
 }
 
@@ -19,6 +22,21 @@ pub(crate) fn has_avx2() -> bool {
 
 #[cfg(not(target_arch = "x86_64"))]
 pub(crate) fn has_avx2() -> bool {
+    false
+}
+
+#[cfg(target_arch = "x86_64")]
+pub(crate) fn has_avx512() -> bool {
+    has_avx2()
+        && is_x86_feature_detected!("avx512f")
+        && is_x86_feature_detected!("avx512dq")
+        && is_x86_feature_detected!("avx512bw")
+        && is_x86_feature_detected!("avx512vl")
+        && is_x86_feature_detected!("avx512vbmi")
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+pub(crate) fn has_avx512() -> bool {
     false
 }
 

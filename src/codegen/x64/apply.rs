@@ -74,16 +74,16 @@ fn fma(to: &mut Lowerer<'_>, operands: &[Reg; 3], is_double: bool) -> Source {
     let is_kept = is_register(b) || is_register(c) || a_is_done || b_is_done;
     let takes_sum = c_is_done || !is_kept;
     if takes_sum {
-        return to.fused(of(Order::Sum), c, a, b);
+        return to.fused(of(Order::Sum), None, c, a, b);
     }
     if !is_register(b) && is_register(c) {
-        return to.fused(of(Order::FactorOfLast), a, c, b);
+        return to.fused(of(Order::FactorOfLast), None, a, c, b);
     }
-    to.fused(of(Order::Factor), a, b, c)
+    to.fused(of(Order::Factor), None, a, b, c)
 }
 
 fn on_integers(to: &mut Lowerer<'_>, op: Op, x: Source, y: Source, size: usize, is_unsigned: bool) -> Source {
-    if let Some(opcode) = select::on_integers(op, size, is_unsigned) {
+    if let Some(opcode) = select::on_integers(op, size, is_unsigned, to.width) {
         return to.binary(opcode, None, x, y);
     }
     match op {
@@ -165,7 +165,7 @@ fn extended(to: &mut Lowerer<'_>, x: Source, sign: Source) -> Source {
 /// `shl` or `shr` of every lane by one count.
 pub(super) fn shift(to: &mut Lowerer<'_>, op: Op, of: RegType, x: Source, count: u32) -> Source {
     let is_unsigned = matches!(of, RegType::Vector(dtype) if dtype.is_unsigned_int());
-    if let Some(opcode) = select::shift(op, of.size(), is_unsigned) {
+    if let Some(opcode) = select::shift(op, of.size(), is_unsigned, to.width) {
         return to.shift(opcode, count, x);
     }
     assert!(op == Op::Shr && of.size() == 8, "legalize leaves no {} of {of} by a constant", op.name());

@@ -2,21 +2,26 @@
 
 use std::collections::HashMap;
 
-use super::function::VECTOR_BYTES;
+use super::opcode::Width;
 
 /// What the code reads by its distance.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Data {
+    width: Width,
     pub(super) bytes: Vec<u8>,
     known: HashMap<u64, u32>,
 }
 
 impl Data {
+    pub(super) fn new(width: Width) -> Data {
+        Data { width, bytes: Vec::new(), known: HashMap::new() }
+    }
+
     /// Where a vector of these 8 bytes, again and again, is.
     pub(super) fn constant(&mut self, bits: u64) -> u32 {
         *self.known.entry(bits).or_insert_with(|| {
             let at = self.bytes.len();
-            (0..VECTOR_BYTES / 8).for_each(|_| self.bytes.extend_from_slice(&bits.to_le_bytes()));
+            (0..self.width.bytes() / 8).for_each(|_| self.bytes.extend_from_slice(&bits.to_le_bytes()));
             at as u32
         })
     }
@@ -26,7 +31,7 @@ impl Data {
         let at = self.bytes.len();
         self.bytes.extend(elements.iter().flat_map(|element| element.to_le_bytes()));
         // Constants do not straddle cache lines.
-        self.bytes.resize(self.bytes.len().next_multiple_of(VECTOR_BYTES), 0);
+        self.bytes.resize(self.bytes.len().next_multiple_of(self.width.bytes()), 0);
         at as u32
     }
 }

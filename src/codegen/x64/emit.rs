@@ -4,9 +4,9 @@ use regalloc2::{Allocation, Block, Edit, Inst, InstOrEdit, Output};
 use smallvec::SmallVec;
 
 use super::abi::{ARRAYS, Convention, END, INDEX, SCALARS, SCRATCH, TURNS};
-use super::encode::{Assembler, Condition, Gpr, Label, Place};
-use super::function::{Address, Function, Kind, MachineInst, VECTOR_BYTES};
-use super::opcode::{Opcode, Shape};
+use super::encode::{Assembler, Condition, Gpr, Label, MASK, Place};
+use super::function::{Address, Function, Kind, MachineInst};
+use super::opcode::{Opcode, Shape, Width};
 use crate::codegen::code::{self, Call};
 use crate::strip::{self, Strip};
 
@@ -44,7 +44,7 @@ impl<'a> Unit<'a> {
     }
 
     /// The vector registers that are used.
-    fn registers(&self) -> u16 {
+    fn registers(&self) -> u32 {
         let moved = self.output.edits.iter().flat_map(|(_, Edit::Move { from, to })| [from, to]);
         let all = self.output.allocs.iter().chain(moved).filter_map(|allocation| allocation.as_reg());
         all.fold(0, |used, register| used | 1 << register.hw_enc())
@@ -53,6 +53,7 @@ impl<'a> Unit<'a> {
 
 pub(super) struct Emitter<'a> {
     strip: &'a Strip,
+    width: Width,
     /// The function, then those apart.
     units: Vec<Unit<'a>>,
     /// Which of them is written.
@@ -92,9 +93,9 @@ const AHEAD: i32 = 3072;
 const FEW_INSTS: usize = 64;
 
 /// Whether stores past the caches are worth a second function, and are all of whole registers, as the machine wants them.
-fn is_streamable(strip: &Strip) -> bool {
+fn is_streamable(strip: &Strip, width: Width) -> bool {
     let is_whole = |inst: &strip::Inst| match inst {
-        strip::Inst::Store { bytes, .. } => *bytes as usize == VECTOR_BYTES,
+        strip::Inst::Store { bytes, .. } => *bytes as usize == width.bytes(),
         _ => true,
     };
     let is_written = strip.folds.iter().any(|folds| !folds);
@@ -106,7 +107,7 @@ fn is_streamable(strip: &Strip) -> bool {
 
 /// The function with those apart and `data` behind it.
 pub(super) fn emit(
-    strip: &Strip,
+    (strip, width): (&Strip, Width),
     around: Unit<'_>,
     aparts: Vec<Unit<'_>>,
     convention: &Convention,
@@ -115,14 +116,14 @@ pub(super) fn emit(
 ) -> Emitted {
     let slots = strip.inputs.len() + strip.outputs.len();
     let saved_vectors = 16 - usize::from(convention.first_saved_vector);
-    let kept = (around.output.num_spillslots + saved_vectors * 16).next_multiple_of(VECTOR_BYTES);
+    let kept = (around.output.num_spillslots + saved_vectors * 16).next_multiple_of(width.bytes());
     let mut frame = kept;
     let mut units = vec![around];
     units.extend(aparts);
     let (mut labels, mut insts) = (0, 0);
     for unit in &mut units {
         if unit.entered.is_some() {
-            unit.spills = kept + 16 * VECTOR_BYTES;
+            unit.spills = kept + usize::from(width.registers()) * width.bytes();
             frame = frame.max(unit.spills + unit.output.num_spillslots);
         }
         unit.first_label = labels;
@@ -131,19 +132,20 @@ pub(super) fn emit(
     }
     let mut emitter = Emitter {
         strip,
+        width,
         units,
         unit: 0,
         convention,
-        to: Assembler::new(insts * BYTES_AN_INSTRUCTION + data.len() + 256, is_listed),
+        to: Assembler::new(width, insts * BYTES_AN_INSTRUCTION + data.len() + 256, is_listed),
         pointers: slots.min(convention.pointers.len()),
-        frame: frame.next_multiple_of(VECTOR_BYTES),
+        frame: frame.next_multiple_of(width.bytes()),
         kept,
         labels,
         next_label: 2 * labels,
         streams: false,
     };
     emitter.function();
-    let streaming = is_streamable(strip).then(|| {
+    let streaming = is_streamable(strip, width).then(|| {
         emitter.to.align(CODE_ALIGN);
         emitter.streams = true;
         let start = emitter.to.bytes.len();
@@ -195,7 +197,10 @@ impl<'a> Emitter<'a> {
         let given = given.filter_map(|(_, allocation)| allocation.as_reg());
         let used = given.fold(unit.registers(), |used, register| used | 1 << register.hw_enc());
         let kept: Vec<(u8, Place)> =
-            (0..16).filter(|k| used >> k & 1 != 0).map(|register| (register, self.kept(register))).collect();
+            (0..self.width.registers())
+            .filter(|k| used >> k & 1 != 0)
+            .map(|register| (register, self.kept(register)))
+            .collect();
         self.to.bind(self.label_behind(1));
         for (register, place) in &kept {
             self.to.vector(Opcode::Store, *register, 0, *place, None);
@@ -209,7 +214,7 @@ impl<'a> Emitter<'a> {
 
     /// Where a function apart keeps a register of the one around it.
     fn kept(&self, register: u8) -> Place {
-        Place::at(Gpr::RSP, (self.kept + usize::from(register) * VECTOR_BYTES) as i32)
+        Place::at(Gpr::RSP, (self.kept + usize::from(register) * self.width.bytes()) as i32)
     }
 
     /// Where a function apart finds the operand of the instruction that goes there.
@@ -268,7 +273,7 @@ impl<'a> Emitter<'a> {
                 self.to.touch(Gpr::RSP);
             }
             self.to.subtract(Gpr::RSP, (self.frame % PAGE) as i32);
-            self.to.and(Gpr::RSP, -(VECTOR_BYTES as i32));
+            self.to.and(Gpr::RSP, -(self.width.bytes() as i32));
         }
         for (register, place) in self.saved_vectors() {
             self.to.vector(Opcode::StoreHalf, register, 0, place, None);
@@ -406,12 +411,11 @@ impl<'a> Emitter<'a> {
         let MachineInst { kind, address, .. } = self.code().insts[inst.index()];
         match kind {
             Kind::Vector(opcode, last_byte) => self.vector(inst, opcode, address, last_byte),
-            Kind::OfItself(opcode) => {
+            Kind::OfItself(opcode, last_byte) => {
                 let register = register(self.allocations(inst)[0]);
-                self.to.vector(opcode, register, register, Place::Vector(register), None);
+                self.to.vector(opcode, register, register, Place::Vector(register), last_byte);
             }
             Kind::Gather(opcode) => {
-                let [result, indices, wanted] = self.gathered(inst);
                 let scale = match address {
                     Address::Data(table) => {
                         self.to.address_of_data(SCRATCH, table);
@@ -428,13 +432,28 @@ impl<'a> Emitter<'a> {
                     | Address::Input(_)
                     | Address::Result(_) => panic!("{address:?} has no elements"),
                 };
-                self.to.vector(Opcode::EqD, wanted, wanted, Place::Vector(wanted), None);
-                let place = Place::Memory { base: SCRATCH, index: Some((indices, scale)), offset: 0 };
-                self.to.vector(opcode, result, wanted, place, None);
+                let registers = self.registers(inst);
+                let place = Place::Memory { base: SCRATCH, index: Some((registers[1], scale)), offset: 0 };
+                let wanted = match self.width {
+                    Width::Bits256 => {
+                        let wanted = registers[2];
+                        self.to.vector(Opcode::EqD, wanted, wanted, Place::Vector(wanted), None);
+                        wanted
+                    }
+                    Width::Bits512 => {
+                        self.to.fill_mask();
+                        0
+                    }
+                };
+                self.to.vector(opcode, registers[0], wanted, place, None);
             }
             Kind::GatherNarrow(opcode) => {
                 let Address::Whole(slot) = address else { panic!("{address:?} is no whole array") };
-                self.gather_narrow(opcode, slot, self.gathered(inst));
+                let registers = self.registers(inst);
+                match self.width {
+                    Width::Bits256 => self.gather_narrow(opcode, slot, &registers),
+                    Width::Bits512 => self.gather_narrow_twice(opcode, slot, &registers),
+                }
             }
             Kind::Goto(to) => self.jump(to, block),
             Kind::IfAny(yes, no) => {
@@ -454,7 +473,7 @@ impl<'a> Emitter<'a> {
                 let unit = 1 + k as usize;
                 let (_, results) = self.units[unit].entered.expect("a function apart is entered somewhere");
                 let any = register(self.allocations(inst)[2 * results]);
-                self.to.vector(Opcode::Test, any, 0, Place::Vector(any), None);
+                self.test_bits(any, Place::Vector(any));
                 let around = std::mem::replace(&mut self.unit, unit);
                 let (enter, back) = (self.label_behind(1), self.label_behind(2));
                 self.unit = around;
@@ -513,25 +532,55 @@ impl<'a> Emitter<'a> {
             [any, also] => (any, also),
             _ => panic!("a jump asks one operand or two"),
         };
-        self.to.vector(Opcode::Test, register(first), 0, self.place(last), None);
+        self.test_bits(register(first), self.place(last));
     }
 
-    /// The registers of the result, the indices, and one for any use.
-    fn gathered(&self, inst: Inst) -> [u8; 3] {
-        let [result, indices, scratch] = *self.allocations(inst) else { panic!("a gather has three registers") };
-        [result, indices, scratch].map(register)
+    fn test_bits(&mut self, first: u8, last: Place) {
+        match self.width {
+            Width::Bits256 => self.to.vector(Opcode::Test, first, 0, last, None),
+            Width::Bits512 => {
+                self.to.vector(Opcode::TestBits, MASK, first, last, None);
+                self.to.test_mask();
+            }
+        }
+    }
+
+    /// The registers of a gather: of the result, of the indices, and what it needs besides.
+    fn registers(&self, inst: Inst) -> SmallVec<[u8; 4]> {
+        self.allocations(inst).iter().copied().map(register).collect()
     }
 
     /// No machine gathers less than 4 bytes, and beyond an element there may be nothing to read: each lane goes by itself.
-    fn gather_narrow(&mut self, opcode: Opcode, slot: u32, [result, offsets, upper]: [u8; 3]) {
-        let lanes_of_element = 4 / opcode.row().bytes as u8;
+    fn gather_narrow(&mut self, opcode: Opcode, slot: u32, registers: &[u8]) {
+        let [result, offsets, upper] = *registers else { panic!("a gather of narrow elements has three registers") };
         self.to.vector(Opcode::Extract128, offsets, 0, Place::Vector(upper), Some(1));
         self.to.vector(Opcode::Xor, result, result, Place::Vector(result), None);
-        for lane in 0..4 {
-            let from = if lane < 2 { offsets } else { upper };
-            self.to.vector(Opcode::ExtractQ, from, 0, Place::Vector(SCRATCH.0), Some(lane % 2));
+        self.take_pair(opcode, slot, (result, 0), offsets);
+        self.take_pair(opcode, slot, (result, 2), upper);
+    }
+
+    /// The same of twice as many: the upper half of the result by itself, then the lower one.
+    fn gather_narrow_twice(&mut self, opcode: Opcode, slot: u32, registers: &[u8]) {
+        let [result, offsets, quarter, other] = *registers else {
+            panic!("a gather of narrow elements has four registers");
+        };
+        for (k, to) in [(2, other), (0, result)] {
+            self.to.vector(Opcode::ExtractQuarter, offsets, 0, Place::Vector(quarter), Some(k));
+            self.to.vector(Opcode::Xor, to, to, Place::Vector(to), None);
+            self.take_pair(opcode, slot, (to, 0), quarter);
+            self.to.vector(Opcode::ExtractQuarter, offsets, 0, Place::Vector(quarter), Some(k + 1));
+            self.take_pair(opcode, slot, (to, 2), quarter);
+        }
+        self.to.vector(Opcode::InsertQuarter, result, result, Place::Vector(other), Some(1));
+    }
+
+    /// Two elements, from the lane of `to` on, whose places in the whole array are in `offsets`.
+    fn take_pair(&mut self, opcode: Opcode, slot: u32, (to, lane): (u8, u8), offsets: u8) {
+        let lanes_of_element = 4 / opcode.row().bytes(self.width) as u8;
+        for k in 0..2 {
+            self.to.vector(Opcode::ExtractQ, offsets, 0, Place::Vector(SCRATCH.0), Some(k));
             self.to.add_from(SCRATCH, ARRAYS, slot as i32 * 8);
-            self.to.vector(opcode, result, result, Place::at(SCRATCH, 0), Some(lane * lanes_of_element));
+            self.to.vector(opcode, to, to, Place::at(SCRATCH, 0), Some((lane + k) * lanes_of_element));
         }
     }
 
@@ -562,8 +611,12 @@ impl<'a> Emitter<'a> {
         };
         let at = |k: usize| register(allocations[k]);
         match opcode.row().shape {
-            Shape::Unary => self.to.vector(opcode, at(0), 0, last, last_byte),
-            Shape::Binary => self.to.vector(opcode, at(0), at(1), last, last_byte),
+            Shape::Unary | Shape::Broadcast => self.to.vector(opcode, at(0), 0, last, last_byte),
+            Shape::Compare if self.width == Width::Bits512 => {
+                self.to.vector(opcode, MASK, at(1), last, last_byte);
+                self.to.vector(opcode.spread(), at(0), 0, Place::Vector(MASK), None);
+            }
+            Shape::Binary | Shape::Compare => self.to.vector(opcode, at(0), at(1), last, last_byte),
             Shape::Fused => self.to.vector(opcode, at(0), at(2), last, last_byte),
             Shape::Shift => self.to.vector(opcode, opcode.row().digit, at(0), last, last_byte),
             Shape::Blend => self.to.vector(opcode, at(0), at(1), last, Some(at(2) << 4)),
@@ -572,7 +625,7 @@ impl<'a> Emitter<'a> {
                 self.to.vector(Opcode::StorePast, at(0), 0, last, last_byte)
             }
             Shape::Store => self.to.vector(opcode, at(0), 0, last, last_byte),
-            Shape::Gather | Shape::ToGeneral | Shape::Test => panic!("{opcode:?} is part of another instruction"),
+            Shape::Gather | Shape::ToGeneral | Shape::FromMask | Shape::Test => panic!("{opcode:?} is part of another instruction"),
         }
     }
 }

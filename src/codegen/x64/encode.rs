@@ -1,6 +1,7 @@
-//! Machine instructions to bytes: the VEX forms of the table, and the few instructions on general registers that a loop takes.
+//! Machine instructions to bytes: the VEX and EVEX forms of the table, and the few instructions on general registers that a loop
+//! takes.
 
-use super::opcode::{Opcode, Shape};
+use super::opcode::{Opcode, Row, Shape, Width};
 
 /// A general register, by its number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +33,9 @@ impl Gpr {
         NAMES[usize::from(self.0)]
     }
 }
+
+/// The mask register that holds nothing from one instruction to the next.
+pub(super) const MASK: u8 = 1;
 
 /// The operand that need not be a register.
 #[derive(Clone, Copy, Debug)]
@@ -77,8 +81,9 @@ impl Condition {
 }
 
 /// Bytes under construction.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Assembler {
+    width: Width,
     pub(super) bytes: Vec<u8>,
     /// Where data are referred to: the place of four bytes, what follows them in the instruction, and the datum.
     data: Vec<(usize, u32, u32)>,
@@ -90,20 +95,42 @@ pub(super) struct Assembler {
 }
 
 impl Assembler {
-    pub(super) fn new(capacity: usize, is_listed: bool) -> Assembler {
-        let listing = is_listed.then(Vec::new);
-        Assembler { bytes: Vec::with_capacity(capacity), listing, ..Assembler::default() }
+    pub(super) fn new(width: Width, capacity: usize, is_listed: bool) -> Assembler {
+        let (bytes, listing) = (Vec::with_capacity(capacity), is_listed.then(Vec::new));
+        Assembler { width, bytes, data: Vec::new(), jumps: Vec::new(), labels: Vec::new(), listing }
     }
 
-    fn list(&mut self, text: impl FnOnce() -> String) {
+    fn list(&mut self, text: impl FnOnce(Width) -> String) {
         if let Some(listing) = &mut self.listing {
-            listing.push((self.bytes.len(), text()));
+            listing.push((self.bytes.len(), text(self.width)));
         }
     }
 
     /// An instruction of the table. `first` is the register named in the opcode's own field, `second` the one in the prefix.
     pub(super) fn vector(&mut self, opcode: Opcode, first: u8, second: u8, place: Place, immediate: Option<u8>) {
         let row = opcode.row();
+        debug_assert!(row.is_of(self.width), "{opcode:?} in vectors of {:?}", self.width);
+        let unit = match self.width {
+            Width::Bits256 => {
+                self.vex(row, first, second, place);
+                1
+            }
+            Width::Bits512 => {
+                self.evex(row, first, second, place);
+                match row.shape {
+                    Shape::Gather if row.evex_w => 8,
+                    Shape::Gather => 4,
+                    _ => row.bytes(self.width) as i32,
+                }
+            }
+        };
+        self.place(first, place, unit, u32::from(immediate.is_some()));
+        self.bytes.extend(immediate);
+        self.list(|width| text(width, opcode, first, second, place, immediate));
+    }
+
+    /// The prefix of the VEX form, and the opcode.
+    fn vex(&mut self, row: &Row, first: u8, second: u8, place: Place) {
         let (x, b) = match place {
             Place::Vector(register) => (0, register >> 3),
             Place::Memory { base, index, .. } => (index.map_or(0, |(index, _)| index >> 3), base.0 >> 3),
@@ -117,13 +144,46 @@ impl Assembler {
             let registers = (r ^ 1) << 7 | (x ^ 1) << 6 | (b ^ 1) << 5;
             self.bytes.extend_from_slice(&[0xc4, registers | map, w << 7 | rest, row.code]);
         }
-        self.place(first, place, u32::from(immediate.is_some()));
-        self.bytes.extend(immediate);
-        self.list(|| text(opcode, first, second, place, immediate));
     }
 
-    /// The bytes that name a register and a place; `behind` more follow them.
-    fn place(&mut self, register: u8, place: Place, behind: u32) {
+    /// The prefix of the EVEX form, and the opcode. The fifth bit of a register's number stands apart from the fourth.
+    fn evex(&mut self, row: &Row, first: u8, second: u8, place: Place) {
+        let bit = |number: u8, k: u8| number >> k & 1 ^ 1;
+        let (x, b, fifth) = match place {
+            Place::Vector(register) => (bit(register, 4), bit(register, 3), bit(second, 4)),
+            Place::Memory { base, index, .. } => {
+                let index = index.map_or(0, |(index, _)| index);
+                (bit(index, 3), bit(base.0, 3), bit(second, 4) & bit(index, 4))
+            }
+            Place::Data(_) => (1, 1, bit(second, 4)),
+        };
+        let registers = bit(first, 3) << 7 | x << 6 | b << 5 | bit(first, 4) << 4;
+        let length = if row.wide { 2 } else { 0 };
+        // A gather reads the lanes that a mask has.
+        let mask = if row.shape == Shape::Gather { MASK } else { 0 };
+        self.bytes.extend_from_slice(&[
+            0x62,
+            registers | row.map as u8,
+            u8::from(row.evex_w) << 7 | (second & 15 ^ 15) << 3 | 4 | row.prefix as u8,
+            length << 5 | fifth << 3 | mask,
+            row.code,
+        ]);
+    }
+
+    /// The mask register has all bits on.
+    pub(super) fn fill_mask(&mut self) {
+        self.bytes.extend_from_slice(&[0xc5, 0x80 | (MASK ^ 15) << 3 | 4, 0x46, 0xc0 | MASK << 3 | MASK]);
+        self.list(|_| format!("kxnorw k{MASK}, k{MASK}, k{MASK}"));
+    }
+
+    /// Whether the mask register has none of its 16 lower bits on.
+    pub(super) fn test_mask(&mut self) {
+        self.bytes.extend_from_slice(&[0xc5, 0xf8, 0x98, 0xc0 | MASK << 3 | MASK]);
+        self.list(|_| format!("kortestw k{MASK}, k{MASK}"));
+    }
+
+    /// The bytes that name a register and a place; `behind` more follow them. An offset of one byte counts units of so many.
+    fn place(&mut self, register: u8, place: Place, unit: i32, behind: u32) {
         let register = (register & 7) << 3;
         match place {
             Place::Vector(other) => self.bytes.push(0xc0 | register | other & 7),
@@ -133,11 +193,12 @@ impl Assembler {
                 self.bytes.extend_from_slice(&[0; 4]);
             }
             Place::Memory { base, index, offset } => {
+                let short = i8::try_from(offset / unit).ok().filter(|_| offset % unit == 0);
                 // Without an offset the number of rbp and r13 would mean something else.
-                let mode = match i8::try_from(offset) {
-                    Ok(0) if base.0 & 7 != 5 => 0x00,
-                    Ok(_) => 0x40,
-                    Err(_) => 0x80,
+                let mode = match short {
+                    Some(0) if base.0 & 7 != 5 => 0x00,
+                    Some(_) => 0x40,
+                    None => 0x80,
                 };
                 match index {
                     None if base.0 & 7 != 4 => self.bytes.push(mode | register | base.0 & 7),
@@ -147,10 +208,10 @@ impl Assembler {
                             .extend_from_slice(&[mode | register | 4, scale << 6 | (index & 7) << 3 | base.0 & 7]);
                     }
                 }
-                match mode {
-                    0x00 => {}
-                    0x40 => self.bytes.push(offset as u8),
-                    _ => self.bytes.extend_from_slice(&offset.to_le_bytes()),
+                match short {
+                    Some(_) if mode == 0x00 => {}
+                    Some(short) => self.bytes.push(short as u8),
+                    None => self.bytes.extend_from_slice(&offset.to_le_bytes()),
                 }
             }
         }
@@ -164,24 +225,24 @@ impl Assembler {
             Place::Data(_) => 0,
         };
         self.bytes.extend_from_slice(&[0x48 | (register >> 3) << 2 | b, code]);
-        self.place(register, place, 0);
+        self.place(register, place, 1, 0);
     }
 
     pub(super) fn load_general(&mut self, to: Gpr, base: Gpr, offset: i32) {
         self.general(0x8b, to.0, Place::at(base, offset));
-        self.list(|| format!("mov {}, [{}{offset:+}]", to.name(), base.name()));
+        self.list(|_| format!("mov {}, [{}{offset:+}]", to.name(), base.name()));
     }
 
     /// Has a line of the caches fetched; an address of nothing is passed over.
     pub(super) fn prefetch(&mut self, base: Gpr, index: Gpr, scale: u8, offset: i32) {
         self.bytes.extend_from_slice(&[0x40 | index.0 >> 3 << 1 | base.0 >> 3, 0x0f, 0x18]);
-        self.place(1, Place::Memory { base, index: Some((index.0, scale)), offset }, 0);
-        self.list(|| format!("prefetcht0 [{}+{}*{}{offset:+}]", base.name(), index.name(), 1 << scale));
+        self.place(1, Place::Memory { base, index: Some((index.0, scale)), offset }, 1, 0);
+        self.list(|_| format!("prefetcht0 [{}+{}*{}{offset:+}]", base.name(), index.name(), 1 << scale));
     }
 
     pub(super) fn store_general(&mut self, from: Gpr, base: Gpr, offset: i32) {
         self.general(0x89, from.0, Place::at(base, offset));
-        self.list(|| format!("mov [{}{offset:+}], {}", base.name(), from.name()));
+        self.list(|_| format!("mov [{}{offset:+}], {}", base.name(), from.name()));
     }
 
     /// `to = [base + offset]` unless the last test found a negative number.
@@ -189,22 +250,22 @@ impl Assembler {
         assert!(to.0 < 8 && base.0 >= 8 && base.0 & 7 != 4, "registers of one form");
         let offset = i8::try_from(offset).expect("an offset of one byte");
         self.bytes.extend_from_slice(&[0x49, 0x0f, 0x49, 0x40 | to.0 << 3 | base.0 & 7, offset as u8]);
-        self.list(|| format!("cmovns {}, [{}{offset:+}]", to.name(), base.name()));
+        self.list(|_| format!("cmovns {}, [{}{offset:+}]", to.name(), base.name()));
     }
 
     pub(super) fn move_general(&mut self, to: Gpr, from: Gpr) {
         self.general(0x8b, to.0, Place::Vector(from.0));
-        self.list(|| format!("mov {}, {}", to.name(), from.name()));
+        self.list(|_| format!("mov {}, {}", to.name(), from.name()));
     }
 
     pub(super) fn address_of(&mut self, to: Gpr, base: Gpr, offset: i32) {
         self.general(0x8d, to.0, Place::at(base, offset));
-        self.list(|| format!("lea {}, [{}{offset:+}]", to.name(), base.name()));
+        self.list(|_| format!("lea {}, [{}{offset:+}]", to.name(), base.name()));
     }
 
     pub(super) fn address_of_data(&mut self, to: Gpr, datum: u32) {
         self.general(0x8d, to.0, Place::Data(datum));
-        self.list(|| format!("lea {}, [data+{datum}]", to.name()));
+        self.list(|_| format!("lea {}, [data+{datum}]", to.name()));
     }
 
     pub(super) fn zero(&mut self, register: Gpr) {
@@ -212,28 +273,28 @@ impl Assembler {
             self.bytes.push(0x45);
         }
         self.bytes.extend_from_slice(&[0x31, 0xc0 | ((register.0 & 7) * 9)]);
-        self.list(|| format!("xor {0}, {0}", register.name()));
+        self.list(|_| format!("xor {0}, {0}", register.name()));
     }
 
     pub(super) fn add(&mut self, register: Gpr, number: i32) {
         self.with_number(0, register, number);
-        self.list(|| format!("add {}, {number}", register.name()));
+        self.list(|_| format!("add {}, {number}", register.name()));
     }
 
     /// `to += [base + offset]`.
     pub(super) fn add_from(&mut self, to: Gpr, base: Gpr, offset: i32) {
         self.general(0x03, to.0, Place::at(base, offset));
-        self.list(|| format!("add {}, [{}{offset:+}]", to.name(), base.name()));
+        self.list(|_| format!("add {}, [{}{offset:+}]", to.name(), base.name()));
     }
 
     pub(super) fn subtract(&mut self, register: Gpr, number: i32) {
         self.with_number(5, register, number);
-        self.list(|| format!("sub {}, {number}", register.name()));
+        self.list(|_| format!("sub {}, {number}", register.name()));
     }
 
     pub(super) fn and(&mut self, register: Gpr, number: i32) {
         self.with_number(4, register, number);
-        self.list(|| format!("and {}, {number}", register.name()));
+        self.list(|_| format!("and {}, {number}", register.name()));
     }
 
     fn with_number(&mut self, digit: u8, register: Gpr, number: i32) {
@@ -253,48 +314,48 @@ impl Assembler {
     pub(super) fn multiply(&mut self, to: Gpr, base: Gpr, offset: i32, factor: i32) {
         self.general(0x69, to.0, Place::at(base, offset));
         self.bytes.extend_from_slice(&factor.to_le_bytes());
-        self.list(|| format!("imul {}, [{}{offset:+}], {factor}", to.name(), base.name()));
+        self.list(|_| format!("imul {}, [{}{offset:+}], {factor}", to.name(), base.name()));
     }
 
     pub(super) fn compare(&mut self, x: Gpr, y: Gpr) {
         self.general(0x3b, x.0, Place::Vector(y.0));
-        self.list(|| format!("cmp {}, {}", x.name(), y.name()));
+        self.list(|_| format!("cmp {}, {}", x.name(), y.name()));
     }
 
     pub(super) fn test(&mut self, x: Gpr) {
         self.general(0x85, x.0, Place::Vector(x.0));
-        self.list(|| format!("test {0}, {0}", x.name()));
+        self.list(|_| format!("test {0}, {0}", x.name()));
     }
 
     /// Whether `register` has none of the bits.
     pub(super) fn has_none_of(&mut self, register: Gpr, bits: u8) {
         assert!(register.0 < 4, "a register whose lowest byte has a name of old");
         self.bytes.extend_from_slice(&[0xf6, 0xc0 | register.0, bits]);
-        self.list(|| format!("test {}, byte {bits}", register.name()));
+        self.list(|_| format!("test {}, byte {bits}", register.name()));
     }
 
     /// Whether the byte at an address is 0.
     pub(super) fn is_zero_byte(&mut self, base: Gpr) {
         assert!(base.0 < 8 && base != Gpr::RSP && base != Gpr::RBP, "an address of one byte");
         self.bytes.extend_from_slice(&[0x80, 0x38 | base.0, 0]);
-        self.list(|| format!("cmp byte [{}], 0", base.name()));
+        self.list(|_| format!("cmp byte [{}], 0", base.name()));
     }
 
     /// Touches the memory at an address without a change.
     pub(super) fn touch(&mut self, base: Gpr) {
         self.general(0x83, 1, Place::at(base, 0));
         self.bytes.push(0);
-        self.list(|| format!("or qword [{}], 0", base.name()));
+        self.list(|_| format!("or qword [{}], 0", base.name()));
     }
 
     pub(super) fn push(&mut self, register: Gpr) {
         self.short(0x50, register);
-        self.list(|| format!("push {}", register.name()));
+        self.list(|_| format!("push {}", register.name()));
     }
 
     pub(super) fn pop(&mut self, register: Gpr) {
         self.short(0x58, register);
-        self.list(|| format!("pop {}", register.name()));
+        self.list(|_| format!("pop {}", register.name()));
     }
 
     fn short(&mut self, code: u8, register: Gpr) {
@@ -306,24 +367,24 @@ impl Assembler {
 
     pub(super) fn zero_uppers(&mut self) {
         self.bytes.extend_from_slice(&[0xc5, 0xf8, 0x77]);
-        self.list(|| "vzeroupper".into());
+        self.list(|_| "vzeroupper".into());
     }
 
     pub(super) fn ret(&mut self) {
         self.bytes.push(0xc3);
-        self.list(|| "ret".into());
+        self.list(|_| "ret".into());
     }
 
     pub(super) fn jump(&mut self, label: Label) {
         self.bytes.push(0xe9);
         self.jump_to(label);
-        self.list(|| format!("jmp L{}", label.0));
+        self.list(|_| format!("jmp L{}", label.0));
     }
 
     pub(super) fn jump_if(&mut self, condition: Condition, label: Label) {
         self.bytes.extend_from_slice(&[0x0f, 0x80 | condition as u8]);
         self.jump_to(label);
-        self.list(|| format!("{} L{}", condition.name(), label.0));
+        self.list(|_| format!("{} L{}", condition.name(), label.0));
     }
 
     fn jump_to(&mut self, label: Label) {
@@ -338,7 +399,7 @@ impl Assembler {
             self.labels.resize(label_at + 1, None);
         }
         self.labels[label_at] = Some(self.bytes.len());
-        self.list(|| format!("L{}:", label.0));
+        self.list(|_| format!("L{}:", label.0));
     }
 
     /// Fills up with instructions that do nothing, few and long ones.
@@ -358,7 +419,7 @@ impl Assembler {
             let nothing = NOTHING[gap.min(NOTHING.len()) - 1];
             self.bytes.extend_from_slice(nothing);
             gap -= nothing.len();
-            self.list(|| "nop".into());
+            self.list(|_| "nop".into());
         }
     }
 
@@ -385,39 +446,50 @@ impl Assembler {
     }
 }
 
-fn text(opcode: Opcode, first: u8, second: u8, place: Place, immediate: Option<u8>) -> String {
+fn text(width: Width, opcode: Opcode, first: u8, second: u8, place: Place, immediate: Option<u8>) -> String {
     let row = opcode.row();
-    let vector = |register: u8, bytes: u32| format!("{}{register}", if bytes < 32 { "xmm" } else { "ymm" });
-    let result = match opcode {
-        Opcode::NarrowPd | Opcode::GatherQd => 16,
-        _ => 16 << u32::from(row.wide),
+    let vector = |register: u8, bytes: u32| match bytes {
+        64 => format!("zmm{register}"),
+        32 => format!("ymm{register}"),
+        _ => format!("xmm{register}"),
     };
+    let whole = row.vector_bytes(width);
+    let result = if opcode.halves() { whole / 2 } else { whole };
     let place = match place {
         Place::Vector(register) if row.shape == Shape::ToGeneral => Gpr(register).name().into(),
-        Place::Vector(register) => vector(register, row.bytes),
+        Place::Vector(register) if row.shape == Shape::FromMask => format!("k{register}"),
+        Place::Vector(register) => vector(register, row.bytes(width)),
         Place::Data(datum) => format!("[data+{datum}]"),
         Place::Memory { base, index, offset } => {
             let index = index.map_or(String::new(), |(index, scale)| {
-                let index = if row.shape == Shape::Gather { vector(index, 32) } else { Gpr(index).name().into() };
+                let is_vector = row.shape == Shape::Gather;
+                let index = if is_vector { vector(index, width.bytes() as u32) } else { Gpr(index).name().into() };
                 format!("+{index}*{}", 1 << scale)
             });
             format!("[{}{index}{offset:+}]", base.name())
         }
     };
-    let (first, second) = (vector(first, result), vector(second, result));
+    let is_masked = width == Width::Bits512;
+    let first = match row.shape {
+        Shape::Compare if is_masked => format!("k{first}"),
+        _ => vector(first, result),
+    };
+    let second = vector(second, result);
+    let name = row.name(width);
     let operands = match row.shape {
-        Shape::Unary | Shape::Test => format!("{first}, {place}"),
-        Shape::Binary | Shape::Fused => format!("{first}, {second}, {place}"),
+        Shape::Unary | Shape::Broadcast | Shape::FromMask | Shape::Test => format!("{first}, {place}"),
+        Shape::Binary | Shape::Fused | Shape::Compare => format!("{first}, {second}, {place}"),
         Shape::Shift => format!("{second}, {place}"),
         Shape::Extract | Shape::ToGeneral | Shape::Store => format!("{place}, {first}"),
+        Shape::Gather if is_masked => format!("{first}{{k{MASK}}}, {place}"),
         Shape::Gather => format!("{first}, {place}, {second}"),
         Shape::Blend => {
-            let mask = vector(immediate.unwrap_or(0) >> 4, 32);
-            return format!("{} {first}, {second}, {place}, {mask}", row.name);
+            let mask = vector(immediate.unwrap_or(0) >> 4, whole);
+            return format!("{name} {first}, {second}, {place}, {mask}");
         }
     };
     match immediate {
-        Some(number) => format!("{} {operands}, {number}", row.name),
-        None => format!("{} {operands}", row.name),
+        Some(number) => format!("{name} {operands}, {number}"),
+        None => format!("{name} {operands}"),
     }
 }

@@ -3,10 +3,7 @@
 use regalloc2::{Block, Inst, InstRange, Operand, PRegSet, RegClass, VReg};
 use smallvec::SmallVec;
 
-use super::opcode::Opcode;
-
-/// Bytes of a vector register.
-pub(super) const VECTOR_BYTES: usize = 32;
+use super::opcode::{Opcode, Width};
 
 /// Where an instruction finds its last operand, if not in a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,8 +30,8 @@ pub(super) enum Address {
 pub(super) enum Kind {
     /// An instruction of the table and its last byte, if it has one.
     Vector(Opcode, Option<u8>),
-    /// A `Binary` of the table on the result's register alone, whatever is in it.
-    OfItself(Opcode),
+    /// An instruction of two sources or three on the result's register alone, whatever is in it, and the last byte.
+    OfItself(Opcode, Option<u8>),
     /// Elements of 4 or 8 bytes: of a table whose elements are 8 bytes apart, or of a whole array, so many bytes behind its first.
     Gather(Opcode),
     /// Elements of 1 or 2 bytes of a whole array as lanes of 4 bytes, one after the other; the opcode puts one in.
@@ -80,8 +77,9 @@ pub(super) struct BasicBlock {
 }
 
 /// A function of vector registers in SSA form. Blocks stand in the order of emission.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(super) struct Function {
+    width: Width,
     pub(super) blocks: Vec<BasicBlock>,
     pub(super) insts: Vec<MachineInst>,
     operands: Vec<Operand>,
@@ -89,8 +87,9 @@ pub(super) struct Function {
 }
 
 impl Function {
-    pub(super) fn with_capacity(insts: usize) -> Function {
-        Function { insts: Vec::with_capacity(insts), operands: Vec::with_capacity(3 * insts), ..Function::default() }
+    pub(super) fn new(width: Width, insts: usize) -> Function {
+        let (insts, operands) = (Vec::with_capacity(insts), Vec::with_capacity(3 * insts));
+        Function { width, blocks: Vec::new(), insts, operands, registers: 0 }
     }
 
     pub(super) fn register(&mut self) -> VReg {
@@ -135,7 +134,7 @@ impl Function {
             }
             Kind::Return => {}
             Kind::Vector(..)
-            | Kind::OfItself(_)
+            | Kind::OfItself(..)
             | Kind::Gather(_)
             | Kind::GatherNarrow(_)
             | Kind::Apart(_)
@@ -155,7 +154,7 @@ impl Function {
             Kind::Goto(to) => SmallVec::from_slice(&[to]),
             Kind::IfAny(yes, no) | Kind::IfTurn(yes, no) | Kind::NextGroup(yes, no) => SmallVec::from_slice(&[yes, no]),
             Kind::Vector(..)
-            | Kind::OfItself(_)
+            | Kind::OfItself(..)
             | Kind::Gather(_)
             | Kind::GatherNarrow(_)
             | Kind::Apart(_)
@@ -252,6 +251,6 @@ impl regalloc2::Function for Function {
     }
 
     fn spillslot_size(&self, _class: RegClass) -> usize {
-        VECTOR_BYTES
+        self.width.bytes()
     }
 }

@@ -2,8 +2,8 @@
 
 use regalloc2::{Block, Operand, VReg};
 
-use super::function::{Address, Function, Kind, VECTOR_BYTES};
-use super::opcode::Opcode;
+use super::function::{Address, Function, Kind};
+use super::opcode::{Opcode, Width};
 use super::uses::{self, Apart, Fact, Facts};
 use super::{apply, data::Data};
 use crate::dtype::DType;
@@ -38,6 +38,7 @@ pub(super) struct ApartFunction {
 
 pub(super) struct Lowerer<'a> {
     pub(super) strip: &'a Strip,
+    pub(super) width: Width,
     function: Function,
     aparts: Vec<ApartFunction>,
     /// Whether `function` is apart.
@@ -66,18 +67,18 @@ struct InPlace {
     bytes: u32,
 }
 
-pub(super) fn lower(strip: &Strip) -> Lowered {
-    assert_eq!(strip.target.vector_bytes, VECTOR_BYTES, "the strip is for vectors of this backend");
+pub(super) fn lower(strip: &Strip, width: Width) -> Lowered {
+    assert_eq!(strip.target.vector_bytes, width.bytes(), "the strip is for vectors of this width");
     let Facts { regs: facts, whens } = uses::find(strip);
     let whens = whens.into_iter();
-    let mut data = Data::default();
+    let mut data = Data::new(width);
     let tables = strip.tables.iter().map(|table| data.table(&table.elements)).collect();
     let left = facts.iter().map(|fact| fact.uses).collect();
     let (held, constants) = (vec![None; facts.len()], vec![None; facts.len()]);
-    let function = Function::with_capacity(strip.types.len() * 5 / 4 + 16);
+    let function = Function::new(width, strip.types.len() * 5 / 4 + 16);
     let (aparts, is_apart, kept) = (Vec::new(), false, Vec::new());
     let mut lowerer =
-        Lowerer { strip, function, aparts, is_apart, data, facts, whens, left, held, constants, tables, kept };
+        Lowerer { strip, width, function, aparts, is_apart, data, facts, whens, left, held, constants, tables, kept };
     lowerer.function();
     Lowered { function: lowerer.function, aparts: lowerer.aparts, data: lowerer.data.bytes }
 }
@@ -106,7 +107,7 @@ impl Lowerer<'_> {
         self.function.open(Vec::new());
         for (place, value) in std::mem::take(&mut self.kept) {
             let address = Address::InPlace { slot: place.array, offset: place.offset };
-            self.function.push(Kind::Vector(storing(place.bytes), None), address, &[Operand::reg_use(value)]);
+            self.function.push(storing(place.bytes, self.width), address, &[Operand::reg_use(value)]);
         }
         self.function.end(Kind::Return, &[], Vec::new());
         self.function.link();
@@ -121,7 +122,7 @@ impl Lowerer<'_> {
             let size = strip.reg_type(*value).size();
             let place = InPlace { array: *array, offset: (*offset as usize * size) as i32, bytes: *bytes };
             let address = Address::InPlace { slot: place.array, offset: place.offset };
-            first.push(self.load(loading(place.bytes), address));
+            first.push(self.load(loading(place.bytes, self.width), address));
             let register = self.function.register();
             recalled.push(register);
             // Until it is kept anew.
@@ -202,8 +203,11 @@ impl Lowerer<'_> {
             Source::Memory(address) => self.load(Opcode::Load, address),
             Source::Negative(_) => panic!("a sign is turned where it is needed"),
             // No memory is needed for all zeros and all ones.
-            Source::Constant(0) => self.of_itself(Opcode::Xor),
-            Source::Constant(u64::MAX) => self.of_itself(Opcode::EqD),
+            Source::Constant(0) => self.of_itself(Opcode::Xor, None),
+            Source::Constant(u64::MAX) => match self.width {
+                Width::Bits256 => self.of_itself(Opcode::EqD, None),
+                Width::Bits512 => self.of_itself(Opcode::Ternary, Some(0xff)),
+            },
             Source::Constant(bits) => {
                 let address = Address::Data(self.data.constant(bits));
                 self.load(Opcode::Load, address)
@@ -239,9 +243,9 @@ impl Lowerer<'_> {
     }
 
     /// What comes of any register and itself.
-    fn of_itself(&mut self, opcode: Opcode) -> VReg {
+    fn of_itself(&mut self, opcode: Opcode, last_byte: Option<u8>) -> VReg {
         let result = self.function.register();
-        self.function.push(Kind::OfItself(opcode), Address::None, &[Operand::reg_def(result)]);
+        self.function.push(Kind::OfItself(opcode, last_byte), Address::None, &[Operand::reg_def(result)]);
         result
     }
 
@@ -267,26 +271,47 @@ impl Lowerer<'_> {
     }
 
     /// `place`, whose register becomes that of the result, `y` and `z` in the order of the machine.
-    pub(super) fn fused(&mut self, opcode: Opcode, place: Source, y: Source, z: Source) -> Source {
+    pub(super) fn fused(
+        &mut self,
+        opcode: Opcode,
+        last_byte: Option<u8>,
+        place: Source,
+        y: Source,
+        z: Source,
+    ) -> Source {
         let (place, y) = (self.register(place), self.register(y));
         let result = self.function.register();
         let (address, z) = self.last(z);
         let operands =
             [Some(Operand::reg_reuse_def(result, 1)), Some(Operand::reg_use(place)), Some(Operand::reg_use(y)), z];
-        self.push(Kind::Vector(opcode, None), address, &operands);
+        self.push(Kind::Vector(opcode, last_byte), address, &operands);
         Source::Register(result)
     }
 
     pub(super) fn shift(&mut self, opcode: Opcode, count: u32, x: Source) -> Source {
+        self.of_register(opcode, Some(count as u8), x)
+    }
+
+    /// Of a source that has to be in a register.
+    fn of_register(&mut self, opcode: Opcode, last_byte: Option<u8>, x: Source) -> Source {
         let x = self.register(x);
         let result = self.function.register();
         let operands = [Operand::reg_def(result), Operand::reg_use(x)];
-        self.function.push(Kind::Vector(opcode, Some(count as u8)), Address::None, &operands);
+        self.function.push(Kind::Vector(opcode, last_byte), Address::None, &operands);
         Source::Register(result)
     }
 
-    /// `x` where the mask is on, else `y`.
+    /// `x` where the mask is on, else `y`; lanes are those of the opcode, which vectors of 512 bits do without.
     pub(super) fn blend(&mut self, opcode: Opcode, mask: Source, x: Source, y: Source) -> Source {
+        if self.width == Width::Bits512 {
+            // A bit of the last byte for each three bits of mask, second and third operand.
+            return match (x, y) {
+                (Source::Memory(_) | Source::Constant(_), Source::Register(_)) => {
+                    self.fused(Opcode::Ternary, Some(0b1010_1100), mask, y, x)
+                }
+                _ => self.fused(Opcode::Ternary, Some(0b1100_1010), mask, x, y),
+            };
+        }
         let (mask, y) = (self.register(mask), self.register(y));
         let result = self.function.register();
         let (address, x) = self.last(x);
@@ -407,28 +432,43 @@ impl Lowerer<'_> {
         let address = self.address(array, offset, self.strip.reg_type(reg).size());
         let fact = self.facts[reg.index()];
         let (stays, by_halves) = (fact.is_local && fact.is_undisturbed, fact.uses == fact.halves);
-        let opcode = match bytes {
-            32 if stays && (fact.uses == 1 || by_halves) => return Source::Memory(address),
-            16 if stays && by_halves => return Source::Memory(address),
-            bytes => loading(bytes),
-        };
-        Source::Register(self.load(opcode, address))
+        let whole = self.width.bytes() as u32;
+        if stays && (bytes == whole && fact.uses == 1 || bytes >= whole / 2 && by_halves) {
+            return Source::Memory(address);
+        }
+        Source::Register(self.load(loading(bytes, self.width), address))
     }
 
     fn store(&mut self, array: u32, offset: u32, bytes: u32, value: Reg) {
         let address = self.address(array, offset, self.strip.reg_type(value).size());
         let value = self.value(value);
-        self.function.push(Kind::Vector(storing(bytes), None), address, &[Operand::reg_use(value)]);
+        self.function.push(storing(bytes, self.width), address, &[Operand::reg_use(value)]);
     }
 
-    /// The upper 16 bytes, as the lower ones of another register or in memory.
+    /// The upper half, as the lower one of another register or in memory.
     fn upper_half(&mut self, x: Reg) -> Source {
         match self.source(x) {
             Source::Memory(Address::Array { slot, scale, offset }) => {
-                Source::Memory(Address::Array { slot, scale, offset: offset + VECTOR_BYTES as i32 / 2 })
+                Source::Memory(Address::Array { slot, scale, offset: offset + self.width.bytes() as i32 / 2 })
             }
-            source => self.shift(Opcode::Extract128, 1, source),
+            source => self.shift(self.extract_half(), 1, source),
         }
+    }
+
+    fn extract_half(&self) -> Opcode {
+        match self.width {
+            Width::Bits256 => Opcode::Extract128,
+            Width::Bits512 => Opcode::ExtractHalf,
+        }
+    }
+
+    /// `low`, with the lower half of `high` as the upper one.
+    fn joined(&mut self, low: Source, high: Source) -> Source {
+        let insert = match self.width {
+            Width::Bits256 => Opcode::Insert128,
+            Width::Bits512 => Opcode::InsertHalf,
+        };
+        self.binary(insert, Some(1), low, high)
     }
 
     fn narrow(&mut self, to: RegType, x: Reg, y: Reg) -> Source {
@@ -436,7 +476,16 @@ impl Lowerer<'_> {
         let (x, y) = (Source::Register(x), Source::Register(y));
         if to == RegType::Vector(DType::F32) {
             let (low, high) = (self.unary(Opcode::NarrowPd, None, x), self.unary(Opcode::NarrowPd, None, y));
-            return self.binary(Opcode::Insert128, Some(1), low, high);
+            return self.joined(low, high);
+        }
+        if self.width == Width::Bits512 {
+            let opcode = match to.size() {
+                4 => Opcode::NarrowQ,
+                2 => Opcode::NarrowD,
+                _ => Opcode::NarrowW,
+            };
+            let [low, high] = [x, y].map(|x| self.of_register(opcode, None, x));
+            return self.joined(low, high);
         }
         // Each of these works on the halves of its operands by themselves, hence the last step.
         let mixed = match (to.size(), to) {
@@ -464,13 +513,19 @@ impl Lowerer<'_> {
         };
         let low = self.gather(kind, place, x);
         let high = y.map_or(low, |y| self.gather(kind, place, y));
-        self.binary(Opcode::Insert128, Some(1), low, high)
+        self.joined(low, high)
     }
 
     fn gather(&mut self, kind: Kind, place: Address, lanes: Reg) -> Source {
         let lanes = self.value(lanes);
-        let (result, scratch) = (self.function.register(), self.function.register());
-        let operands = [Operand::reg_def_at_start(result), Operand::reg_use(lanes), Operand::reg_temp(scratch)];
+        let result = self.function.register();
+        let mut operands = vec![Operand::reg_def_at_start(result), Operand::reg_use(lanes)];
+        let scratches = match (kind, self.width) {
+            (Kind::GatherNarrow(_), Width::Bits512) => 2,
+            (_, Width::Bits512) => 0,
+            (_, Width::Bits256) => 1,
+        };
+        operands.extend((0..scratches).map(|_| Operand::reg_temp(self.function.register())));
         self.function.push(kind, place, &operands);
         Source::Register(result)
     }
@@ -553,7 +608,7 @@ impl Lowerer<'_> {
 
     /// What is read of the function around is known anew while the one apart is made.
     fn body_apart(&mut self, apart: &Apart, body: &strip::Block) -> Function {
-        let around = std::mem::take(&mut self.function);
+        let around = std::mem::replace(&mut self.function, Function::new(self.width, body.insts.len()));
         self.is_apart = true;
         self.function.open(Vec::new());
         let mut known = Vec::with_capacity(apart.inputs.len());
@@ -628,24 +683,27 @@ impl Lowerer<'_> {
     }
 }
 
-fn loading(bytes: u32) -> Opcode {
+fn loading(bytes: u32, width: Width) -> Opcode {
     match bytes {
-        32 => Opcode::Load,
+        whole if whole as usize == width.bytes() => Opcode::Load,
+        32 => Opcode::LoadHalf,
         16 => Opcode::Broadcast128,
         8 => Opcode::Broadcast64,
         4 => Opcode::Broadcast32,
-        _ => panic!("a load is of 4, 8, 16 or 32 bytes"),
+        _ => panic!("a load is of 4 bytes, of twice as many or so on, and no more than a vector"),
     }
 }
 
-fn storing(bytes: u32) -> Opcode {
-    match bytes {
-        32 => Opcode::Store,
-        16 => Opcode::StoreHalf,
-        8 => Opcode::Store64,
-        4 => Opcode::Store32,
-        _ => panic!("a store is of 4, 8, 16 or 32 bytes"),
-    }
+fn storing(bytes: u32, width: Width) -> Kind {
+    let (opcode, last_byte) = match bytes {
+        whole if whole as usize == width.bytes() => (Opcode::Store, None),
+        32 => (Opcode::StoreLower, Some(0)),
+        16 => (Opcode::StoreHalf, None),
+        8 => (Opcode::Store64, None),
+        4 => (Opcode::Store32, None),
+        _ => panic!("a store is of 4 bytes, of twice as many or so on, and no more than a vector"),
+    };
+    Kind::Vector(opcode, last_byte)
 }
 
 /// The lane of `size` bytes as often as 8 bytes have room for it.

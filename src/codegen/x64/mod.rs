@@ -1,4 +1,5 @@
-//! Strip to machine code of x86-64 with AVX2, FMA and BMI, in vectors of 256 bits. The only place that names regalloc2.
+//! Strip to machine code of x86-64: with AVX2, FMA and BMI in vectors of 256 bits, with AVX-512 in vectors of 512. The only place
+//! that names regalloc2.
 
 mod abi;
 mod apply;
@@ -24,12 +25,14 @@ use crate::strip::Strip;
 use crate::target::Target;
 use abi::Convention;
 use emit::{Emitted, Unit};
-use function::{Function, VECTOR_BYTES};
+use function::Function;
 use lower::Lowered;
+pub(crate) use opcode::Width;
 
 /// What the backend compiles for, and the allocator's memory, kept from one kernel to the next.
 #[derive(Clone)]
 pub(crate) struct Isa {
+    width: Width,
     contexts: Arc<Mutex<Vec<Ctx>>>,
 }
 
@@ -37,17 +40,31 @@ pub(crate) struct Isa {
 const LARGE: usize = 4096;
 
 impl Isa {
-    /// This machine, if it has what the code takes.
-    pub(crate) fn host() -> Result<Isa> {
-        if has_instructions() {
-            return Ok(Isa { contexts: Arc::default() });
+    /// This machine, if it has what code of that width takes.
+    pub(crate) fn host(width: Width) -> Result<Isa> {
+        if has_instructions(width) {
+            return Ok(Isa { width, contexts: Arc::default() });
         }
-        let message = "this machine does not have AVX2, FMA and BMI, which the backend `X64` takes";
-        Err(Error::new(ErrorKind::Host, "no-avx2", message).with_hint("`Backend::Auto` takes what the machine has"))
+        let (code, message) = match width {
+            Width::Bits256 => {
+                ("no-avx2", "this machine does not have AVX2, FMA and BMI, which the backend `X64` takes")
+            }
+            Width::Bits512 => {
+                ("no-avx512", "this machine does not have AVX-512 with VBMI, which the backend `Avx512` takes")
+            }
+        };
+        Err(Error::new(ErrorKind::Host, code, message).with_hint("`Backend::Auto` takes what the machine has"))
+    }
+
+    pub(crate) fn width(&self) -> Width {
+        self.width
     }
 
     pub(crate) fn target(&self) -> Target {
-        Target::VECTOR_256
+        match self.width {
+            Width::Bits256 => Target::VECTOR_256,
+            Width::Bits512 => Target::VECTOR_512,
+        }
     }
 
     /// Runs `work` with a context that no one else uses.
@@ -64,23 +81,27 @@ impl Isa {
 }
 
 #[cfg(target_arch = "x86_64")]
-fn has_instructions() -> bool {
+fn has_instructions(width: Width) -> bool {
     use std::arch::is_x86_feature_detected as has;
-    has!("avx2") && has!("fma") && has!("bmi1") && has!("bmi2")
+    let has_avx2 = has!("avx2") && has!("fma") && has!("bmi1") && has!("bmi2");
+    // The code has no use for VBMI, but machines without it lower their clock where vectors are of 512 bits.
+    let has_avx512 =
+        || has!("avx512f") && has!("avx512dq") && has!("avx512bw") && has!("avx512vl") && has!("avx512vbmi");
+    has_avx2 && (width == Width::Bits256 || has_avx512())
 }
 
 #[cfg(not(target_arch = "x86_64"))]
-fn has_instructions() -> bool {
+fn has_instructions(_: Width) -> bool {
     false
 }
 
-/// The strip, which is made for [`Target::VECTOR_256`], as machine code.
+/// The strip, which is made for the ISA's target, as machine code.
 ///
 /// # Panics
 /// If there is no code for an instruction of the strip: a gap that `legalize` or `apply` ought to fill.
 pub(crate) fn compile(strip: &Strip, isa: &Isa) -> Object {
     let Emitted { bytes, streaming, .. } = generate(strip, isa, Convention::host(), false);
-    let streaming = streaming.map(|start| Streaming { start, align: VECTOR_BYTES });
+    let streaming = streaming.map(|start| Streaming { start, align: isa.width.bytes() });
     Object { bytes, align: emit::CODE_ALIGN, streaming, addresses: Vec::new(), tables: Vec::new() }
 }
 
@@ -100,28 +121,28 @@ pub(crate) fn asm(strip: &Strip, isa: &Isa) -> String {
 }
 
 fn generate(strip: &Strip, isa: &Isa, convention: &Convention, is_listed: bool) -> Emitted {
-    let Lowered { function, aparts: regions, data } = lower::lower(strip);
+    let Lowered { function, aparts: regions, data } = lower::lower(strip, isa.width);
     isa.with_context(function.insts.len(), |context| {
-        let around = Unit::new(&function, allocated(&function, Algorithm::Ion, context), None);
+        let around = Unit::new(&function, allocated(&function, isa.width, Algorithm::Ion, context), None);
         let mut aparts = Vec::with_capacity(regions.len());
         for apart in &regions {
             // What runs rarely had better compile fast.
-            let output = allocated(&apart.function, Algorithm::Fastalloc, context);
+            let output = allocated(&apart.function, isa.width, Algorithm::Fastalloc, context);
             aparts.push(Unit::new(&apart.function, output, Some((apart.entered, apart.results))));
         }
-        emit::emit(strip, around, aparts, convention, &data, is_listed)
+        emit::emit((strip, isa.width), around, aparts, convention, &data, is_listed)
     })
 }
 
-fn allocated(function: &Function, algorithm: Algorithm, context: &mut Ctx) -> Output {
+fn allocated(function: &Function, width: Width, algorithm: Algorithm, context: &mut Ctx) -> Output {
     let options = RegallocOptions { validate_ssa: cfg!(debug_assertions), algorithm, ..RegallocOptions::default() };
-    let output = regalloc2::run_with_ctx(function, &registers(), &options, context);
+    let output = regalloc2::run_with_ctx(function, &registers(width), &options, context);
     output.unwrap_or_else(|error| panic!("registers for every function: {error}")).clone()
 }
 
-fn registers() -> MachineEnv {
+fn registers(width: Width) -> MachineEnv {
     let mut vectors = PRegSet::empty();
-    (0..16).for_each(|number| vectors.add(PReg::new(number, RegClass::Float)));
+    (0..width.registers()).for_each(|number| vectors.add(PReg::new(number.into(), RegClass::Float)));
     MachineEnv {
         preferred_regs_by_class: [PRegSet::empty(), vectors, PRegSet::empty()],
         non_preferred_regs_by_class: [PRegSet::empty(); 3],
@@ -132,6 +153,9 @@ fn registers() -> MachineEnv {
 
 impl std::fmt::Debug for Isa {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("x86-64 with AVX2, FMA and BMI")
+        f.write_str(match self.width {
+            Width::Bits256 => "x86-64 with AVX2, FMA and BMI",
+            Width::Bits512 => "x86-64 with AVX-512",
+        })
     }
 }

@@ -1,14 +1,47 @@
 //! The table of vector instructions: name, shape of the operands, what is read from memory, and how it is encoded; one row each.
 
+/// How wide vectors are, and with it which forms instructions have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Width {
+    /// The VEX forms of AVX2.
+    Bits256,
+    /// The EVEX forms of AVX-512.
+    Bits512,
+}
+
+impl Width {
+    /// Bytes of a vector register.
+    pub(super) const fn bytes(self) -> usize {
+        match self {
+            Width::Bits256 => 32,
+            Width::Bits512 => 64,
+        }
+    }
+
+    /// Number of vector registers.
+    pub(super) const fn registers(self) -> u8 {
+        match self {
+            Width::Bits256 => 16,
+            Width::Bits512 => 32,
+        }
+    }
+}
+
 /// Which operands an instruction has, in the order in which the register allocator is told of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
     /// Result, source in a register or memory.
     Unary,
+    /// As `Unary`: the source fills the result again and again.
+    Broadcast,
     /// Result, first source, second source in a register or memory.
     Binary,
     /// As `Binary`, but the result takes the place of the first source.
     Fused,
+    /// As `Binary`. Of 512 bits the result is a mask register.
+    Compare,
+    /// Result, a mask register.
+    FromMask,
     /// Result, source in a register; a digit in the place of one register's number.
     Shift,
     /// Result, first source, mask, second source in a register or memory. Where the mask's lane is on the second is chosen.
@@ -44,22 +77,50 @@ pub(super) enum Map {
 /// How an instruction is encoded.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Row {
-    pub(super) name: &'static str,
+    name: &'static str,
+    /// What it is called where vectors are of 512 bits, if not the same.
+    evex_name: Option<&'static str>,
     pub(super) shape: Shape,
-    /// Bytes of the operand that may be in memory.
-    pub(super) bytes: u32,
-    /// Whether vectors are of 32 bytes, not of 16.
+    /// Bytes of the operand that may be in memory, where vectors are of 256 bits.
+    bytes: u32,
+    /// Whether it works on whole vectors, not on 16 bytes.
     pub(super) wide: bool,
     pub(super) prefix: Prefix,
     pub(super) map: Map,
     pub(super) w: bool,
+    /// The same bit of the EVEX form.
+    pub(super) evex_w: bool,
     pub(super) code: u8,
     /// The digit of a `Shift`.
     pub(super) digit: u8,
+    /// The width that alone has it.
+    only: Option<Width>,
+}
+
+impl Row {
+    pub(super) fn name(&self, width: Width) -> &'static str {
+        self.evex_name.filter(|_| width == Width::Bits512).unwrap_or(self.name)
+    }
+
+    /// Bytes of the operand that may be in memory.
+    pub(super) fn bytes(&self, width: Width) -> u32 {
+        // What is given to all lanes is as long in vectors of any width.
+        let is_part = !self.wide || self.shape == Shape::Broadcast;
+        if is_part { self.bytes } else { self.bytes * width.bytes() as u32 / 32 }
+    }
+
+    /// Bytes of the registers that are not the operand which may be in memory.
+    pub(super) fn vector_bytes(&self, width: Width) -> u32 {
+        if self.wide { width.bytes() as u32 } else { 16 }
+    }
+
+    pub(super) fn is_of(&self, width: Width) -> bool {
+        self.only.is_none_or(|only| only == width)
+    }
 }
 
 macro_rules! opcodes {
-    ($($op:ident = $name:literal, $shape:ident $bytes:literal, $prefix:ident $map:ident $code:literal $(w $w:literal)? $(/ $digit:literal)? $(l $wide:literal)?;)+) => {
+    ($($op:ident = $name:literal $(or $evex_name:literal)?, $shape:ident $bytes:literal, $prefix:ident $map:ident $code:literal $(w $w:literal)? $(e $e:literal)? $(/ $digit:literal)? $(l $wide:literal)? $(only $only:ident)?;)+) => {
         /// A vector instruction.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(super) enum Opcode { $($op),+ }
@@ -72,14 +133,17 @@ macro_rules! opcodes {
             pub(super) const fn row(self) -> &'static Row {
                 const ROWS: &[Row] = &[$(Row {
                     name: $name,
+                    evex_name: [$(Some($evex_name),)? None][0],
                     shape: Shape::$shape,
                     bytes: $bytes,
                     wide: true $(&& $wide != 0)?,
                     prefix: Prefix::$prefix,
                     map: Map::$map,
                     w: false $(|| $w != 0)?,
+                    evex_w: false $(|| $w != 0)? $(|| $e != 0)?,
                     code: $code,
                     digit: 0 $(+ $digit)?,
+                    only: [$(Some(Width::$only),)? None][0],
                 }),+];
                 &ROWS[self as usize]
             }
@@ -90,35 +154,35 @@ macro_rules! opcodes {
 opcodes! {
     Load = "vmovups", Unary 32, None M0F 0x10;
     Move = "vmovaps", Unary 32, None M0F 0x28;
-    Broadcast128 = "vbroadcastf128", Unary 16, P66 M0F38 0x1a;
-    Broadcast64 = "vbroadcastsd", Unary 8, P66 M0F38 0x19;
-    Broadcast32 = "vbroadcastss", Unary 4, P66 M0F38 0x18;
-    Broadcast16 = "vpbroadcastw", Unary 2, P66 M0F38 0x79;
-    Broadcast8 = "vpbroadcastb", Unary 1, P66 M0F38 0x78;
+    Broadcast128 = "vbroadcastf128" or "vbroadcastf32x4", Broadcast 16, P66 M0F38 0x1a;
+    Broadcast64 = "vbroadcastsd", Broadcast 8, P66 M0F38 0x19 e 1;
+    Broadcast32 = "vbroadcastss", Broadcast 4, P66 M0F38 0x18;
+    Broadcast16 = "vpbroadcastw", Broadcast 2, P66 M0F38 0x79;
+    Broadcast8 = "vpbroadcastb", Broadcast 1, P66 M0F38 0x78;
     Store = "vmovups", Store 32, None M0F 0x11;
     StorePast = "vmovntps", Store 32, None M0F 0x2b;
     StoreHalf = "vmovups", Store 16, None M0F 0x11 l 0;
-    Store64 = "vmovq", Store 8, P66 M0F 0xd6 l 0;
+    Store64 = "vmovq", Store 8, P66 M0F 0xd6 e 1 l 0;
     Store32 = "vmovd", Store 4, P66 M0F 0x7e l 0;
 
     AddPs = "vaddps", Binary 32, None M0F 0x58;
-    AddPd = "vaddpd", Binary 32, P66 M0F 0x58;
+    AddPd = "vaddpd", Binary 32, P66 M0F 0x58 e 1;
     SubPs = "vsubps", Binary 32, None M0F 0x5c;
-    SubPd = "vsubpd", Binary 32, P66 M0F 0x5c;
+    SubPd = "vsubpd", Binary 32, P66 M0F 0x5c e 1;
     MulPs = "vmulps", Binary 32, None M0F 0x59;
-    MulPd = "vmulpd", Binary 32, P66 M0F 0x59;
+    MulPd = "vmulpd", Binary 32, P66 M0F 0x59 e 1;
     DivPs = "vdivps", Binary 32, None M0F 0x5e;
-    DivPd = "vdivpd", Binary 32, P66 M0F 0x5e;
+    DivPd = "vdivpd", Binary 32, P66 M0F 0x5e e 1;
     MinPs = "vminps", Binary 32, None M0F 0x5d;
-    MinPd = "vminpd", Binary 32, P66 M0F 0x5d;
+    MinPd = "vminpd", Binary 32, P66 M0F 0x5d e 1;
     MaxPs = "vmaxps", Binary 32, None M0F 0x5f;
-    MaxPd = "vmaxpd", Binary 32, P66 M0F 0x5f;
+    MaxPd = "vmaxpd", Binary 32, P66 M0F 0x5f e 1;
     SqrtPs = "vsqrtps", Unary 32, None M0F 0x51;
-    SqrtPd = "vsqrtpd", Unary 32, P66 M0F 0x51;
-    RoundPs = "vroundps", Unary 32, P66 M0F3A 0x08;
-    RoundPd = "vroundpd", Unary 32, P66 M0F3A 0x09;
-    CmpPs = "vcmpps", Binary 32, None M0F 0xc2;
-    CmpPd = "vcmppd", Binary 32, P66 M0F 0xc2;
+    SqrtPd = "vsqrtpd", Unary 32, P66 M0F 0x51 e 1;
+    RoundPs = "vroundps" or "vrndscaleps", Unary 32, P66 M0F3A 0x08;
+    RoundPd = "vroundpd" or "vrndscalepd", Unary 32, P66 M0F3A 0x09 e 1;
+    CmpPs = "vcmpps", Compare 32, None M0F 0xc2;
+    CmpPd = "vcmppd", Compare 32, P66 M0F 0xc2 e 1;
 
     Fmadd132Ps = "vfmadd132ps", Fused 32, P66 M0F38 0x98;
     Fmadd132Pd = "vfmadd132pd", Fused 32, P66 M0F38 0x98 w 1;
@@ -148,14 +212,14 @@ opcodes! {
     AddB = "vpaddb", Binary 32, P66 M0F 0xfc;
     AddW = "vpaddw", Binary 32, P66 M0F 0xfd;
     AddD = "vpaddd", Binary 32, P66 M0F 0xfe;
-    AddQ = "vpaddq", Binary 32, P66 M0F 0xd4;
+    AddQ = "vpaddq", Binary 32, P66 M0F 0xd4 e 1;
     SubB = "vpsubb", Binary 32, P66 M0F 0xf8;
     SubW = "vpsubw", Binary 32, P66 M0F 0xf9;
     SubD = "vpsubd", Binary 32, P66 M0F 0xfa;
-    SubQ = "vpsubq", Binary 32, P66 M0F 0xfb;
+    SubQ = "vpsubq", Binary 32, P66 M0F 0xfb e 1;
     MulW = "vpmullw", Binary 32, P66 M0F 0xd5;
     MulD = "vpmulld", Binary 32, P66 M0F38 0x40;
-    MulLowHalves = "vpmuludq", Binary 32, P66 M0F 0xf4;
+    MulLowHalves = "vpmuludq", Binary 32, P66 M0F 0xf4 e 1;
     MinSb = "vpminsb", Binary 32, P66 M0F38 0x38;
     MinSw = "vpminsw", Binary 32, P66 M0F 0xea;
     MinSd = "vpminsd", Binary 32, P66 M0F38 0x39;
@@ -168,17 +232,17 @@ opcodes! {
     MaxUb = "vpmaxub", Binary 32, P66 M0F 0xde;
     MaxUw = "vpmaxuw", Binary 32, P66 M0F38 0x3e;
     MaxUd = "vpmaxud", Binary 32, P66 M0F38 0x3f;
-    And = "vpand", Binary 32, P66 M0F 0xdb;
-    Or = "vpor", Binary 32, P66 M0F 0xeb;
-    Xor = "vpxor", Binary 32, P66 M0F 0xef;
-    EqB = "vpcmpeqb", Binary 32, P66 M0F 0x74;
-    EqW = "vpcmpeqw", Binary 32, P66 M0F 0x75;
-    EqD = "vpcmpeqd", Binary 32, P66 M0F 0x76;
-    EqQ = "vpcmpeqq", Binary 32, P66 M0F38 0x29;
-    GtB = "vpcmpgtb", Binary 32, P66 M0F 0x64;
-    GtW = "vpcmpgtw", Binary 32, P66 M0F 0x65;
-    GtD = "vpcmpgtd", Binary 32, P66 M0F 0x66;
-    GtQ = "vpcmpgtq", Binary 32, P66 M0F38 0x37;
+    And = "vpand" or "vpandd", Binary 32, P66 M0F 0xdb;
+    Or = "vpor" or "vpord", Binary 32, P66 M0F 0xeb;
+    Xor = "vpxor" or "vpxord", Binary 32, P66 M0F 0xef;
+    EqB = "vpcmpeqb", Compare 32, P66 M0F 0x74;
+    EqW = "vpcmpeqw", Compare 32, P66 M0F 0x75;
+    EqD = "vpcmpeqd", Compare 32, P66 M0F 0x76;
+    EqQ = "vpcmpeqq", Compare 32, P66 M0F38 0x29 e 1;
+    GtB = "vpcmpgtb", Compare 32, P66 M0F 0x64;
+    GtW = "vpcmpgtw", Compare 32, P66 M0F 0x65;
+    GtD = "vpcmpgtd", Compare 32, P66 M0F 0x66;
+    GtQ = "vpcmpgtq", Compare 32, P66 M0F38 0x37 e 1;
 
     SllW = "vpsllw", Shift 32, P66 M0F 0x71 / 6;
     SrlW = "vpsrlw", Shift 32, P66 M0F 0x71 / 2;
@@ -186,17 +250,17 @@ opcodes! {
     SllD = "vpslld", Shift 32, P66 M0F 0x72 / 6;
     SrlD = "vpsrld", Shift 32, P66 M0F 0x72 / 2;
     SraD = "vpsrad", Shift 32, P66 M0F 0x72 / 4;
-    SllQ = "vpsllq", Shift 32, P66 M0F 0x73 / 6;
-    SrlQ = "vpsrlq", Shift 32, P66 M0F 0x73 / 2;
+    SllQ = "vpsllq", Shift 32, P66 M0F 0x73 e 1 / 6;
+    SrlQ = "vpsrlq", Shift 32, P66 M0F 0x73 e 1 / 2;
     SllvD = "vpsllvd", Binary 32, P66 M0F38 0x47;
     SllvQ = "vpsllvq", Binary 32, P66 M0F38 0x47 w 1;
     SrlvD = "vpsrlvd", Binary 32, P66 M0F38 0x45;
     SrlvQ = "vpsrlvq", Binary 32, P66 M0F38 0x45 w 1;
     SravD = "vpsravd", Binary 32, P66 M0F38 0x46;
 
-    BlendPs = "vblendvps", Blend 32, P66 M0F3A 0x4a;
-    BlendPd = "vblendvpd", Blend 32, P66 M0F3A 0x4b;
-    BlendB = "vpblendvb", Blend 32, P66 M0F3A 0x4c;
+    BlendPs = "vblendvps", Blend 32, P66 M0F3A 0x4a only Bits256;
+    BlendPd = "vblendvpd", Blend 32, P66 M0F3A 0x4b only Bits256;
+    BlendB = "vpblendvb", Blend 32, P66 M0F3A 0x4c only Bits256;
 
     WidenSb = "vpmovsxbw", Unary 16, P66 M0F38 0x20;
     WidenSw = "vpmovsxwd", Unary 16, P66 M0F38 0x23;
@@ -205,17 +269,17 @@ opcodes! {
     WidenUw = "vpmovzxwd", Unary 16, P66 M0F38 0x33;
     WidenUd = "vpmovzxdq", Unary 16, P66 M0F38 0x35;
     WidenPs = "vcvtps2pd", Unary 16, None M0F 0x5a;
-    NarrowPd = "vcvtpd2ps", Unary 32, P66 M0F 0x5a;
+    NarrowPd = "vcvtpd2ps", Unary 32, P66 M0F 0x5a e 1;
     FloatD = "vcvtdq2ps", Unary 32, None M0F 0x5b;
     FloatHalf = "vcvtdq2pd", Unary 16, F3 M0F 0xe6;
-    PackSw = "vpacksswb", Binary 32, P66 M0F 0x63;
-    PackSd = "vpackssdw", Binary 32, P66 M0F 0x6b;
-    PackUw = "vpackuswb", Binary 32, P66 M0F 0x67;
-    PackUd = "vpackusdw", Binary 32, P66 M0F38 0x2b;
-    ShufflePs = "vshufps", Binary 32, None M0F 0xc6;
-    PermuteQ = "vpermq", Unary 32, P66 M0F3A 0x00 w 1;
-    Insert128 = "vinsertf128", Binary 16, P66 M0F3A 0x18;
-    Extract128 = "vextractf128", Extract 16, P66 M0F3A 0x19;
+    PackSw = "vpacksswb", Binary 32, P66 M0F 0x63 only Bits256;
+    PackSd = "vpackssdw", Binary 32, P66 M0F 0x6b only Bits256;
+    PackUw = "vpackuswb", Binary 32, P66 M0F 0x67 only Bits256;
+    PackUd = "vpackusdw", Binary 32, P66 M0F38 0x2b only Bits256;
+    ShufflePs = "vshufps", Binary 32, None M0F 0xc6 only Bits256;
+    PermuteQ = "vpermq", Unary 32, P66 M0F3A 0x00 w 1 only Bits256;
+    Insert128 = "vinsertf128", Binary 16, P66 M0F3A 0x18 only Bits256;
+    Extract128 = "vextractf128", Extract 16, P66 M0F3A 0x19 only Bits256;
 
     ExtractQ = "vpextrq", ToGeneral 8, P66 M0F3A 0x16 w 1 l 0;
     InsertB = "vpinsrb", Binary 1, P66 M0F3A 0x20 l 0;
@@ -223,16 +287,52 @@ opcodes! {
 
     GatherQq = "vpgatherqq", Gather 32, P66 M0F38 0x91 w 1;
     GatherQd = "vpgatherqd", Gather 16, P66 M0F38 0x91;
-    Test = "vptest", Test 32, P66 M0F38 0x17;
+    Test = "vptest", Test 32, P66 M0F38 0x17 only Bits256;
+
+    LoadHalf = "vbroadcastf64x4", Broadcast 32, P66 M0F38 0x1b w 1 only Bits512;
+    StoreLower = "vextractf64x4", Store 16, P66 M0F3A 0x1b w 1 only Bits512;
+    InsertHalf = "vinsertf64x4", Binary 16, P66 M0F3A 0x1a w 1 only Bits512;
+    ExtractHalf = "vextractf64x4", Extract 16, P66 M0F3A 0x1b w 1 only Bits512;
+    ExtractQuarter = "vextracti32x4", Extract 8, P66 M0F3A 0x39 only Bits512;
+    InsertQuarter = "vinserti32x4", Binary 8, P66 M0F3A 0x38 only Bits512;
+    NarrowQ = "vpmovqd", Extract 16, F3 M0F38 0x35 only Bits512;
+    NarrowD = "vpmovdw", Extract 16, F3 M0F38 0x33 only Bits512;
+    NarrowW = "vpmovwb", Extract 16, F3 M0F38 0x30 only Bits512;
+    MulQ = "vpmullq", Binary 32, P66 M0F38 0x40 w 1 only Bits512;
+    SraQ = "vpsraq", Shift 32, P66 M0F 0x72 w 1 / 4 only Bits512;
+    SravQ = "vpsravq", Binary 32, P66 M0F38 0x46 w 1 only Bits512;
+    Ternary = "vpternlogd", Fused 32, P66 M0F3A 0x25 only Bits512;
+    TestBits = "vptestmd", Compare 32, P66 M0F38 0x27 only Bits512;
+    SpreadB = "vpmovm2b", FromMask 32, F3 M0F38 0x28 only Bits512;
+    SpreadW = "vpmovm2w", FromMask 32, F3 M0F38 0x28 w 1 only Bits512;
+    SpreadD = "vpmovm2d", FromMask 32, F3 M0F38 0x38 only Bits512;
+    SpreadQ = "vpmovm2q", FromMask 32, F3 M0F38 0x38 w 1 only Bits512;
 }
 
 impl Opcode {
+    /// Whether the result is half as long as the vectors that it is made of.
+    pub(super) fn halves(self) -> bool {
+        matches!(self, Opcode::NarrowPd | Opcode::GatherQd)
+    }
+
+    /// What fills a vector from the mask that a comparison gives.
+    pub(super) fn spread(self) -> Opcode {
+        use Opcode::*;
+        match self {
+            EqB | GtB => SpreadB,
+            EqW | GtW => SpreadW,
+            EqD | GtD | CmpPs => SpreadD,
+            EqQ | GtQ | CmpPd => SpreadQ,
+            _ => panic!("{self:?} compares nothing"),
+        }
+    }
+
     /// Whether the result is the same with the sources exchanged, NaN payload aside.
     pub(super) fn is_commutative(self) -> bool {
         use Opcode::*;
         matches!(
             self,
-            AddPs | AddPd | MulPs | MulPd | AddB | AddW | AddD | AddQ | MulW | MulD | MulLowHalves | And | Or | Xor
+            AddPs | AddPd | MulPs | MulPd | AddB | AddW | AddD | AddQ | MulW | MulD | MulQ | MulLowHalves | And | Or | Xor
         ) || matches!(
             self,
             MinSb | MinSw | MinSd | MinUb | MinUw | MinUd | MaxSb | MaxSw | MaxSd | MaxUb | MaxUw | MaxUd

@@ -1,6 +1,7 @@
 //! An op and the lanes that it works on to the instruction of the table that does it, where there is one.
 
 use super::opcode::Opcode::{self, *};
+use super::opcode::Width;
 use crate::ir::Op;
 
 /// The opcode on floats of either size, and the last byte.
@@ -65,7 +66,7 @@ pub(super) fn exchanged(op: Op) -> Option<Op> {
 }
 
 /// The opcode on integers of `size` bytes.
-pub(super) fn on_integers(op: Op, size: usize, is_unsigned: bool) -> Option<Opcode> {
+pub(super) fn on_integers(op: Op, size: usize, is_unsigned: bool, width: Width) -> Option<Opcode> {
     let by_size = |all: [Opcode; 4]| Some(all[size.trailing_zeros() as usize]);
     let narrow = |all: [Opcode; 3]| all.get(size.trailing_zeros() as usize).copied();
     match op {
@@ -73,6 +74,7 @@ pub(super) fn on_integers(op: Op, size: usize, is_unsigned: bool) -> Option<Opco
         Op::Sub => by_size([SubB, SubW, SubD, SubQ]),
         Op::Mul if size == 2 => Some(MulW),
         Op::Mul if size == 4 => Some(MulD),
+        Op::Mul if size == 8 && width == Width::Bits512 => Some(MulQ),
         Op::Lesser if is_unsigned => narrow([MinUb, MinUw, MinUd]),
         Op::Lesser => narrow([MinSb, MinSw, MinSd]),
         Op::Greater if is_unsigned => narrow([MaxUb, MaxUw, MaxUd]),
@@ -85,12 +87,13 @@ pub(super) fn on_integers(op: Op, size: usize, is_unsigned: bool) -> Option<Opco
         Op::Shl if size >= 4 => Some(if size == 4 { SllvD } else { SllvQ }),
         Op::Shr if size == 4 => Some(if is_unsigned { SrlvD } else { SravD }),
         Op::Shr if size == 8 && is_unsigned => Some(SrlvQ),
+        Op::Shr if size == 8 && width == Width::Bits512 => Some(SravQ),
         _ => None,
     }
 }
 
 /// The shift of all lanes by one count.
-pub(super) fn shift(op: Op, size: usize, is_unsigned: bool) -> Option<Opcode> {
+pub(super) fn shift(op: Op, size: usize, is_unsigned: bool, width: Width) -> Option<Opcode> {
     match (op, size) {
         (Op::Shl, 2) => Some(SllW),
         (Op::Shl, 4) => Some(SllD),
@@ -98,6 +101,7 @@ pub(super) fn shift(op: Op, size: usize, is_unsigned: bool) -> Option<Opcode> {
         (Op::Shr, 2) => Some(if is_unsigned { SrlW } else { SraW }),
         (Op::Shr, 4) => Some(if is_unsigned { SrlD } else { SraD }),
         (Op::Shr, 8) if is_unsigned => Some(SrlQ),
+        (Op::Shr, 8) if width == Width::Bits512 => Some(SraQ),
         _ => None,
     }
 }

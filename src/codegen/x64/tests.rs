@@ -3,8 +3,8 @@
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
 
 use super::abi::{SYSTEM_V, WINDOWS};
-use super::encode::{Assembler, Gpr, Place};
-use super::opcode::{Opcode, Row, Shape};
+use super::encode::{Assembler, Gpr, MASK, Place};
+use super::opcode::{Opcode, Row, Shape, Width};
 use super::{Isa, generate};
 use crate::dtype::DType;
 use crate::ir::{Builder, Op, Output, Param, Rank, Value};
@@ -16,15 +16,24 @@ use crate::target::Target;
 /// Every register of its kind that an operand may be, and one beside it.
 const REGISTERS: [u8; 4] = [0, 7, 8, 15];
 
-const OFFSETS: [i32; 6] = [0, 32, -1, 127, 128, -4096];
+/// Those that vectors of 512 bits have besides.
+const MORE_REGISTERS: [u8; 4] = [16, 23, 24, 31];
 
-fn places(row: &Row) -> Vec<Place> {
-    let vectors = || REGISTERS.map(Place::Vector).to_vec();
+/// Of one byte, of four, and what becomes one byte where whole vectors are counted.
+const OFFSETS: [i32; 8] = [0, 32, -1, 127, 128, -4096, 8128, 8192];
+
+fn registers(width: Width) -> Vec<u8> {
+    let more = if width == Width::Bits512 { &MORE_REGISTERS[..] } else { &[] };
+    [&REGISTERS, more].concat()
+}
+
+fn places(row: &Row, width: Width) -> Vec<Place> {
+    let vectors = || registers(width).into_iter().map(Place::Vector);
     let gathers = row.shape == Shape::Gather;
     let bases = (0..16).map(Gpr);
     let with_index = |base: Gpr| {
         // The number of rsp means that there is no index, unless vectors are meant.
-        let indices = (0..16).filter(|index| gathers || *index != 4);
+        let indices = (0..if gathers { width.registers() } else { 16 }).filter(|index| gathers || *index != 4);
         indices.flat_map(move |index| [0, 3].map(|scale| (base, Some((index, scale)))))
     };
     let alone = bases.clone().filter(|_| !gathers).map(|base| (base, None));
@@ -32,26 +41,38 @@ fn places(row: &Row) -> Vec<Place> {
     let memory = memory.flat_map(|(base, index)| OFFSETS.map(|offset| Place::Memory { base, index, offset }));
     let memory = memory.chain([Place::Data(96)].into_iter().filter(|_| !gathers));
     match row.shape {
-        Shape::Unary if row.bytes <= 8 || row.name == "vbroadcastf128" => memory.collect(),
         // From a register they would take a general one.
-        Shape::Binary if row.bytes <= 2 => memory.collect(),
-        Shape::Store | Shape::Gather => memory.collect(),
-        Shape::Shift | Shape::Extract | Shape::ToGeneral => vectors(),
-        Shape::Unary | Shape::Binary | Shape::Fused | Shape::Blend | Shape::Test => memory.chain(vectors()).collect(),
+        Shape::Binary if row.bytes(width) <= 2 => memory.collect(),
+        Shape::Broadcast | Shape::Store | Shape::Gather => memory.collect(),
+        Shape::ToGeneral => REGISTERS.map(Place::Vector).to_vec(),
+        Shape::Shift | Shape::Extract => vectors().collect(),
+        Shape::FromMask => vec![Place::Vector(MASK)],
+        Shape::Unary | Shape::Binary | Shape::Fused | Shape::Compare | Shape::Blend | Shape::Test => {
+            memory.chain(vectors()).collect()
+        }
     }
 }
 
 fn vector(number: u8, bytes: u32) -> Register {
-    let first = if bytes == 32 { Register::YMM0 } else { Register::XMM0 };
+    let first = match bytes {
+        64 => Register::ZMM0,
+        32 => Register::YMM0,
+        _ => Register::XMM0,
+    };
     first + u32::from(number)
 }
 
-fn check_place(row: &Row, place: Place, found: &Instruction, operand: u32) {
+fn check_place(row: &Row, width: Width, place: Place, found: &Instruction, operand: u32) {
     match place {
         Place::Vector(number) if row.shape == Shape::ToGeneral => {
             assert_eq!(found.op_register(operand), Register::RAX + u32::from(number), "{found:?}")
         }
-        Place::Vector(number) => assert_eq!(found.op_register(operand), vector(number, row.bytes), "{found:?}"),
+        Place::Vector(number) if row.shape == Shape::FromMask => {
+            assert_eq!(found.op_register(operand), Register::K0 + u32::from(number), "{found:?}")
+        }
+        Place::Vector(number) => {
+            assert_eq!(found.op_register(operand), vector(number, row.bytes(width)), "{found:?}")
+        }
         Place::Data(_) => {
             assert_eq!((found.op_kind(operand), found.memory_base()), (OpKind::Memory, Register::RIP), "{found:?}");
         }
@@ -60,7 +81,7 @@ fn check_place(row: &Row, place: Place, found: &Instruction, operand: u32) {
             assert_eq!(found.memory_base(), Register::RAX + u32::from(base.0), "{found:?}");
             assert_eq!(found.memory_displacement64() as i64, i64::from(offset), "{found:?}");
             let first = match row.shape {
-                Shape::Gather => Register::YMM0,
+                Shape::Gather => vector(0, width.bytes() as u32),
                 _ => Register::RAX,
             };
             let expected = index.map_or(Register::None, |(index, _)| first + u32::from(index));
@@ -74,81 +95,107 @@ fn check_place(row: &Row, place: Place, found: &Instruction, operand: u32) {
 
 #[test]
 fn every_form_reads_as_it_was_meant() {
-    for opcode in Opcode::ALL {
-        let row = opcode.row();
-        let takes_byte = matches!(row.map as u8, 3) || matches!(row.code, 0xc2 | 0xc4 | 0xc6) && row.map as u8 == 1;
-        let byte = (takes_byte || row.shape == Shape::Shift).then_some(1);
-        for place in places(row) {
-            for (k, first) in REGISTERS.into_iter().enumerate() {
-                let second = REGISTERS[(k + 1) % 4];
-                check(*opcode, first, second, place, byte);
+    for width in [Width::Bits256, Width::Bits512] {
+        let registers = registers(width);
+        for opcode in Opcode::ALL.iter().filter(|opcode| opcode.row().is_of(width)) {
+            let row = opcode.row();
+            let takes_byte = matches!(row.map as u8, 3) || matches!(row.code, 0xc2 | 0xc4 | 0xc6) && row.map as u8 == 1;
+            let byte = (takes_byte || row.shape == Shape::Shift).then_some(1);
+            for place in places(row, width) {
+                for (k, first) in registers.iter().enumerate() {
+                    check(width, *opcode, *first, registers[(k + 1) % registers.len()], place, byte);
+                }
             }
         }
     }
 }
 
-fn check(opcode: Opcode, first: u8, second: u8, place: Place, byte: Option<u8>) {
+fn check(width: Width, opcode: Opcode, first: u8, second: u8, place: Place, byte: Option<u8>) {
     let row = opcode.row();
+    let is_masked = width == Width::Bits512;
     let (first, second) = match row.shape {
         Shape::Shift => (row.digit, second),
-        Shape::Unary | Shape::Extract | Shape::ToGeneral | Shape::Store | Shape::Test => (first, 0),
-        Shape::Binary | Shape::Fused | Shape::Blend | Shape::Gather => (first, second),
+        Shape::Gather if is_masked => (first, 0),
+        Shape::Compare if is_masked => (MASK, second),
+        Shape::Unary | Shape::Broadcast | Shape::Extract | Shape::ToGeneral => (first, 0),
+        Shape::FromMask | Shape::Store | Shape::Test => (first, 0),
+        Shape::Binary | Shape::Fused | Shape::Compare | Shape::Blend | Shape::Gather => (first, second),
     };
     let byte = if row.shape == Shape::Blend { Some(0x90) } else { byte };
     if let (Shape::Gather, Place::Memory { index: Some((index, _)), .. }) = (row.shape, place)
-        && (index == first || index == second || first == second)
+        && (index == first || !is_masked && (index == second || first == second))
     {
         // No gather may have a register twice.
         return;
     }
-    let mut assembler = Assembler::new(16, true);
+    let mut assembler = Assembler::new(width, 16, true);
     assembler.vector(opcode, first, second, place, byte);
     let length = assembler.bytes.len();
     let text = assembler.listing.as_ref().expect("a listing was asked for")[0].1.clone();
     let bytes = assembler.finish(&[0; 128], 64);
     let found = Decoder::with_ip(64, &bytes, 0, DecoderOptions::NONE).decode();
     assert_eq!(found.len(), length, "{text}: {:02x?}", &bytes[..length]);
-    assert_eq!(format!("{:?}", found.mnemonic()).to_lowercase(), row.name, "{text}");
+    assert_eq!(format!("{:?}", found.mnemonic()).to_lowercase(), row.name(width), "{text}");
     if let Place::Data(datum) = place {
         assert_eq!(found.memory_displacement64(), 64 + u64::from(datum), "{text}");
     }
-    let wide = if row.wide { 32 } else { 16 };
-    let result = if matches!(opcode, Opcode::NarrowPd | Opcode::GatherQd) { 16 } else { wide };
+    let whole = row.vector_bytes(width);
+    let result = if opcode.halves() { whole / 2 } else { whole };
+    let mask = if row.shape == Shape::Gather && is_masked { Register::K0 + u32::from(MASK) } else { Register::None };
+    assert_eq!(found.op_mask(), mask, "{text}");
     match row.shape {
-        Shape::Unary | Shape::Test => {
+        Shape::Unary | Shape::Broadcast | Shape::FromMask | Shape::Test => {
             assert_eq!(found.op0_register(), vector(first, result), "{text}");
-            check_place(row, place, &found, 1);
+            check_place(row, width, place, &found, 1);
         }
-        Shape::Binary | Shape::Fused | Shape::Blend => {
-            assert_eq!(found.op0_register(), vector(first, result), "{text}");
+        Shape::Binary | Shape::Fused | Shape::Compare | Shape::Blend => {
+            let is_mask = is_masked && row.shape == Shape::Compare;
+            let first = if is_mask { Register::K0 + u32::from(first) } else { vector(first, result) };
+            assert_eq!(found.op0_register(), first, "{text}");
             assert_eq!(found.op1_register(), vector(second, result), "{text}");
-            check_place(row, place, &found, 2);
+            check_place(row, width, place, &found, 2);
         }
         Shape::Shift => {
-            assert_eq!(found.op0_register(), vector(second, 32), "{text}");
-            check_place(row, place, &found, 1);
+            assert_eq!(found.op0_register(), vector(second, whole), "{text}");
+            check_place(row, width, place, &found, 1);
         }
         Shape::Extract | Shape::ToGeneral | Shape::Store => {
-            let source = if row.shape == Shape::Extract { 32 } else { wide };
-            check_place(row, place, &found, 0);
-            assert_eq!(found.op1_register(), vector(first, source), "{text}");
+            check_place(row, width, place, &found, 0);
+            assert_eq!(found.op1_register(), vector(first, whole), "{text}");
         }
         Shape::Gather => {
             assert_eq!(found.op0_register(), vector(first, result), "{text}");
-            check_place(row, place, &found, 1);
-            assert_eq!(found.op2_register(), vector(second, result), "{text}");
+            check_place(row, width, place, &found, 1);
+            if !is_masked {
+                assert_eq!(found.op2_register(), vector(second, result), "{text}");
+            }
         }
     }
     if row.shape == Shape::Blend {
-        assert_eq!(found.op3_register(), vector(9, 32), "{text}");
+        assert_eq!(found.op3_register(), vector(9, whole), "{text}");
     } else if let Some(byte) = byte {
         assert_eq!(found.immediate8(), byte, "{text}");
     }
-    assert!(text.starts_with(row.name), "{text}");
+    assert!(text.starts_with(row.name(width)), "{text}");
+}
+
+#[test]
+fn masks_are_filled_and_tested() {
+    let mut assembler = Assembler::new(Width::Bits512, 16, true);
+    assembler.fill_mask();
+    assembler.test_mask();
+    let listing = assembler.listing.take().expect("a listing was asked for");
+    let bytes = assembler.finish(&[], 1);
+    let mut decoder = Decoder::with_ip(64, &bytes, 0, DecoderOptions::NONE);
+    for ((end, text), mnemonic) in listing.into_iter().zip([Mnemonic::Kxnorw, Mnemonic::Kortestw]) {
+        let found = decoder.decode();
+        assert_eq!((found.mnemonic(), found.next_ip() as usize), (mnemonic, end), "{text}");
+        assert!((0..found.op_count()).all(|k| found.op_register(k) == Register::K0 + u32::from(MASK)), "{text}");
+    }
 }
 
 /// The sum of so many arrays, and sines of it, which spill.
-fn crowded(arrays: usize, sines: usize) -> Strip {
+fn crowded(arrays: usize, sines: usize, target: &Target) -> Strip {
     let param = |k: usize| Param { name: k.to_string().into(), dtype: DType::F64, rank: Rank::Array };
     let mut b = Builder::new((0..arrays).map(param).collect());
     let params: Vec<Value> = (0..arrays).map(|k| b.param(k)).collect();
@@ -162,19 +209,16 @@ fn crowded(arrays: usize, sines: usize) -> Strip {
         .collect();
     let value = sines.into_iter().fold(sum, |x, y| b.mul(x, y));
     let graph = b.finish(vec![Output { name: "0".into(), value }]);
-    let graph = passes::run(graph, &Target::VECTOR_256);
-    vectorise(
-        &Stage { graph, outputs: vec![0], totals: Vec::new(), folds: Vec::new(), feeds: Vec::new() },
-        &Target::VECTOR_256,
-    )
+    let graph = passes::run(graph, target);
+    vectorise(&Stage { graph, outputs: vec![0], totals: Vec::new(), folds: Vec::new(), feeds: Vec::new() }, target)
 }
 
 #[test]
 fn functions_read_as_they_are_listed_and_give_back_what_they_took() {
-    let Ok(isa) = Isa::host() else { return };
-    for convention in [&SYSTEM_V, &WINDOWS] {
+    let isas = [Width::Bits256, Width::Bits512].into_iter().filter_map(|width| Isa::host(width).ok());
+    for (isa, convention) in isas.flat_map(|isa| [(isa.clone(), &SYSTEM_V), (isa, &WINDOWS)]) {
         for (arrays, sines) in [(1, 0), (3, 0), (12, 0), (2, 3), (12, 3)] {
-            let emitted = generate(&crowded(arrays, sines), &isa, convention, true);
+            let emitted = generate(&crowded(arrays, sines, &isa.target()), &isa, convention, true);
             let (mut start, mut pushed, mut saved) = (0, Vec::new(), 0);
             for (end, line) in emitted.listing.expect("a listing was asked for") {
                 if start == end {
