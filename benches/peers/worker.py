@@ -15,9 +15,6 @@ os.environ["OPENBLAS_NUM_THREADS"] = "1"
 if ENGINE == "jax":
     os.environ["JAX_ENABLE_X64"] = "1"
     os.environ["JAX_PLATFORMS"] = "cpu"
-    os.environ["XLA_FLAGS"] = "--xla_cpu_max_isa=AVX2"
-# Vectors of 256 bits for all, as numlift's: what is wider is a machine of its own (see BIAS.md).
-os.environ["NPY_DISABLE_CPU_FEATURES"] = "AVX512F AVX512CD AVX512_SKX AVX512_CLX AVX512_CNL AVX512_ICL AVX512_SPR"
 
 import numpy as np  # noqa: E402  the environment comes first
 
@@ -85,13 +82,8 @@ def numexpr_engine(text, inputs, out, scalars):
 
 
 def numba_engine(text, inputs, out, scalars):
-    import llvmlite.binding
     import math
 
-    features = llvmlite.binding.get_host_cpu_features()
-    absent = {name: False for name in features if name.startswith("avx512")}
-    os.environ["NUMBA_CPU_NAME"] = llvmlite.binding.get_host_cpu_name()
-    os.environ["NUMBA_CPU_FEATURES"] = type(features)({**features, **absent}).flatten()
     import numba
 
     numba.set_num_threads(THREADS)

@@ -37,10 +37,10 @@ pub(crate) fn are_supported() -> bool {
     true
 }
 
-/// Whether this machine has vectors wider than those that the loops, and numlift, are compiled for.
+/// Whether this machine has vectors wider than those that the loops are compiled for.
 pub(crate) fn has_512_bits() -> bool {
     #[cfg(target_arch = "x86_64")]
-    return is_x86_feature_detected!("avx512f");
+    return is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512vbmi");
     #[cfg(not(target_arch = "x86_64"))]
     false
 }

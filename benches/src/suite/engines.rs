@@ -24,12 +24,14 @@ pub(crate) enum Host {
 }
 
 /// The first is what the others are compared with; a limit is what no engine can pass.
-pub(crate) const ENGINES: [(&str, Host); 13] = [
+pub(crate) const ENGINES: [(&str, Host); 14] = [
     (NUMLIFT, Host::Rust),
+    (NUMLIFT_256, Host::Rust),
     ("numlift-cranelift", Host::Rust),
     ("rust", Host::Rust),
     ("rust-avx2", Host::Rust),
     ("gcc", Host::C),
+    (GCC_512, Host::C),
     ("numba", Host::Python),
     ("jax", Host::Python),
     ("symjit", Host::Python),
@@ -37,7 +39,6 @@ pub(crate) const ENGINES: [(&str, Host); 13] = [
     ("numpy", Host::Python),
     (LIMIT_MEMORY, Host::Rust),
     (LIMIT_FMA, Host::Rust),
-    (GCC_512, Host::C),
 ];
 
 pub(crate) const NUMLIFT: &str = "numlift";
@@ -48,12 +49,15 @@ pub(crate) const LIMIT_MEMORY: &str = "limit-memory";
 /// As many fused multiply-adds as the workload's operations come to, in registers.
 pub(crate) const LIMIT_FMA: &str = "limit-fma";
 
-/// C for vectors twice as wide as numlift's, where the machine has them: what such vectors are worth, not a peer at equal width.
-pub(crate) const GCC_512: &str = "gcc-512";
+/// Code for vectors of 256 bits where the machine, and so numlift, has wider ones.
+pub(crate) const NUMLIFT_256: &str = "numlift-256";
+
+/// C for vectors of 512 bits, which the compiler has to be told to prefer.
+const GCC_512: &str = "gcc-512";
 
 /// Whether an engine is one that numlift is compared with.
 pub(crate) fn is_peer(engine: &str) -> bool {
-    !engine.starts_with(NUMLIFT) && !is_limit(engine) && engine != GCC_512
+    !engine.starts_with(NUMLIFT) && !is_limit(engine)
 }
 
 /// Whether an engine measures the machine instead of the workload.
@@ -149,8 +153,6 @@ fn compile(definition: &Definition, job: &Job) -> Result<PathBuf, Box<dyn Error>
             return Err("the machine has no vectors of 512 bits".into());
         }
         command.arg("-mprefer-vector-width=512");
-    } else if cfg!(target_arch = "x86_64") {
-        command.arg("-mno-avx512f");
     }
     command.arg("-I").arg(directory).arg(root().join("benches/peers/worker.c")).arg("-o").arg(&program).arg("-lm");
     let output = command.output()?;
