@@ -323,8 +323,9 @@ impl Executors {
                 }
             }
             if len > 0 {
-                for (vector_bytes, registers) in [(16, 8), (16, 16), (32, 16), (64, 32)] {
-                    case.evaluate(&Target { vector_bytes, registers, ..Target::VECTOR_256 });
+                let few = Target { registers: 8, ..Target::VECTOR_128 };
+                for target in [few, Target::VECTOR_128, Target::VECTOR_256, Target::VECTOR_512] {
+                    case.evaluate(&target);
                 }
             }
         }

@@ -243,13 +243,12 @@ impl Measure {
         let most_vectors = match self.ops {
             _ if self.has_loop => 2,
             // More would compile for longer than the run gains.
-            0..=64 => 4,
+            ops if ops <= target.fourfold_ops => 4,
             ops if ops >= WIDE.saturating_mul(self.chain) => 1,
             ops if ops <= target.paired_ops => 2,
             _ => 1,
         };
-        // Two side by side are worth some spilling, four are not.
-        let most_registers = if vectors == 2 { target.paired_registers } else { target.registers * 3 / 4 };
+        let most_registers = if vectors == 2 { target.paired_registers } else { target.fourfold_registers };
         vectors <= most_vectors && registers <= most_registers
     }
 
@@ -257,7 +256,7 @@ impl Measure {
     pub(super) fn hoists_constants(&self, group: usize, target: &Target) -> bool {
         let registers =
             if self.is_short() { self.alive.div_ceil(self.widest) } else { group * self.alive / target.vector_bytes };
-        self.constants + registers < target.registers
+        self.constants + registers <= target.hoisted_registers
     }
 }
 

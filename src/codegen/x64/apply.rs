@@ -1,7 +1,7 @@
 //! One op of a strip to the machine instructions that do it to every lane.
 
 use super::lower::{Lowerer, Source};
-use super::opcode::Opcode;
+use super::opcode::{Opcode, Width};
 use super::select::{self, Order};
 use crate::ir::Op;
 use crate::strip::{Reg, RegType};
@@ -16,19 +16,26 @@ pub(super) fn apply(to: &mut Lowerer<'_>, op: Op, operands: &[Reg; 3]) -> Source
     }
     let size = operand_type.size();
     if op == Op::Select {
-        return to.blend(blend(operand_type), x, y, z);
+        return to.blend(blend(operand_type, to.width), x, y, z);
     }
     match operand_type {
         RegType::Vector(dtype) if dtype.is_float() && op == Op::Fma => fma(to, operands, size == 8),
         RegType::Vector(dtype) if dtype.is_float() => on_floats(to, op, x, y, size == 8),
         RegType::Vector(dtype) => on_integers(to, op, x, y, size, dtype.is_unsigned_int()),
+        RegType::Mask(_) if to.width == Width::Bits512 => to.on_masks(op, size as u8, x, y),
         RegType::Mask(_) => on_integers(to, op, x, y, size, true),
     }
 }
 
 /// A mask's lanes are all ones or all zeros, so bytes are as good as lanes where there is no choice of lanes.
-fn blend(of: RegType) -> Opcode {
+fn blend(of: RegType, width: Width) -> Opcode {
     match of {
+        _ if width == Width::Bits512 => match of.size() {
+            1 => Opcode::ChooseB,
+            2 => Opcode::ChooseW,
+            4 => Opcode::ChooseD,
+            _ => Opcode::ChooseQ,
+        },
         RegType::Vector(dtype) if dtype.is_float() && dtype.size() == 4 => Opcode::BlendPs,
         RegType::Vector(dtype) if dtype.is_float() => Opcode::BlendPd,
         RegType::Vector(_) | RegType::Mask(_) => Opcode::BlendB,
@@ -83,6 +90,11 @@ fn fma(to: &mut Lowerer<'_>, operands: &[Reg; 3], is_double: bool) -> Source {
 }
 
 fn on_integers(to: &mut Lowerer<'_>, op: Op, x: Source, y: Source, size: usize, is_unsigned: bool) -> Source {
+    if to.width == Width::Bits512
+        && let Some((opcode, predicate)) = select::compare(op, size, is_unsigned)
+    {
+        return to.binary(opcode, Some(predicate), x, y);
+    }
     if let Some(opcode) = select::on_integers(op, size, is_unsigned, to.width) {
         return to.binary(opcode, None, x, y);
     }

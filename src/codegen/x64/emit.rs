@@ -1,11 +1,11 @@
 //! Allocated machine instructions to bytes: entry, loop, jumps, exit.
 
-use regalloc2::{Allocation, Block, Edit, Inst, InstOrEdit, Output};
+use regalloc2::{Allocation, Block, Edit, Inst, InstOrEdit, Output, PReg, RegClass};
 use smallvec::SmallVec;
 
 use super::abi::{ARRAYS, Convention, END, INDEX, SCALARS, SCRATCH, TURNS};
-use super::encode::{Assembler, Condition, Gpr, Label, MASK, Place};
-use super::function::{Address, Function, Kind, MachineInst};
+use super::encode::{Assembler, Condition, Gpr, Label, Place};
+use super::function::{Address, Function, Kind, MASK_BYTES, MASKS, MachineInst};
 use super::opcode::{Opcode, Shape, Width};
 use crate::codegen::code::{self, Call};
 use crate::strip::{self, Strip};
@@ -43,11 +43,37 @@ impl<'a> Unit<'a> {
         Unit { function, output, is_edited, entered, first_label: 0, spills: 0 }
     }
 
-    /// The vector registers that are used.
-    fn registers(&self) -> u32 {
+    /// The registers that are used.
+    fn registers(&self) -> Registers {
         let moved = self.output.edits.iter().flat_map(|(_, Edit::Move { from, to })| [from, to]);
         let all = self.output.allocs.iter().chain(moved).filter_map(|allocation| allocation.as_reg());
-        all.fold(0, |used, register| used | 1 << register.hw_enc())
+        all.collect()
+    }
+}
+
+/// Some of the vector registers, and some of the mask registers.
+#[derive(Clone, Copy, Default)]
+struct Registers {
+    vectors: u32,
+    masks: u8,
+}
+
+impl Extend<PReg> for Registers {
+    fn extend<I: IntoIterator<Item = PReg>>(&mut self, registers: I) {
+        for register in registers {
+            match register.class() {
+                MASKS => self.masks |= 1 << register.hw_enc(),
+                _ => self.vectors |= 1 << register.hw_enc(),
+            }
+        }
+    }
+}
+
+impl FromIterator<PReg> for Registers {
+    fn from_iter<I: IntoIterator<Item = PReg>>(registers: I) -> Registers {
+        let mut all = Registers::default();
+        all.extend(registers);
+        all
     }
 }
 
@@ -66,6 +92,7 @@ pub(super) struct Emitter<'a> {
     frame: usize,
     /// Where on the stack functions apart keep the registers of the one around them.
     kept: usize,
+    kept_masks: usize,
     /// Labels of all functions.
     labels: usize,
     /// The first label that no one has: behind those of both ways of storing.
@@ -117,13 +144,14 @@ pub(super) fn emit(
     let slots = strip.inputs.len() + strip.outputs.len();
     let saved_vectors = 16 - usize::from(convention.first_saved_vector);
     let kept = (around.output.num_spillslots + saved_vectors * 16).next_multiple_of(width.bytes());
+    let kept_masks = kept + usize::from(width.registers()) * width.bytes();
     let mut frame = kept;
     let mut units = vec![around];
     units.extend(aparts);
     let (mut labels, mut insts) = (0, 0);
     for unit in &mut units {
         if unit.entered.is_some() {
-            unit.spills = kept + usize::from(width.registers()) * width.bytes();
+            unit.spills = (kept_masks + 8 * MASK_BYTES).next_multiple_of(width.bytes());
             frame = frame.max(unit.spills + unit.output.num_spillslots);
         }
         unit.first_label = labels;
@@ -140,6 +168,7 @@ pub(super) fn emit(
         pointers: slots.min(convention.pointers.len()),
         frame: frame.next_multiple_of(width.bytes()),
         kept,
+        kept_masks,
         labels,
         next_label: 2 * labels,
         streams: false,
@@ -194,35 +223,41 @@ impl<'a> Emitter<'a> {
         let (entered, results) = unit.entered.expect("a function apart is entered somewhere");
         let around = self.units[0].output.inst_allocs(entered);
         let given = around.iter().enumerate().filter(|(k, _)| *k < results || *k > 2 * results);
-        let given = given.filter_map(|(_, allocation)| allocation.as_reg());
-        let used = given.fold(unit.registers(), |used, register| used | 1 << register.hw_enc());
-        let kept: Vec<(u8, Place)> =
-            (0..self.width.registers())
-            .filter(|k| used >> k & 1 != 0)
-            .map(|register| (register, self.kept(register)))
-            .collect();
+        let mut used = unit.registers();
+        used.extend(given.filter_map(|(_, allocation)| allocation.as_reg()));
+        let vectors = (0..self.width.registers()).filter(|k| used.vectors >> k & 1 != 0);
+        let vectors = vectors.map(|k| (Opcode::Store, Opcode::Load, k, self.kept(RegClass::Float, k)));
+        let masks = self.width.masks().filter(|k| used.masks >> k & 1 != 0);
+        let masks = masks.map(|k| (Opcode::MaskStore, Opcode::MaskMove, k, self.kept(MASKS, k)));
+        let kept: Vec<(Opcode, Opcode, u8, Place)> = vectors.chain(masks).collect();
         self.to.bind(self.label_behind(1));
-        for (register, place) in &kept {
-            self.to.vector(Opcode::Store, *register, 0, *place, None);
+        for (store, _, register, place) in &kept {
+            self.to.vector(*store, *register, 0, *place, None);
         }
         self.blocks();
-        for (register, place) in &kept {
-            self.to.vector(Opcode::Load, *register, 0, *place, None);
+        for (_, load, register, place) in &kept {
+            self.to.vector(*load, *register, 0, *place, None);
         }
         self.to.jump(self.label_behind(2));
     }
 
     /// Where a function apart keeps a register of the one around it.
-    fn kept(&self, register: u8) -> Place {
-        Place::at(Gpr::RSP, (self.kept + usize::from(register) * self.width.bytes()) as i32)
+    fn kept(&self, class: RegClass, register: u8) -> Place {
+        let at = match class {
+            MASKS => self.kept_masks + usize::from(register) * MASK_BYTES,
+            _ => self.kept + usize::from(register) * self.width.bytes(),
+        };
+        Place::at(Gpr::RSP, at as i32)
     }
 
     /// Where a function apart finds the operand of the instruction that goes there.
     fn operand_around(&self, operand: usize) -> Place {
         let (entered, _) = self.units[self.unit].entered.expect("a function apart is entered somewhere");
         match self.units[0].output.inst_allocs(entered)[operand] {
-            allocation if allocation.is_reg() => self.kept(register(allocation)),
-            allocation => place(allocation, 0),
+            allocation => match allocation.as_reg() {
+                Some(register) => self.kept(register.class(), register.hw_enc() as u8),
+                None => place(allocation, 0),
+            },
         }
     }
 
@@ -365,13 +400,15 @@ impl<'a> Emitter<'a> {
     }
 
     fn copy(&mut self, from: Allocation, to: Allocation) {
-        match (from.as_reg(), to.as_reg()) {
-            (Some(from), Some(to)) => {
-                self.to.vector(Opcode::Move, to.hw_enc() as u8, 0, Place::Vector(from.hw_enc() as u8), None);
-            }
-            (Some(from), None) => self.to.vector(Opcode::Store, from.hw_enc() as u8, 0, self.place(to), None),
-            (None, Some(to)) => self.to.vector(Opcode::Load, to.hw_enc() as u8, 0, self.place(from), None),
-            (None, None) => panic!("nothing is copied from memory to memory"),
+        let class = from.as_reg().or(to.as_reg()).expect("nothing is copied from memory to memory").class();
+        let [copy, load, store] = match class {
+            MASKS => [Opcode::MaskMove, Opcode::MaskMove, Opcode::MaskStore],
+            _ => [Opcode::Move, Opcode::Load, Opcode::Store],
+        };
+        match from.as_reg() {
+            Some(_) if to.is_reg() => self.to.vector(copy, register(to), 0, Place::Vector(register(from)), None),
+            Some(_) => self.to.vector(store, register(from), 0, self.place(to), None),
+            None => self.to.vector(load, register(to), 0, self.place(from), None),
         }
     }
 
@@ -434,18 +471,13 @@ impl<'a> Emitter<'a> {
                 };
                 let registers = self.registers(inst);
                 let place = Place::Memory { base: SCRATCH, index: Some((registers[1], scale)), offset: 0 };
-                let wanted = match self.width {
-                    Width::Bits256 => {
-                        let wanted = registers[2];
-                        self.to.vector(Opcode::EqD, wanted, wanted, Place::Vector(wanted), None);
-                        wanted
-                    }
-                    Width::Bits512 => {
-                        self.to.fill_mask();
-                        0
-                    }
-                };
-                self.to.vector(opcode, registers[0], wanted, place, None);
+                let wanted = registers[2];
+                let ones = if self.width == Width::Bits256 { Opcode::EqD } else { Opcode::MaskOnesQ };
+                self.to.vector(ones, wanted, wanted, Place::Vector(wanted), None);
+                match self.width {
+                    Width::Bits256 => self.to.vector(opcode, registers[0], wanted, place, None),
+                    Width::Bits512 => self.to.masked(opcode, wanted, registers[0], 0, place),
+                }
             }
             Kind::GatherNarrow(opcode) => {
                 let Address::Whole(slot) = address else { panic!("{address:?} is no whole array") };
@@ -538,10 +570,7 @@ impl<'a> Emitter<'a> {
     fn test_bits(&mut self, first: u8, last: Place) {
         match self.width {
             Width::Bits256 => self.to.vector(Opcode::Test, first, 0, last, None),
-            Width::Bits512 => {
-                self.to.vector(Opcode::TestBits, MASK, first, last, None);
-                self.to.test_mask();
-            }
+            Width::Bits512 => self.to.vector(Opcode::MaskTest, first, 0, last, None),
         }
     }
 
@@ -612,11 +641,10 @@ impl<'a> Emitter<'a> {
         let at = |k: usize| register(allocations[k]);
         match opcode.row().shape {
             Shape::Unary | Shape::Broadcast => self.to.vector(opcode, at(0), 0, last, last_byte),
-            Shape::Compare if self.width == Width::Bits512 => {
-                self.to.vector(opcode, MASK, at(1), last, last_byte);
-                self.to.vector(opcode.spread(), at(0), 0, Place::Vector(MASK), None);
-            }
-            Shape::Binary | Shape::Compare => self.to.vector(opcode, at(0), at(1), last, last_byte),
+            Shape::FromMask | Shape::MaskUnary => self.to.vector(opcode, at(0), 0, last, last_byte),
+            Shape::MaskedBlend => self.to.masked(opcode, at(2), at(0), at(1), last),
+            Shape::MaskStore => self.to.vector(opcode, at(0), 0, last, None),
+            Shape::Binary | Shape::Compare | Shape::MaskBinary => self.to.vector(opcode, at(0), at(1), last, last_byte),
             Shape::Fused => self.to.vector(opcode, at(0), at(2), last, last_byte),
             Shape::Shift => self.to.vector(opcode, opcode.row().digit, at(0), last, last_byte),
             Shape::Blend => self.to.vector(opcode, at(0), at(1), last, Some(at(2) << 4)),
@@ -625,7 +653,7 @@ impl<'a> Emitter<'a> {
                 self.to.vector(Opcode::StorePast, at(0), 0, last, last_byte)
             }
             Shape::Store => self.to.vector(opcode, at(0), 0, last, last_byte),
-            Shape::Gather | Shape::ToGeneral | Shape::FromMask | Shape::Test => panic!("{opcode:?} is part of another instruction"),
+            Shape::Gather | Shape::ToGeneral | Shape::Test | Shape::MaskTest => panic!("{opcode:?} is part of another instruction"),
         }
     }
 }

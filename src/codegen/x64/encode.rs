@@ -34,9 +34,6 @@ impl Gpr {
     }
 }
 
-/// The mask register that holds nothing from one instruction to the next.
-pub(super) const MASK: u8 = 1;
-
 /// The operand that need not be a register.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Place {
@@ -110,23 +107,33 @@ impl Assembler {
     pub(super) fn vector(&mut self, opcode: Opcode, first: u8, second: u8, place: Place, immediate: Option<u8>) {
         let row = opcode.row();
         debug_assert!(row.is_of(self.width), "{opcode:?} in vectors of {:?}", self.width);
-        let unit = match self.width {
-            Width::Bits256 => {
-                self.vex(row, first, second, place);
-                1
-            }
-            Width::Bits512 => {
-                self.evex(row, first, second, place);
-                match row.shape {
-                    Shape::Gather if row.evex_w => 8,
-                    Shape::Gather => 4,
-                    _ => row.bytes(self.width) as i32,
-                }
-            }
+        let unit = if self.width == Width::Bits256 || row.is_of_masks() {
+            self.vex(row, first, second, place);
+            1
+        } else {
+            self.evex(row, 0, first, second, place);
+            row.bytes(self.width) as i32
         };
         self.place(first, place, unit, u32::from(immediate.is_some()));
         self.bytes.extend(immediate);
         self.list(|width| text(width, opcode, first, second, place, immediate));
+    }
+
+    /// The same of the lanes alone that a mask register has.
+    pub(super) fn masked(&mut self, opcode: Opcode, mask: u8, first: u8, second: u8, place: Place) {
+        let row = opcode.row();
+        debug_assert!(row.is_of(self.width), "{opcode:?} in vectors of {:?}", self.width);
+        self.evex(row, mask, first, second, place);
+        let unit = match row.shape {
+            Shape::Gather if row.evex_w => 8,
+            Shape::Gather => 4,
+            _ => row.bytes(self.width) as i32,
+        };
+        self.place(first, place, unit, 0);
+        self.list(|width| {
+            let text = text(width, opcode, first, second, place, None);
+            text.replacen(',', &format!("{{k{mask}}},"), 1)
+        });
     }
 
     /// The prefix of the VEX form, and the opcode.
@@ -147,7 +154,7 @@ impl Assembler {
     }
 
     /// The prefix of the EVEX form, and the opcode. The fifth bit of a register's number stands apart from the fourth.
-    fn evex(&mut self, row: &Row, first: u8, second: u8, place: Place) {
+    fn evex(&mut self, row: &Row, mask: u8, first: u8, second: u8, place: Place) {
         let bit = |number: u8, k: u8| number >> k & 1 ^ 1;
         let (x, b, fifth) = match place {
             Place::Vector(register) => (bit(register, 4), bit(register, 3), bit(second, 4)),
@@ -159,8 +166,6 @@ impl Assembler {
         };
         let registers = bit(first, 3) << 7 | x << 6 | b << 5 | bit(first, 4) << 4;
         let length = if row.wide { 2 } else { 0 };
-        // A gather reads the lanes that a mask has.
-        let mask = if row.shape == Shape::Gather { MASK } else { 0 };
         self.bytes.extend_from_slice(&[
             0x62,
             registers | row.map as u8,
@@ -168,18 +173,6 @@ impl Assembler {
             length << 5 | fifth << 3 | mask,
             row.code,
         ]);
-    }
-
-    /// The mask register has all bits on.
-    pub(super) fn fill_mask(&mut self) {
-        self.bytes.extend_from_slice(&[0xc5, 0x80 | (MASK ^ 15) << 3 | 4, 0x46, 0xc0 | MASK << 3 | MASK]);
-        self.list(|_| format!("kxnorw k{MASK}, k{MASK}, k{MASK}"));
-    }
-
-    /// Whether the mask register has none of its 16 lower bits on.
-    pub(super) fn test_mask(&mut self) {
-        self.bytes.extend_from_slice(&[0xc5, 0xf8, 0x98, 0xc0 | MASK << 3 | MASK]);
-        self.list(|_| format!("kortestw k{MASK}, k{MASK}"));
     }
 
     /// The bytes that name a register and a place; `behind` more follow them. An offset of one byte counts units of so many.
@@ -457,7 +450,7 @@ fn text(width: Width, opcode: Opcode, first: u8, second: u8, place: Place, immed
     let result = if opcode.halves() { whole / 2 } else { whole };
     let place = match place {
         Place::Vector(register) if row.shape == Shape::ToGeneral => Gpr(register).name().into(),
-        Place::Vector(register) if row.shape == Shape::FromMask => format!("k{register}"),
+        Place::Vector(register) if row.shape == Shape::FromMask || row.is_of_masks() => format!("k{register}"),
         Place::Vector(register) => vector(register, row.bytes(width)),
         Place::Data(datum) => format!("[data+{datum}]"),
         Place::Memory { base, index, offset } => {
@@ -470,18 +463,21 @@ fn text(width: Width, opcode: Opcode, first: u8, second: u8, place: Place, immed
         }
     };
     let is_masked = width == Width::Bits512;
-    let first = match row.shape {
-        Shape::Compare if is_masked => format!("k{first}"),
-        _ => vector(first, result),
+    let (first, second) = match row.shape {
+        _ if row.is_of_masks() => (format!("k{first}"), format!("k{second}")),
+        Shape::Compare if is_masked => (format!("k{first}"), vector(second, result)),
+        _ => (vector(first, result), vector(second, result)),
     };
-    let second = vector(second, result);
     let name = row.name(width);
     let operands = match row.shape {
         Shape::Unary | Shape::Broadcast | Shape::FromMask | Shape::Test => format!("{first}, {place}"),
-        Shape::Binary | Shape::Fused | Shape::Compare => format!("{first}, {second}, {place}"),
+        Shape::MaskUnary | Shape::MaskTest => format!("{first}, {place}"),
+        Shape::Binary | Shape::Fused | Shape::Compare | Shape::MaskedBlend | Shape::MaskBinary => {
+            format!("{first}, {second}, {place}")
+        }
         Shape::Shift => format!("{second}, {place}"),
-        Shape::Extract | Shape::ToGeneral | Shape::Store => format!("{place}, {first}"),
-        Shape::Gather if is_masked => format!("{first}{{k{MASK}}}, {place}"),
+        Shape::Extract | Shape::ToGeneral | Shape::Store | Shape::MaskStore => format!("{place}, {first}"),
+        Shape::Gather if is_masked => format!("{first}, {place}"),
         Shape::Gather => format!("{first}, {place}, {second}"),
         Shape::Blend => {
             let mask = vector(immediate.unwrap_or(0) >> 4, whole);

@@ -5,6 +5,10 @@ use smallvec::SmallVec;
 
 use super::opcode::{Opcode, Width};
 
+/// How the allocator calls mask registers.
+pub(super) const MASKS: RegClass = RegClass::Int;
+pub(super) const MASK_BYTES: usize = 8;
+
 /// Where an instruction finds its last operand, if not in a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Address {
@@ -76,7 +80,7 @@ pub(super) struct BasicBlock {
     pub(super) is_loop_head: bool,
 }
 
-/// A function of vector registers in SSA form. Blocks stand in the order of emission.
+/// A function of vector and mask registers in SSA form. Blocks stand in the order of emission.
 #[derive(Clone, Debug)]
 pub(super) struct Function {
     width: Width,
@@ -95,6 +99,12 @@ impl Function {
     pub(super) fn register(&mut self) -> VReg {
         self.registers += 1;
         VReg::new(self.registers - 1, RegClass::Float)
+    }
+
+    /// A register of a bit a lane.
+    pub(super) fn mask_register(&mut self) -> VReg {
+        self.registers += 1;
+        VReg::new(self.registers - 1, MASKS)
     }
 
     /// The block that is under construction.
@@ -250,7 +260,7 @@ impl regalloc2::Function for Function {
         self.registers
     }
 
-    fn spillslot_size(&self, _class: RegClass) -> usize {
-        self.width.bytes()
+    fn spillslot_size(&self, class: RegClass) -> usize {
+        if class == MASKS { MASK_BYTES } else { self.width.bytes() }
     }
 }

@@ -1,9 +1,10 @@
 //! Strip to machine instructions: each register of the strip becomes one of the function, a constant, or a place in memory.
 
 use regalloc2::{Block, Operand, VReg};
+use smallvec::{SmallVec, smallvec};
 
-use super::function::{Address, Function, Kind};
-use super::opcode::{Opcode, Width};
+use super::function::{Address, Function, Kind, MASKS};
+use super::opcode::{Opcode, Shape, Width};
 use super::uses::{self, Apart, Fact, Facts};
 use super::{apply, data::Data};
 use crate::dtype::DType;
@@ -19,6 +20,8 @@ pub(super) enum Source {
     Constant(u64),
     /// Floats in a register with the other sign, for `fma` alone.
     Negative(VReg),
+    /// A bit for each lane of so many bytes, and zeros above them: masks, where vectors are of 512 bits.
+    Mask(VReg, u8),
 }
 
 /// The function and what stands behind its code.
@@ -202,6 +205,13 @@ impl Lowerer<'_> {
             Source::Register(register) => register,
             Source::Memory(address) => self.load(Opcode::Load, address),
             Source::Negative(_) => panic!("a sign is turned where it is needed"),
+            Source::Mask(mask, size) => {
+                let result = self.function.register();
+                let operands = [Operand::reg_def(result), Operand::reg_use(mask)];
+                let spread = of_size(size, [Opcode::SpreadB, Opcode::SpreadW, Opcode::SpreadD, Opcode::SpreadQ]);
+                self.function.push(Kind::Vector(spread, None), Address::None, &operands);
+                result
+            }
             // No memory is needed for all zeros and all ones.
             Source::Constant(0) => self.of_itself(Opcode::Xor, None),
             Source::Constant(u64::MAX) => match self.width {
@@ -220,13 +230,119 @@ impl Lowerer<'_> {
         self.register(source)
     }
 
+    /// The size of its lanes, if the register is a mask that has a bit for each.
+    fn mask_size(&self, reg: Reg) -> Option<u8> {
+        match self.strip.reg_type(reg) {
+            RegType::Mask(size) if self.width == Width::Bits512 => Some(size as u8),
+            _ => None,
+        }
+    }
+
+    /// As a register of its own kind: what goes from block to block.
+    fn carried(&mut self, reg: Reg) -> VReg {
+        match self.mask_size(reg) {
+            Some(size) => {
+                let source = self.source(reg);
+                self.mask(source, size)
+            }
+            None => self.value(reg),
+        }
+    }
+
     fn values(&mut self, regs: &[Reg]) -> Vec<VReg> {
-        regs.iter().map(|reg| self.value(*reg)).collect()
+        regs.iter().map(|reg| self.carried(*reg)).collect()
+    }
+
+    /// A new register of the kind that `reg` has.
+    fn register_for(&mut self, reg: Reg) -> VReg {
+        match self.mask_size(reg) {
+            Some(_) => self.function.mask_register(),
+            None => self.function.register(),
+        }
+    }
+
+    fn hold(&mut self, reg: Reg, register: VReg) {
+        let source = self.mask_size(reg).map_or(Source::Register(register), |size| Source::Mask(register, size));
+        self.held[reg.index()] = Some(source);
+    }
+
+    /// A mask register with a bit for each lane.
+    fn mask(&mut self, source: Source, size: u8) -> VReg {
+        let opcode = match source {
+            Source::Mask(mask, _) => return mask,
+            Source::Constant(0) => Opcode::MaskXor,
+            Source::Constant(_) => {
+                of_size(size, [Opcode::MaskOnesQ, Opcode::MaskOnesD, Opcode::MaskOnesW, Opcode::MaskOnesB])
+            }
+            Source::Register(_) | Source::Memory(_) | Source::Negative(_) => panic!("{source:?} is no mask"),
+        };
+        let result = self.function.mask_register();
+        self.function.push(Kind::OfItself(opcode, None), Address::None, &[Operand::reg_def(result)]);
+        result
+    }
+
+    /// An op on masks that have a bit for each lane.
+    pub(super) fn on_masks(&mut self, op: Op, size: u8, x: Source, y: Source) -> Source {
+        let x = self.mask(x, size);
+        let opcode = match op {
+            Op::Not => {
+                let not = of_size(size, [Opcode::MaskNotQ, Opcode::MaskNotD, Opcode::MaskNotW, Opcode::MaskNotB]);
+                return Source::Mask(self.of_masks(not, None, &[x]), size);
+            }
+            Op::And => Opcode::MaskAnd,
+            Op::Or => Opcode::MaskOr,
+            Op::Xor => Opcode::MaskXor,
+            _ => panic!("legalize leaves no {} of masks", op.name()),
+        };
+        let y = self.mask(y, size);
+        Source::Mask(self.of_masks(opcode, None, &[x, y]), size)
+    }
+
+    fn of_masks(&mut self, opcode: Opcode, last_byte: Option<u8>, masks: &[VReg]) -> VReg {
+        let result = self.function.mask_register();
+        let mut operands: SmallVec<[Operand; 3]> = smallvec![Operand::reg_def(result)];
+        operands.extend(masks.iter().map(|mask| Operand::reg_use(*mask)));
+        self.function.push(Kind::Vector(opcode, last_byte), Address::None, &operands);
+        result
+    }
+
+    /// The bits of two masks for lanes of `size` bytes, one behind the other, for lanes of half the size.
+    fn joined_masks(&mut self, size: u8, low: VReg, high: VReg) -> VReg {
+        let join = of_size(size, [Opcode::MaskJoinB, Opcode::MaskJoinD, Opcode::MaskJoinW, Opcode::MaskJoinB]);
+        self.of_masks(join, None, &[high, low])
+    }
+
+    /// Masks for lanes of another size: the first or second half of the lanes at twice the size, or two at half the size.
+    fn resized(&mut self, inst: &Inst, size: u8) -> Option<Source> {
+        let (Inst::WidenLow(x) | Inst::WidenHigh(x) | Inst::Narrow(x, _)) = inst else { return None };
+        let from = self.mask_size(*x)?;
+        let source = self.source(*x);
+        let mask = self.mask(source, from);
+        let result = match inst {
+            Inst::WidenLow(_) => {
+                let low = of_size(from, [Opcode::MaskLowD, Opcode::MaskLowW, Opcode::MaskLowB, Opcode::MaskLowB]);
+                self.of_masks(low, None, &[mask])
+            }
+            Inst::WidenHigh(_) => self.of_masks(Opcode::MaskShift, Some(64 / from / 2), &[mask]),
+            Inst::Narrow(_, y) => {
+                let high = match y {
+                    Some(y) => {
+                        let source = self.source(*y);
+                        self.mask(source, from)
+                    }
+                    None => mask,
+                };
+                self.joined_masks(from, mask, high)
+            }
+            _ => return None,
+        };
+        Some(Source::Mask(result, size))
     }
 
     /// The last operand of an instruction, which may be in memory.
     fn last(&mut self, source: Source) -> (Address, Option<Operand>) {
         match source {
+            Source::Mask(..) => (Address::None, Some(Operand::any_use(self.register(source)))),
             Source::Register(register) => (Address::None, Some(Operand::any_use(register))),
             Source::Memory(address) => (address, None),
             Source::Negative(_) => panic!("a sign is turned where it is needed"),
@@ -263,11 +379,12 @@ impl Lowerer<'_> {
             _ => (x, y),
         };
         let x = self.register(x);
-        let result = self.function.register();
+        let is_mask = self.width == Width::Bits512 && opcode.row().shape == Shape::Compare;
+        let result = if is_mask { self.function.mask_register() } else { self.function.register() };
         let (address, y) = self.last(y);
         let operands = [Some(Operand::reg_def(result)), Some(Operand::reg_use(x)), y];
         self.push(Kind::Vector(opcode, last_byte), address, &operands);
-        Source::Register(result)
+        if is_mask { Source::Mask(result, opcode.compared()) } else { Source::Register(result) }
     }
 
     /// `place`, whose register becomes that of the result, `y` and `z` in the order of the machine.
@@ -301,18 +418,13 @@ impl Lowerer<'_> {
         Source::Register(result)
     }
 
-    /// `x` where the mask is on, else `y`; lanes are those of the opcode, which vectors of 512 bits do without.
+    /// `x` where the mask is on, else `y`.
     pub(super) fn blend(&mut self, opcode: Opcode, mask: Source, x: Source, y: Source) -> Source {
-        if self.width == Width::Bits512 {
-            // A bit of the last byte for each three bits of mask, second and third operand.
-            return match (x, y) {
-                (Source::Memory(_) | Source::Constant(_), Source::Register(_)) => {
-                    self.fused(Opcode::Ternary, Some(0b1010_1100), mask, y, x)
-                }
-                _ => self.fused(Opcode::Ternary, Some(0b1100_1010), mask, x, y),
-            };
-        }
-        let (mask, y) = (self.register(mask), self.register(y));
+        let mask = match mask {
+            Source::Mask(mask, _) => mask,
+            mask => self.register(mask),
+        };
+        let y = self.register(y);
         let result = self.function.register();
         let (address, x) = self.last(x);
         let operands = [Some(Operand::reg_def(result)), Some(Operand::reg_use(y)), Some(Operand::reg_use(mask)), x];
@@ -330,6 +442,11 @@ impl Lowerer<'_> {
 
     fn inst(&mut self, reg: Reg, inst: &Inst) -> Source {
         let reg_type = self.strip.reg_type(reg);
+        if let Some(size) = self.mask_size(reg)
+            && let Some(resized) = self.resized(inst, size)
+        {
+            return resized;
+        }
         match inst {
             Inst::Const(bits) => self.constant(reg, reg_type, *bits),
             Inst::Scalar(slot) => {
@@ -418,7 +535,8 @@ impl Lowerer<'_> {
         self.constants[reg.index()] = Some(all);
         let fact = &self.facts[reg.index()];
         let source = Source::Constant(all);
-        if fact.uses <= 2 && fact.is_local { source } else { Source::Register(self.register(source)) }
+        let is_kept = fact.uses <= 2 && fact.is_local || self.mask_size(reg).is_some();
+        if is_kept { source } else { Source::Register(self.register(source)) }
     }
 
     /// The array's slot and the place in it, in bytes.
@@ -526,6 +644,9 @@ impl Lowerer<'_> {
             (_, Width::Bits256) => 1,
         };
         operands.extend((0..scratches).map(|_| Operand::reg_temp(self.function.register())));
+        if scratches == 0 {
+            operands.push(Operand::reg_temp(self.function.mask_register()));
+        }
         self.function.push(kind, place, &operands);
         Source::Register(result)
     }
@@ -535,6 +656,10 @@ impl Lowerer<'_> {
     /// A register with a bit on if any of the masks has one.
     fn any(&mut self, masks: &[Reg]) -> VReg {
         let sources: Vec<Source> = masks.iter().map(|mask| self.source(*mask)).collect();
+        if let Some(size) = self.mask_size(masks[0]) {
+            let any = sources.into_iter().reduce(|x, y| self.on_masks(Op::Or, size, x, y));
+            return self.mask(any.expect("a condition has masks"), size);
+        }
         let any = sources.into_iter().reduce(|x, y| self.binary(Opcode::Or, None, x, y));
         self.register(any.expect("a condition has masks"))
     }
@@ -542,7 +667,17 @@ impl Lowerer<'_> {
     /// What a loop asks whether to go on.
     fn goes(&mut self, masks: &[Reg], also: Option<Reg>) -> Vec<Operand> {
         let any = (!masks.is_empty()).then(|| self.any(masks));
-        let also = also.map(|mask| self.value(mask));
+        if let (Some(any), Some(also)) = (any, also)
+            && let (Some(size), Some(mut also_size)) = (self.mask_size(masks[0]), self.mask_size(also))
+        {
+            let mut also = self.carried(also);
+            while also_size > size {
+                also = self.joined_masks(also_size, also, also);
+                also_size /= 2;
+            }
+            return vec![Operand::reg_use(self.of_masks(Opcode::MaskAnd, None, &[any, also]))];
+        }
+        let also = also.map(|mask| self.carried(mask));
         match (any, also) {
             (Some(any), Some(also)) => vec![Operand::reg_use(any), Operand::any_use(also)],
             (any, also) => any.or(also).into_iter().map(Operand::reg_use).collect(),
@@ -577,9 +712,10 @@ impl Lowerer<'_> {
     fn apart(&mut self, apart: &Apart, masks: &[Reg], body: &strip::Block, otherwise: &[Reg], results: &[Reg]) {
         let mut overwritten: Vec<VReg> = Vec::new();
         for reg in otherwise {
-            let value = self.value(*reg);
+            let value = self.carried(*reg);
             // Each result has a register of its own.
             overwritten.push(match overwritten.contains(&value) {
+                true if self.mask_size(*reg).is_some() => self.of_masks(Opcode::MaskMove, None, &[value]),
                 true => {
                     let copy = self.unary(Opcode::Move, None, Source::Register(value));
                     self.register(copy)
@@ -588,21 +724,21 @@ impl Lowerer<'_> {
             });
         }
         let any = self.any(masks);
-        let registers: Vec<VReg> = results.iter().map(|_| self.function.register()).collect();
+        let registers: Vec<VReg> = results.iter().map(|reg| self.register_for(*reg)).collect();
         let reused = registers.iter().enumerate().map(|(k, result)| Operand::reg_reuse_def(*result, results.len() + k));
         let mut operands: Vec<Operand> = reused.collect();
         operands.extend(overwritten.into_iter().map(Operand::reg_use));
         operands.push(Operand::reg_use(any));
         for (input, _) in &apart.inputs {
             self.left[input.index()] -= 1;
-            operands.push(Operand::any_use(self.value(*input)));
+            operands.push(Operand::any_use(self.carried(*input)));
         }
         self.function.push(Kind::Apart(self.aparts.len() as u32), Address::None, &operands);
         let entered = self.function.last();
         let function = self.body_apart(apart, body);
         self.aparts.push(ApartFunction { function, entered, results: results.len() });
         for (result, register) in results.iter().zip(registers) {
-            self.held[result.index()] = Some(Source::Register(register));
+            self.hold(*result, register);
         }
     }
 
@@ -615,8 +751,16 @@ impl Lowerer<'_> {
         for (k, (reg, fact)) in apart.inputs.iter().enumerate() {
             let at = reg.index();
             known.push((self.facts[at], self.left[at], self.held[at]));
-            let source = Source::Memory(Address::Input(k as u32));
-            let source = if fact.uses > 2 { Source::Register(self.register(source)) } else { source };
+            let address = Address::Input(k as u32);
+            let source = match self.mask_size(*reg) {
+                Some(size) => {
+                    let mask = self.function.mask_register();
+                    self.function.push(Kind::Vector(Opcode::MaskMove, None), address, &[Operand::reg_def(mask)]);
+                    Source::Mask(mask, size)
+                }
+                None if fact.uses > 2 => Source::Register(self.register(Source::Memory(address))),
+                None => Source::Memory(address),
+            };
             (self.facts[at], self.left[at], self.held[at]) = (*fact, fact.uses, Some(source));
         }
         let mut constants = Vec::with_capacity(apart.constants.len());
@@ -630,7 +774,8 @@ impl Lowerer<'_> {
         let results = self.values(&body.results);
         for (k, result) in results.into_iter().enumerate() {
             let place = Address::Result(k as u32);
-            self.function.push(Kind::Vector(Opcode::Store, None), place, &[Operand::reg_use(result)]);
+            let store = if result.class() == MASKS { Opcode::MaskStore } else { Opcode::Store };
+            self.function.push(Kind::Vector(store, None), place, &[Operand::reg_use(result)]);
         }
         self.function.end(Kind::Return, &[], Vec::new());
         self.function.link();
@@ -667,7 +812,7 @@ impl Lowerer<'_> {
         self.function.end(Kind::Goto(head), &[], next.clone());
         self.function.open(Vec::new());
         for (result, value) in results.iter().zip(next) {
-            self.held[result.index()] = Some(Source::Register(value));
+            self.hold(*result, value);
         }
     }
 
@@ -675,8 +820,8 @@ impl Lowerer<'_> {
     fn params(&mut self, regs: &[Reg]) -> Vec<VReg> {
         let mut params = Vec::with_capacity(regs.len());
         for reg in regs {
-            let register = self.function.register();
-            self.held[reg.index()] = Some(Source::Register(register));
+            let register = self.register_for(*reg);
+            self.hold(*reg, register);
             params.push(register);
         }
         params
@@ -704,6 +849,11 @@ fn storing(bytes: u32, width: Width) -> Kind {
         _ => panic!("a store is of 4 bytes, of twice as many or so on, and no more than a vector"),
     };
     Kind::Vector(opcode, last_byte)
+}
+
+/// What is for lanes of so many bytes: the first of lanes of 1, the last of lanes of 8.
+fn of_size(size: u8, all: [Opcode; 4]) -> Opcode {
+    all[size.trailing_zeros() as usize]
 }
 
 /// The lane of `size` bytes as often as 8 bytes have room for it.

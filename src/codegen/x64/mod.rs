@@ -25,7 +25,7 @@ use crate::strip::Strip;
 use crate::target::Target;
 use abi::Convention;
 use emit::{Emitted, Unit};
-use function::Function;
+use function::{Function, MASKS};
 use lower::Lowered;
 pub(crate) use opcode::Width;
 
@@ -143,8 +143,10 @@ fn allocated(function: &Function, width: Width, algorithm: Algorithm, context: &
 fn registers(width: Width) -> MachineEnv {
     let mut vectors = PRegSet::empty();
     (0..width.registers()).for_each(|number| vectors.add(PReg::new(number.into(), RegClass::Float)));
+    let mut masks = PRegSet::empty();
+    width.masks().for_each(|number| masks.add(PReg::new(number.into(), MASKS)));
     MachineEnv {
-        preferred_regs_by_class: [PRegSet::empty(), vectors, PRegSet::empty()],
+        preferred_regs_by_class: [masks, vectors, PRegSet::empty()],
         non_preferred_regs_by_class: [PRegSet::empty(); 3],
         scratch_by_class: [None; 3],
         fixed_stack_slots: Vec::new(),

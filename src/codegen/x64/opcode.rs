@@ -1,5 +1,7 @@
 //! The table of vector instructions: name, shape of the operands, what is read from memory, and how it is encoded; one row each.
 
+use std::ops::Range;
+
 /// How wide vectors are, and with it which forms instructions have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Width {
@@ -25,6 +27,14 @@ impl Width {
             Width::Bits512 => 32,
         }
     }
+
+    /// The numbers of the mask registers: as a mask the first of all would mean that there is none.
+    pub(super) fn masks(self) -> Range<u8> {
+        match self {
+            Width::Bits256 => 0..0,
+            Width::Bits512 => 1..8,
+        }
+    }
 }
 
 /// Which operands an instruction has, in the order in which the register allocator is told of them.
@@ -40,8 +50,17 @@ pub(super) enum Shape {
     Fused,
     /// As `Binary`. Of 512 bits the result is a mask register.
     Compare,
+    /// As `Blend`, with a mask register.
+    MaskedBlend,
     /// Result, a mask register.
     FromMask,
+    /// As `Unary` or `Binary` of mask registers, the last one of `MaskUnary` in a register or memory.
+    MaskUnary,
+    MaskBinary,
+    /// A mask register; the result goes to memory.
+    MaskStore,
+    /// A mask register, and the same again; sets flags.
+    MaskTest,
     /// Result, source in a register; a digit in the place of one register's number.
     Shift,
     /// Result, first source, mask, second source in a register or memory. Where the mask's lane is on the second is chosen.
@@ -112,6 +131,11 @@ impl Row {
     /// Bytes of the registers that are not the operand which may be in memory.
     pub(super) fn vector_bytes(&self, width: Width) -> u32 {
         if self.wide { width.bytes() as u32 } else { 16 }
+    }
+
+    /// Whether its registers are mask registers alone, which makes it a VEX form.
+    pub(super) fn is_of_masks(&self) -> bool {
+        matches!(self.shape, Shape::MaskUnary | Shape::MaskBinary | Shape::MaskStore | Shape::MaskTest)
     }
 
     pub(super) fn is_of(&self, width: Width) -> bool {
@@ -235,14 +259,14 @@ opcodes! {
     And = "vpand" or "vpandd", Binary 32, P66 M0F 0xdb;
     Or = "vpor" or "vpord", Binary 32, P66 M0F 0xeb;
     Xor = "vpxor" or "vpxord", Binary 32, P66 M0F 0xef;
-    EqB = "vpcmpeqb", Compare 32, P66 M0F 0x74;
-    EqW = "vpcmpeqw", Compare 32, P66 M0F 0x75;
-    EqD = "vpcmpeqd", Compare 32, P66 M0F 0x76;
-    EqQ = "vpcmpeqq", Compare 32, P66 M0F38 0x29 e 1;
-    GtB = "vpcmpgtb", Compare 32, P66 M0F 0x64;
-    GtW = "vpcmpgtw", Compare 32, P66 M0F 0x65;
-    GtD = "vpcmpgtd", Compare 32, P66 M0F 0x66;
-    GtQ = "vpcmpgtq", Compare 32, P66 M0F38 0x37 e 1;
+    EqB = "vpcmpeqb", Compare 32, P66 M0F 0x74 only Bits256;
+    EqW = "vpcmpeqw", Compare 32, P66 M0F 0x75 only Bits256;
+    EqD = "vpcmpeqd", Compare 32, P66 M0F 0x76 only Bits256;
+    EqQ = "vpcmpeqq", Compare 32, P66 M0F38 0x29 only Bits256;
+    GtB = "vpcmpgtb", Compare 32, P66 M0F 0x64 only Bits256;
+    GtW = "vpcmpgtw", Compare 32, P66 M0F 0x65 only Bits256;
+    GtD = "vpcmpgtd", Compare 32, P66 M0F 0x66 only Bits256;
+    GtQ = "vpcmpgtq", Compare 32, P66 M0F38 0x37 only Bits256;
 
     SllW = "vpsllw", Shift 32, P66 M0F 0x71 / 6;
     SrlW = "vpsrlw", Shift 32, P66 M0F 0x71 / 2;
@@ -302,11 +326,44 @@ opcodes! {
     SraQ = "vpsraq", Shift 32, P66 M0F 0x72 w 1 / 4 only Bits512;
     SravQ = "vpsravq", Binary 32, P66 M0F38 0x46 w 1 only Bits512;
     Ternary = "vpternlogd", Fused 32, P66 M0F3A 0x25 only Bits512;
-    TestBits = "vptestmd", Compare 32, P66 M0F38 0x27 only Bits512;
+    CompareSb = "vpcmpb", Compare 32, P66 M0F3A 0x3f only Bits512;
+    CompareSw = "vpcmpw", Compare 32, P66 M0F3A 0x3f w 1 only Bits512;
+    CompareSd = "vpcmpd", Compare 32, P66 M0F3A 0x1f only Bits512;
+    CompareSq = "vpcmpq", Compare 32, P66 M0F3A 0x1f w 1 only Bits512;
+    CompareUb = "vpcmpub", Compare 32, P66 M0F3A 0x3e only Bits512;
+    CompareUw = "vpcmpuw", Compare 32, P66 M0F3A 0x3e w 1 only Bits512;
+    CompareUd = "vpcmpud", Compare 32, P66 M0F3A 0x1e only Bits512;
+    CompareUq = "vpcmpuq", Compare 32, P66 M0F3A 0x1e w 1 only Bits512;
+    ChooseB = "vpblendmb", MaskedBlend 32, P66 M0F38 0x66 only Bits512;
+    ChooseW = "vpblendmw", MaskedBlend 32, P66 M0F38 0x66 w 1 only Bits512;
+    ChooseD = "vpblendmd", MaskedBlend 32, P66 M0F38 0x64 only Bits512;
+    ChooseQ = "vpblendmq", MaskedBlend 32, P66 M0F38 0x64 w 1 only Bits512;
     SpreadB = "vpmovm2b", FromMask 32, F3 M0F38 0x28 only Bits512;
     SpreadW = "vpmovm2w", FromMask 32, F3 M0F38 0x28 w 1 only Bits512;
     SpreadD = "vpmovm2d", FromMask 32, F3 M0F38 0x38 only Bits512;
     SpreadQ = "vpmovm2q", FromMask 32, F3 M0F38 0x38 w 1 only Bits512;
+
+    MaskMove = "kmovq", MaskUnary 8, None M0F 0x90 w 1 l 0 only Bits512;
+    MaskLowB = "kmovb", MaskUnary 1, P66 M0F 0x90 l 0 only Bits512;
+    MaskLowW = "kmovw", MaskUnary 2, None M0F 0x90 l 0 only Bits512;
+    MaskLowD = "kmovd", MaskUnary 4, P66 M0F 0x90 w 1 l 0 only Bits512;
+    MaskNotB = "knotb", MaskUnary 8, P66 M0F 0x44 l 0 only Bits512;
+    MaskNotW = "knotw", MaskUnary 8, None M0F 0x44 l 0 only Bits512;
+    MaskNotD = "knotd", MaskUnary 8, P66 M0F 0x44 w 1 l 0 only Bits512;
+    MaskNotQ = "knotq", MaskUnary 8, None M0F 0x44 w 1 l 0 only Bits512;
+    MaskShift = "kshiftrq", MaskUnary 8, P66 M0F3A 0x31 w 1 l 0 only Bits512;
+    MaskAnd = "kandq", MaskBinary 8, None M0F 0x41 w 1 only Bits512;
+    MaskOr = "korq", MaskBinary 8, None M0F 0x45 w 1 only Bits512;
+    MaskXor = "kxorq", MaskBinary 8, None M0F 0x47 w 1 only Bits512;
+    MaskOnesB = "kxnorb", MaskBinary 8, P66 M0F 0x46 only Bits512;
+    MaskOnesW = "kxnorw", MaskBinary 8, None M0F 0x46 only Bits512;
+    MaskOnesD = "kxnord", MaskBinary 8, P66 M0F 0x46 w 1 only Bits512;
+    MaskOnesQ = "kxnorq", MaskBinary 8, None M0F 0x46 w 1 only Bits512;
+    MaskJoinB = "kunpckbw", MaskBinary 8, P66 M0F 0x4b only Bits512;
+    MaskJoinW = "kunpckwd", MaskBinary 8, None M0F 0x4b only Bits512;
+    MaskJoinD = "kunpckdq", MaskBinary 8, None M0F 0x4b w 1 only Bits512;
+    MaskStore = "kmovq", MaskStore 8, None M0F 0x91 w 1 l 0 only Bits512;
+    MaskTest = "kortestq", MaskTest 8, None M0F 0x98 w 1 l 0 only Bits512;
 }
 
 impl Opcode {
@@ -315,15 +372,15 @@ impl Opcode {
         matches!(self, Opcode::NarrowPd | Opcode::GatherQd)
     }
 
-    /// What fills a vector from the mask that a comparison gives.
-    pub(super) fn spread(self) -> Opcode {
+    /// Bytes of the lanes that the mask of a comparison is for.
+    pub(super) fn compared(self) -> u8 {
         use Opcode::*;
         match self {
-            EqB | GtB => SpreadB,
-            EqW | GtW => SpreadW,
-            EqD | GtD | CmpPs => SpreadD,
-            EqQ | GtQ | CmpPd => SpreadQ,
-            _ => panic!("{self:?} compares nothing"),
+            CompareSb | CompareUb => 1,
+            CompareSw | CompareUw => 2,
+            CompareSd | CompareUd | CmpPs => 4,
+            CompareSq | CompareUq | CmpPd => 8,
+            _ => panic!("{self:?} gives no mask"),
         }
     }
 

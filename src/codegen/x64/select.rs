@@ -65,6 +65,24 @@ pub(super) fn exchanged(op: Op) -> Option<Op> {
     }
 }
 
+/// The comparison of integers of `size` bytes in vectors of 512 bits, and the last byte.
+pub(super) fn compare(op: Op, size: usize, is_unsigned: bool) -> Option<(Opcode, u8)> {
+    let predicate = match op {
+        Op::Eq => 0,
+        Op::Lt => 1,
+        Op::Le => 2,
+        Op::Ne => 4,
+        Op::Ge => 5,
+        Op::Gt => 6,
+        _ => return None,
+    };
+    let all = match is_unsigned {
+        false => [CompareSb, CompareSw, CompareSd, CompareSq],
+        true => [CompareUb, CompareUw, CompareUd, CompareUq],
+    };
+    Some((all[size.trailing_zeros() as usize], predicate))
+}
+
 /// The opcode on integers of `size` bytes.
 pub(super) fn on_integers(op: Op, size: usize, is_unsigned: bool, width: Width) -> Option<Opcode> {
     let by_size = |all: [Opcode; 4]| Some(all[size.trailing_zeros() as usize]);

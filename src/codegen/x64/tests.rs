@@ -3,7 +3,7 @@
 use iced_x86::{Decoder, DecoderOptions, Instruction, Mnemonic, OpKind, Register};
 
 use super::abi::{SYSTEM_V, WINDOWS};
-use super::encode::{Assembler, Gpr, MASK, Place};
+use super::encode::{Assembler, Gpr, Place};
 use super::opcode::{Opcode, Row, Shape, Width};
 use super::{Isa, generate};
 use crate::dtype::DType;
@@ -29,6 +29,7 @@ fn registers(width: Width) -> Vec<u8> {
 
 fn places(row: &Row, width: Width) -> Vec<Place> {
     let vectors = || registers(width).into_iter().map(Place::Vector);
+    let masks = || width.masks().map(Place::Vector);
     let gathers = row.shape == Shape::Gather;
     let bases = (0..16).map(Gpr);
     let with_index = |base: Gpr| {
@@ -46,8 +47,12 @@ fn places(row: &Row, width: Width) -> Vec<Place> {
         Shape::Broadcast | Shape::Store | Shape::Gather => memory.collect(),
         Shape::ToGeneral => REGISTERS.map(Place::Vector).to_vec(),
         Shape::Shift | Shape::Extract => vectors().collect(),
-        Shape::FromMask => vec![Place::Vector(MASK)],
-        Shape::Unary | Shape::Binary | Shape::Fused | Shape::Compare | Shape::Blend | Shape::Test => {
+        Shape::FromMask | Shape::MaskBinary | Shape::MaskTest => masks().collect(),
+        // A part of a mask, the complement and what is shifted are of registers.
+        Shape::MaskUnary if row.code != 0x90 || !row.w || row.prefix as u8 != 0 => masks().collect(),
+        Shape::MaskUnary => memory.chain(masks()).collect(),
+        Shape::MaskStore => memory.collect(),
+        Shape::MaskedBlend | Shape::Unary | Shape::Binary | Shape::Fused | Shape::Compare | Shape::Blend | Shape::Test => {
             memory.chain(vectors()).collect()
         }
     }
@@ -67,7 +72,7 @@ fn check_place(row: &Row, width: Width, place: Place, found: &Instruction, opera
         Place::Vector(number) if row.shape == Shape::ToGeneral => {
             assert_eq!(found.op_register(operand), Register::RAX + u32::from(number), "{found:?}")
         }
-        Place::Vector(number) if row.shape == Shape::FromMask => {
+        Place::Vector(number) if row.shape == Shape::FromMask || row.is_of_masks() => {
             assert_eq!(found.op_register(operand), Register::K0 + u32::from(number), "{found:?}")
         }
         Place::Vector(number) => {
@@ -96,11 +101,13 @@ fn check_place(row: &Row, width: Width, place: Place, found: &Instruction, opera
 #[test]
 fn every_form_reads_as_it_was_meant() {
     for width in [Width::Bits256, Width::Bits512] {
-        let registers = registers(width);
+        let vectors = registers(width);
+        let masks: Vec<u8> = width.masks().collect();
         for opcode in Opcode::ALL.iter().filter(|opcode| opcode.row().is_of(width)) {
             let row = opcode.row();
             let takes_byte = matches!(row.map as u8, 3) || matches!(row.code, 0xc2 | 0xc4 | 0xc6) && row.map as u8 == 1;
             let byte = (takes_byte || row.shape == Shape::Shift).then_some(1);
+            let registers = if row.is_of_masks() { &masks } else { &vectors };
             for place in places(row, width) {
                 for (k, first) in registers.iter().enumerate() {
                     check(width, *opcode, *first, registers[(k + 1) % registers.len()], place, byte);
@@ -116,10 +123,12 @@ fn check(width: Width, opcode: Opcode, first: u8, second: u8, place: Place, byte
     let (first, second) = match row.shape {
         Shape::Shift => (row.digit, second),
         Shape::Gather if is_masked => (first, 0),
-        Shape::Compare if is_masked => (MASK, second),
+        Shape::Compare if is_masked => (first & 7, second),
+        Shape::MaskUnary | Shape::MaskStore | Shape::MaskTest => (first, 0),
         Shape::Unary | Shape::Broadcast | Shape::Extract | Shape::ToGeneral => (first, 0),
         Shape::FromMask | Shape::Store | Shape::Test => (first, 0),
         Shape::Binary | Shape::Fused | Shape::Compare | Shape::Blend | Shape::Gather => (first, second),
+        Shape::MaskedBlend | Shape::MaskBinary => (first, second),
     };
     let byte = if row.shape == Shape::Blend { Some(0x90) } else { byte };
     if let (Shape::Gather, Place::Memory { index: Some((index, _)), .. }) = (row.shape, place)
@@ -129,7 +138,13 @@ fn check(width: Width, opcode: Opcode, first: u8, second: u8, place: Place, byte
         return;
     }
     let mut assembler = Assembler::new(width, 16, true);
-    assembler.vector(opcode, first, second, place, byte);
+    // Any but the first, in which no mask has a meaning.
+    let mask = 1 + first % 7;
+    let takes_mask = is_masked && matches!(row.shape, Shape::Gather | Shape::MaskedBlend);
+    match takes_mask {
+        true => assembler.masked(opcode, mask, first, second, place),
+        false => assembler.vector(opcode, first, second, place, byte),
+    }
     let length = assembler.bytes.len();
     let text = assembler.listing.as_ref().expect("a listing was asked for")[0].1.clone();
     let bytes = assembler.finish(&[0; 128], 64);
@@ -141,27 +156,31 @@ fn check(width: Width, opcode: Opcode, first: u8, second: u8, place: Place, byte
     }
     let whole = row.vector_bytes(width);
     let result = if opcode.halves() { whole / 2 } else { whole };
-    let mask = if row.shape == Shape::Gather && is_masked { Register::K0 + u32::from(MASK) } else { Register::None };
+    let mask = if takes_mask { Register::K0 + u32::from(mask) } else { Register::None };
     assert_eq!(found.op_mask(), mask, "{text}");
+    let register = |number: u8, bytes: u32| match row.is_of_masks() {
+        true => Register::K0 + u32::from(number),
+        false => vector(number, bytes),
+    };
     match row.shape {
-        Shape::Unary | Shape::Broadcast | Shape::FromMask | Shape::Test => {
-            assert_eq!(found.op0_register(), vector(first, result), "{text}");
+        Shape::Unary | Shape::Broadcast | Shape::FromMask | Shape::Test | Shape::MaskUnary | Shape::MaskTest => {
+            assert_eq!(found.op0_register(), register(first, result), "{text}");
             check_place(row, width, place, &found, 1);
         }
-        Shape::Binary | Shape::Fused | Shape::Compare | Shape::Blend => {
+        Shape::Binary | Shape::Fused | Shape::Compare | Shape::Blend | Shape::MaskedBlend | Shape::MaskBinary => {
             let is_mask = is_masked && row.shape == Shape::Compare;
-            let first = if is_mask { Register::K0 + u32::from(first) } else { vector(first, result) };
+            let first = if is_mask { Register::K0 + u32::from(first) } else { register(first, result) };
             assert_eq!(found.op0_register(), first, "{text}");
-            assert_eq!(found.op1_register(), vector(second, result), "{text}");
+            assert_eq!(found.op1_register(), register(second, result), "{text}");
             check_place(row, width, place, &found, 2);
         }
         Shape::Shift => {
             assert_eq!(found.op0_register(), vector(second, whole), "{text}");
             check_place(row, width, place, &found, 1);
         }
-        Shape::Extract | Shape::ToGeneral | Shape::Store => {
+        Shape::Extract | Shape::ToGeneral | Shape::Store | Shape::MaskStore => {
             check_place(row, width, place, &found, 0);
-            assert_eq!(found.op1_register(), vector(first, whole), "{text}");
+            assert_eq!(found.op1_register(), register(first, whole), "{text}");
         }
         Shape::Gather => {
             assert_eq!(found.op0_register(), vector(first, result), "{text}");
@@ -177,21 +196,6 @@ fn check(width: Width, opcode: Opcode, first: u8, second: u8, place: Place, byte
         assert_eq!(found.immediate8(), byte, "{text}");
     }
     assert!(text.starts_with(row.name(width)), "{text}");
-}
-
-#[test]
-fn masks_are_filled_and_tested() {
-    let mut assembler = Assembler::new(Width::Bits512, 16, true);
-    assembler.fill_mask();
-    assembler.test_mask();
-    let listing = assembler.listing.take().expect("a listing was asked for");
-    let bytes = assembler.finish(&[], 1);
-    let mut decoder = Decoder::with_ip(64, &bytes, 0, DecoderOptions::NONE);
-    for ((end, text), mnemonic) in listing.into_iter().zip([Mnemonic::Kxnorw, Mnemonic::Kortestw]) {
-        let found = decoder.decode();
-        assert_eq!((found.mnemonic(), found.next_ip() as usize), (mnemonic, end), "{text}");
-        assert!((0..found.op_count()).all(|k| found.op_register(k) == Register::K0 + u32::from(MASK)), "{text}");
-    }
 }
 
 /// The sum of so many arrays, and sines of it, which spill.

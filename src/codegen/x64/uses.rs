@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use crate::ir::Op;
-use crate::strip::{Block, Inst, Reg, Strip};
+use crate::strip::{Block, Inst, Reg, RegType, Strip};
 
 /// What is known of one register of a strip.
 #[derive(Clone, Copy, Debug)]
@@ -58,6 +58,9 @@ const MANY: usize = 64;
 /// Results of a region that is apart at most: all of them are in registers.
 const MOST_RESULTS: usize = 8;
 
+/// How many of these are masks, for which there are fewer registers.
+const MOST_MASKS: usize = 4;
+
 /// The facts of every register.
 pub(super) fn find(strip: &Strip) -> Facts {
     let unknown = |k: usize| Fact {
@@ -73,7 +76,7 @@ pub(super) fn find(strip: &Strip) -> Facts {
     let facts = (0..strip.types.len()).map(unknown).collect();
     let mut large = Vec::new();
     for block in [&strip.prologue, &strip.body] {
-        measure(block, &mut large);
+        measure(strip, block, &mut large);
     }
     let large = large.into_iter();
     let mut finder = Finder { strip, facts, blocks: 0, stores: [0; 9], large, whens: Vec::new(), apart: None };
@@ -83,7 +86,7 @@ pub(super) fn find(strip: &Strip) -> Facts {
 }
 
 /// Of each `when` whether it may be apart; gives how many instructions the block has, and whether its turns are counted.
-fn measure(block: &Block, whens: &mut Vec<bool>) -> (usize, bool) {
+fn measure(strip: &Strip, block: &Block, whens: &mut Vec<bool>) -> (usize, bool) {
     let (mut count, mut counts_turns) = (0, false);
     for (_, inst) in &block.insts {
         count += 1;
@@ -91,12 +94,14 @@ fn measure(block: &Block, whens: &mut Vec<bool>) -> (usize, bool) {
             Inst::When { body, results, .. } => {
                 let place = whens.len();
                 whens.push(false);
-                let inside = measure(body, whens);
-                whens[place] = inside.0 >= MANY && !inside.1 && results.len() <= MOST_RESULTS;
+                let inside = measure(strip, body, whens);
+                let masks = results.iter().filter(|reg| matches!(strip.reg_type(**reg), RegType::Mask(_)));
+                let are_few = results.len() <= MOST_RESULTS && masks.count() <= MOST_MASKS;
+                whens[place] = inside.0 >= MANY && !inside.1 && are_few;
                 inside
             }
             Inst::Repeat { body, counted, .. } => {
-                let inside = measure(body, whens);
+                let inside = measure(strip, body, whens);
                 (inside.0, inside.1 || *counted)
             }
             _ => (0, false),
