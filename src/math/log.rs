@@ -1,8 +1,8 @@
 //! `log`, `log2`, `log10`, `log1p`: x = 2^k m with m between sqrt(1/2) and sqrt(2), and log m = 2s + s^3 R(s^2) with s = (m-1)/(m+1).
 //!
 //! The scheme is fdlibm's; its sums keep the leading m - 1, which is exact. To other bases f - f^2/2, as a sum of two
-//! floats, is multiplied without error. `log1p` takes x itself for m - 1 near 1, and elsewhere makes up for the rounding of
-//! 1 + x. Coefficients: `scripts/coefficients.py`.
+//! floats, is multiplied without error. `log1p` has m between 3/4 and 3/2, so that m - 1 = x 2^-k + (2^-k - 1) is exact and no rounding of
+//! 1 + x matters. Coefficients: `scripts/coefficients.py`.
 //!
 //! Greatest error against MPFR. f64: log 0.91 ulp, where m is near sqrt(1/2) (3 * 10^7 inputs: any bits, subnormals, near 1,
 //! near the breaks of the reduction); log2 0.84, log10 0.69, log1p 0.92 (10^7 inputs each). f32: 0.50001 ulp (all 2^32
@@ -11,8 +11,8 @@
 use std::f64::consts;
 
 use super::double::{
-    Double, exact_product, horner, is_no_positive_normal, ordered_sum, polynomial, rough_reciprocal, sum_of_product,
-    widened, with_sign_of,
+    Double, exact_product, horner, is_no_positive_normal, is_outside, ordered_sum, polynomial, rough_reciprocal,
+    sum_of_product, widened, with_sign_of,
 };
 use super::single;
 use crate::dtype::DType;
@@ -69,6 +69,10 @@ const LN_2: (f64, f64) = (0.6931471805598903, 5.497923018708371e-14);
 /// log10(2), the first with room for a product with an exponent.
 const LOG10_2: (f64, f64) = (0.30102999566395283, 2.8363394551044964e-14);
 
+/// The greatest 1 + x for which `log1p` has a way of its own.
+const GREATEST_SUM: f64 = 1e300;
+
+const THREE_QUARTERS_BITS: u64 = 0x3fe8_0000_0000_0000;
 const SQRT_HALF_BITS: u64 = 0x3fe6_a09e_667f_3bcd;
 const MANTISSA: u64 = (1 << 52) - 1;
 const BIAS: f64 = 1023.0;
@@ -173,7 +177,7 @@ fn log_of_parts(b: &mut Builder, parts: Split) -> Value {
     let (one, minus_one) = (b.f64(1.0), b.f64(-1.0));
     // The same as -2 - f, which would wait for f.
     let (f, minus_below) = (b.sub(mantissa, one), b.sub(minus_one, mantissa));
-    let less = less_than(b, f, minus_below);
+    let less = less_than(b, f, minus_below, &REST);
     let (ln2, minus_ln2_low) = (b.f64(LN_2.0), b.f64(-LN_2.1));
     let less = b.fma(exponent, minus_ln2_low, less);
     let log = b.sub(f, less);
@@ -215,8 +219,8 @@ pub(super) fn log_of_quotient_f32(b: &mut Builder, exponent: Value, above: Value
 }
 
 /// f - log(1 + f), given -2 - f.
-fn less_than(b: &mut Builder, f: Value, minus_below: Value) -> Value {
-    let Series { half_square, minus_s, inner } = series(b, f, minus_below);
+fn less_than(b: &mut Builder, f: Value, minus_below: Value, rest: &[f64]) -> Value {
+    let Series { half_square, minus_s, inner } = series(b, f, minus_below, rest);
     b.fma(minus_s, inner, half_square)
 }
 
@@ -227,12 +231,12 @@ struct Series {
     inner: Value,
 }
 
-fn series(b: &mut Builder, f: Value, minus_below: Value) -> Series {
+fn series(b: &mut Builder, f: Value, minus_below: Value, rest: &[f64]) -> Series {
     let half = b.f64(0.5);
     let minus_s = b.div(f, minus_below);
     let square = b.mul(minus_s, minus_s);
     let fourth = b.mul(square, square);
-    let rest = polynomial(b, square, fourth, &REST);
+    let rest = polynomial(b, square, fourth, rest);
     // 2s = f - s f, so that log m = f - (f^2/2 - s (f^2/2 + s^2 R)).
     let half_f = b.mul(half, f);
     let half_square = b.mul(half_f, f);
@@ -276,7 +280,7 @@ fn scaled_log_of_f64(b: &mut Builder, parts: Split, scale: &Scale) -> Value {
     let Split { exponent, mantissa } = parts;
     let (one, minus_one) = (b.f64(1.0), b.f64(-1.0));
     let (f, minus_below) = (b.sub(mantissa, one), b.sub(minus_one, mantissa));
-    let Series { half_square, minus_s, inner } = series(b, f, minus_below);
+    let Series { half_square, minus_s, inner } = series(b, f, minus_below, &REST);
     // The logarithm as a sum of two floats.
     let minus_half_square = b.neg(half_square);
     let log = ordered_sum(b, f, minus_half_square);
@@ -310,43 +314,48 @@ pub(super) fn log1p(b: &mut Builder, x: Value) -> Value {
             infinite_or(b, x, log)
         }),
         _ => {
-            let sum = one_more(b, x);
-            let log = log_of_sum(b, sum, x);
-            let log = with_sign_of(b, log, x);
-            infinite_or(b, x, log)
+            let one = b.f64(1.0);
+            let sum = b.add(one, x);
+            let usual = log1p_of_sum(b, x, sum);
+            let integer = b.bitcast(sum, DType::I64);
+            let is_unusual = is_outside(b, integer, f64::MIN_POSITIVE.to_bits(), GREATEST_SUM.to_bits());
+            // Beyond, 1 is nothing beside x.
+            b.when(is_unusual, &[usual], |b| {
+                let log = log_of_f64(b, sum);
+                vec![infinite_or(b, sum, log)]
+            })[0]
         }
     }
 }
 
-/// 1 + x; beyond 2^53 `low` has errors, but no weight.
-fn one_more(b: &mut Builder, x: Value) -> Double {
-    let one = b.f64(1.0);
-    let high = b.add(one, x);
-    let back = b.sub(high, one);
-    Double { high, low: b.sub(x, back) }
-}
-
-/// log(1 + `above`), 1 + `above` being `sum`.
-fn log_of_sum(b: &mut Builder, sum: Double, above: Value) -> Value {
-    let Split { exponent, mantissa } = split(b, sum.high);
-    let (one, zero) = (b.f64(1.0), b.f64(0.0));
-    let is_near = b.eq(exponent, zero);
-    let f = b.sub(mantissa, one);
-    let f = b.select(is_near, above, f);
-    let share = rough_reciprocal(b, sum.high);
-    let correction = b.mul(sum.low, share);
-    // Above 2^1022 there is nothing to correct, and the reciprocal is NaN.
-    let least = b.f64(-f64::EPSILON);
-    let correction = b.greater(correction, least);
-    let correction = b.select(is_near, zero, correction);
-    let minus_two = b.f64(-2.0);
+/// log(1 + x), the sum rounded being between 2^-53 and [`GREATEST_SUM`].
+fn log1p_of_sum(b: &mut Builder, x: Value, sum: Value) -> Value {
+    // The sum is 2^k m with m from 3/4 up to and without 3/2; minus k, and 2^-k.
+    let sum = super::double::bits(b, sum);
+    let up = b.element((1023 << 52) - THREE_QUARTERS_BITS);
+    let sum = b.add(sum, up);
+    let (width, integer) = (b.element(52_u64), b.element(INTEGER));
+    let exponent = b.shr(sum, width);
+    let exponent = b.or(exponent, integer);
+    let exponent = super::double::float(b, exponent);
+    let bias = b.f64(INTEGER_OFFSET + BIAS);
+    let minus_exponent = b.sub(bias, exponent);
+    let (mask, both) = (b.element(!MANTISSA), b.element(2046_u64 << 52));
+    let power = b.and(sum, mask);
+    let inverse = b.sub(both, power);
+    let inverse = super::double::float(b, inverse);
+    // Exact below 2^53, but for the x before 1/2: a multiple of 2^-54 below 1/2. Near 0 it is x.
+    let (one, minus_two) = (b.f64(1.0), b.f64(-2.0));
+    let less = b.sub(one, inverse);
+    let minus_less = b.neg(less);
+    let f = b.fma(x, inverse, minus_less);
     let minus_below = b.sub(minus_two, f);
-    let less = less_than(b, f, minus_below);
-    let (ln2, minus_ln2_low) = (b.f64(LN_2.0), b.f64(-LN_2.1));
-    let less = b.fma(exponent, minus_ln2_low, less);
-    let less = b.sub(less, correction);
+    let less = less_than(b, f, minus_below, &REST_WIDE);
+    // Minus the exponent, and what is less than one, keep the sign of a zero.
+    let (minus_ln2, ln2_low) = (b.f64(-LN_2.0), b.f64(LN_2.1));
+    let less = b.fma(minus_exponent, ln2_low, less);
     let log = b.sub(f, less);
-    b.fma(exponent, ln2, log)
+    b.fma(minus_exponent, minus_ln2, log)
 }
 
 /// log(1 + x) in f64, right for f32.

@@ -653,7 +653,9 @@ impl<'a> Emitter<'a> {
                 self.to.vector(Opcode::StorePast, at(0), 0, last, last_byte)
             }
             Shape::Store => self.to.vector(opcode, at(0), 0, last, last_byte),
-            Shape::Gather | Shape::ToGeneral | Shape::Test | Shape::MaskTest => panic!("{opcode:?} is part of another instruction"),
+            Shape::Gather | Shape::ToGeneral | Shape::Test | Shape::MaskTest => {
+                panic!("{opcode:?} is part of another instruction")
+            }
         }
     }
 }

@@ -389,7 +389,21 @@ impl Opcode {
         use Opcode::*;
         matches!(
             self,
-            AddPs | AddPd | MulPs | MulPd | AddB | AddW | AddD | AddQ | MulW | MulD | MulQ | MulLowHalves | And | Or | Xor
+            AddPs
+                | AddPd
+                | MulPs
+                | MulPd
+                | AddB
+                | AddW
+                | AddD
+                | AddQ
+                | MulW
+                | MulD
+                | MulQ
+                | MulLowHalves
+                | And
+                | Or
+                | Xor
         ) || matches!(
             self,
             MinSb | MinSw | MinSd | MinUb | MinUw | MinUd | MaxSb | MaxSw | MaxSd | MaxUb | MaxUw | MaxUd

@@ -52,9 +52,13 @@ fn places(row: &Row, width: Width) -> Vec<Place> {
         Shape::MaskUnary if row.code != 0x90 || !row.w || row.prefix as u8 != 0 => masks().collect(),
         Shape::MaskUnary => memory.chain(masks()).collect(),
         Shape::MaskStore => memory.collect(),
-        Shape::MaskedBlend | Shape::Unary | Shape::Binary | Shape::Fused | Shape::Compare | Shape::Blend | Shape::Test => {
-            memory.chain(vectors()).collect()
-        }
+        Shape::MaskedBlend
+        | Shape::Unary
+        | Shape::Binary
+        | Shape::Fused
+        | Shape::Compare
+        | Shape::Blend
+        | Shape::Test => memory.chain(vectors()).collect(),
     }
 }
 
