@@ -43,7 +43,7 @@ pub(crate) const COMMANDS: [Command; 18] = [
     Command { name: "type", arguments: "FORMULA", doc: "the dtype and rank of its result", run: types },
     Command { name: "time", arguments: "FORMULA", doc: "how long it compiles and runs", run: time },
     Command { name: "threads", arguments: "[n]", doc: "how many threads run a formula", run: threads },
-    Command { name: "backend", arguments: "[name]", doc: "auto, x64, cranelift or interpreter", run: backend },
+    Command { name: "backend", arguments: "[name]", doc: "auto, avx512, x64, cranelift or interpreter", run: backend },
     Command { name: "accuracy", arguments: "[name]", doc: "best (1 ulp) or fast (4 ulp)", run: accuracy },
     Command { name: "graph", arguments: "FORMULA", doc: "its operations and their dtypes", run: graph },
     Command { name: "strip", arguments: "FORMULA", doc: "its operations on vectors", run: strip },

@@ -42,7 +42,7 @@ library's or the `libm` crate's. All else against MPFR with 200 bits, for random
 over all exponents and the whole domain, dense about zeros, poles and the points where an implementation changes its ways; for `sin`, `cos` and `tan` multiples of pi/2 of every
 size and the floats nearest to one in each binade; and the inputs of NumPy's validation set.
 
-Results are the same on every backend, to the bit: `backends_agree_on_ten_million` compares the interpreter, Cranelift and x64 on 10^7
+Results are the same on every backend, to the bit: `backends_agree_on_ten_million` compares the interpreter, Cranelift and x64 at both widths on 10^7
 random inputs of every function of floats, in f64 and f32.
 
     cargo test --release --test accuracy -- --ignored every_f32

@@ -63,7 +63,9 @@ macro_rules! limits {
                     (3, 2, true) => streams::<3, 64, 128, true>,
                     (4, 1, false) => streams::<4, 128, 128, false>,
                     (4, 1, true) => streams::<4, 128, 128, true>,
-                    (count, times, _) => panic!("no limit for {count} inputs and an output of {times} times their size"),
+                    (count, times, _) => {
+                        panic!("no limit for {count} inputs and an output of {times} times their size")
+                    }
                 };
                 // SAFETY: the caller's promise.
                 unsafe { run(inputs, output) }

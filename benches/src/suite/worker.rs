@@ -97,7 +97,9 @@ impl Work {
     fn new(job: &Job, definition: &Definition) -> Result<Work, Box<dyn Error>> {
         let backend = match job.engine.as_str() {
             engines::NUMLIFT => Some(Backend::Auto),
-            engines::NUMLIFT_256 if !crate::peers::has_512_bits() => return Err("numlift's vectors have 256 bits anyway".into()),
+            engines::NUMLIFT_256 if !crate::peers::has_512_bits() => {
+                return Err("numlift's vectors have 256 bits anyway".into());
+            }
             engines::NUMLIFT_256 => Some(Backend::X64),
             "numlift-cranelift" => Some(Backend::Cranelift),
             _ => None,

@@ -16,7 +16,7 @@ pub(super) fn apply(to: &mut Lowerer<'_>, op: Op, operands: &[Reg; 3]) -> Source
     }
     let size = operand_type.size();
     if op == Op::Select {
-        return to.blend(blend(operand_type, to.width), x, y, z);
+        return to.blend(blend(operand_type, to.width), size as u8, x, y, z);
     }
     match operand_type {
         RegType::Vector(dtype) if dtype.is_float() && op == Op::Fma => fma(to, operands, size == 8),

@@ -123,6 +123,7 @@ impl Assembler {
     pub(super) fn masked(&mut self, opcode: Opcode, mask: u8, first: u8, second: u8, place: Place) {
         let row = opcode.row();
         debug_assert!(row.is_of(self.width), "{opcode:?} in vectors of {:?}", self.width);
+        assert!((1..8).contains(&mask), "a mask register is named");
         self.evex(row, mask, first, second, place);
         let unit = match row.shape {
             Shape::Gather if row.evex_w => 8,

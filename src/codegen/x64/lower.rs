@@ -418,11 +418,11 @@ impl Lowerer<'_> {
         Source::Register(result)
     }
 
-    /// `x` where the mask is on, else `y`.
-    pub(super) fn blend(&mut self, opcode: Opcode, mask: Source, x: Source, y: Source) -> Source {
-        let mask = match mask {
-            Source::Mask(mask, _) => mask,
-            mask => self.register(mask),
+    /// `x` where the mask is on, else `y`, in lanes of so many bytes.
+    pub(super) fn blend(&mut self, opcode: Opcode, size: u8, mask: Source, x: Source, y: Source) -> Source {
+        let mask = match self.width {
+            Width::Bits256 => self.register(mask),
+            Width::Bits512 => self.mask(mask, size),
         };
         let y = self.register(y);
         let result = self.function.register();
