@@ -100,7 +100,9 @@ impl Formulas {
 
     pub(crate) fn set_backend(&mut self, name: &str) -> Result<()> {
         let Some((_, backend)) = BACKENDS.iter().find(|(known, _)| *known == name) else {
-            return Err(format!("there is no backend `{name}`\n  hint: auto, avx512, x64, cranelift or interpreter").into());
+            return Err(
+                format!("there is no backend `{name}`\n  hint: auto, avx512, x64, cranelift or interpreter").into()
+            );
         };
         self.engine = engine(self.threads, *backend, self.accuracy)?;
         self.backend = *backend;

@@ -404,10 +404,12 @@ impl Formula {
             }
         };
         let may_end = cancel.is_some() || deadline.or(self.engine.0.bounds.deadline).is_some();
-        let report = if !may_end && run.is_of_one_shape(outputs) && run.without_plan(variant, outputs)? {
-            Report { threads: 1, chunks: 1 }
-        } else {
-            run.execute(variant, outputs, &self.stop(run.lowered, cancel, deadline))?
+        let is_done = !may_end
+            && (variant.plain_fold_len > 0 && run.totals_without_plan(variant, outputs)?
+                || run.is_of_one_shape(outputs) && run.without_plan(variant, outputs)?);
+        let report = match is_done {
+            true => Report { threads: 1, chunks: 1 },
+            false => run.execute(variant, outputs, &self.stop(run.lowered, cancel, deadline))?,
         };
         let bytes = |output: &ViewMut<'_>| output.len() as u64 * output.dtype().size() as u64;
         Ok(Stats {

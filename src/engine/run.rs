@@ -7,11 +7,13 @@ use super::reduce;
 use super::variant::{Groups, Part, Variant};
 use crate::dtype::{DType, Element};
 use crate::error::{Error, ErrorKind, Result};
+use crate::exec::plain::Whole;
 use crate::exec::plan::{self, Extents};
 use crate::exec::stop::Stop;
 use crate::exec::{self, Budget, Input, Job, Report, Resources};
 use crate::ir::{Axes, Leaf, Size};
 use crate::lower::{Lowered, ParamType};
+use crate::stage::Total;
 use crate::strip::Source;
 use crate::view::{Buffer, View, ViewMut, element_count};
 
@@ -248,6 +250,39 @@ impl Run<'_> {
         }
         self.check_ranges()?;
         Ok(exec::plain::run(&variant.stages[0].program, self.inputs, outputs, len))
+    }
+
+    /// As [`without_plan`](Run::without_plan), where all arrays have one shape, of a `variant` that gives totals of all elements.
+    pub(super) fn totals_without_plan(&self, variant: &Variant, outputs: &mut [ViewMut<'_>]) -> Result<bool> {
+        let mut shape: Option<&[usize]> = None;
+        for input in self.inputs {
+            match input {
+                Input::Array(view) if shape.is_none_or(|shape| is_same(shape, view.extents())) => {
+                    shape = Some(view.extents());
+                }
+                Input::Scalar(_) => {}
+                Input::Array(_) | Input::InPlace(_) => return Ok(false),
+            }
+        }
+        let len: usize = shape.map_or(0, |shape| shape.iter().product());
+        if !(1..=variant.plain_fold_len).contains(&len) || outputs.iter().any(|output| output.rank() > 0) {
+            return Ok(false);
+        }
+        self.check_ranges()?;
+        let part = &variant.stages[0];
+        let whole = |total: &u32| {
+            let Total { reduction, from, dtype, .. } = variant.totals[*total as usize];
+            Whole { fold: reduction.fold, from, to: dtype }
+        };
+        let Some(bits) = exec::plain::fold(&part.program, self.inputs, part.totals.iter().map(whole), len) else {
+            return Ok(false);
+        };
+        for (output, read) in &variant.taken {
+            let total = variant.reads[*read as usize].total;
+            let place = part.totals.iter().position(|known| *known == total).expect("the stage makes all totals");
+            outputs[*output].set_bits(&[], bits[place]);
+        }
+        Ok(true)
     }
 
     /// Whether every array has the same shape.

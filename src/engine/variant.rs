@@ -44,6 +44,8 @@ pub(super) struct Variant {
     pub(super) kept: Option<usize>,
     /// The most elements of a run for which nothing is planned, if arrays of the outputs' shape lie in C order; else 0.
     pub(super) plain_len: usize,
+    /// The same of a program whose only stage takes all elements into totals, which are the outputs as they are.
+    pub(super) plain_fold_len: usize,
     /// When it was used last, by the clock of [`Variants`].
     used: AtomicU64,
 }
@@ -180,6 +182,12 @@ impl Variant {
             }
             _ => 0,
         };
+        let plain_fold_len = match &stages[..] {
+            [part] if part.outputs.is_empty() && are_outputs(&totals, &reads, &taken, &lowered) => {
+                part.program.plain_fold_len(engine.bounds.chunk, engine.cache)
+            }
+            _ => 0,
+        };
         Ok(Variant {
             params,
             expected,
@@ -192,9 +200,19 @@ impl Variant {
             taken,
             kept,
             plain_len,
+            plain_fold_len,
             used: AtomicU64::new(0),
         })
     }
+}
+
+/// Whether every output is a total of all elements, without axes.
+fn are_outputs(totals: &[Total], reads: &[Read], taken: &[(usize, u32)], lowered: &Lowered) -> bool {
+    let is_bare = |(_, read): &(usize, u32)| !reads[*read as usize].keepdims;
+    taken.len() == lowered.outputs.len()
+        && taken.iter().all(is_bare)
+        && totals.iter().all(|total| total.reduction.is_whole())
+        && lowered.neighbours.is_empty()
 }
 
 /// The graph that stages are made of, for a target or for the interpreter, and where it is cut.

@@ -5,6 +5,8 @@ use std::sync::OnceLock;
 use smallvec::SmallVec;
 
 use super::feed::Feed;
+use super::fold::BLOCK;
+use super::plain;
 use crate::codegen::Native;
 use crate::dtype::DType;
 use crate::interp::Interp;
@@ -130,6 +132,14 @@ impl Program {
             }
             Machine::Native(_) | Machine::Interpreter(_) => 0,
         }
+    }
+}
+
+impl Program {
+    /// The same where every output is folded by code to a total of all elements, for [`fold`](super::plain::fold).
+    pub(crate) fn plain_fold_len(&self, chunk: usize, cache: usize) -> usize {
+        let folds_all = self.layout.folds.iter().all(|folds| *folds);
+        if folds_all { self.plain_len(chunk, cache).min(plain::MOST_BLOCKS * BLOCK) } else { 0 }
     }
 }
 

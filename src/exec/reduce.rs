@@ -118,7 +118,7 @@ pub(crate) fn total(fold: Fold, from: DType, to: DType, blocks: &[u8]) -> u64 {
 ///
 /// # Safety
 /// There are `blocks` rows of `width` accumulators.
-unsafe fn tree(folder: &dyn Folder, accs: *mut u8, blocks: usize, width: usize) {
+pub(super) unsafe fn tree(folder: &dyn Folder, accs: *mut u8, blocks: usize, width: usize) {
     let place = |block: usize| accs.wrapping_add(block * width * folder.size());
     let mut step = 1;
     while step < blocks {

@@ -253,11 +253,10 @@ impl<'a> Emitter<'a> {
     /// Where a function apart finds the operand of the instruction that goes there.
     fn operand_around(&self, operand: usize) -> Place {
         let (entered, _) = self.units[self.unit].entered.expect("a function apart is entered somewhere");
-        match self.units[0].output.inst_allocs(entered)[operand] {
-            allocation => match allocation.as_reg() {
-                Some(register) => self.kept(register.class(), register.hw_enc() as u8),
-                None => place(allocation, 0),
-            },
+        let allocation = self.units[0].output.inst_allocs(entered)[operand];
+        match allocation.as_reg() {
+            Some(register) => self.kept(register.class(), register.hw_enc() as u8),
+            None => place(allocation, 0),
         }
     }
 

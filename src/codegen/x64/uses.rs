@@ -55,11 +55,11 @@ pub(super) enum Use {
 /// Instructions of a region from which on it is worth to be apart: entering one costs about as many.
 const MANY: usize = 64;
 
-/// Results of a region that is apart at most: all of them are in registers.
+/// Results of a region that is apart at most: all of them are in registers, and all but one of what they overwrite in others.
 const MOST_RESULTS: usize = 8;
 
-/// How many of these are masks, for which there are fewer registers.
-const MOST_MASKS: usize = 4;
+/// How many of these are masks, for which there are seven registers; one has what is asked.
+const MOST_MASKS: usize = 3;
 
 /// The facts of every register.
 pub(super) fn find(strip: &Strip) -> Facts {
