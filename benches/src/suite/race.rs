@@ -24,6 +24,11 @@ const TURNS: usize = 9;
 const LONG_TURNS: usize = 3;
 const LONG: u64 = 1_000_000_000;
 
+/// Arrays that about fill the last cache are faster or slower by the pages that they get: rows of fewer elements than these that
+/// several threads work on take a third of their turns each in processes of their own.
+const BEYOND_CACHES: usize = 4 << 20;
+const ROUNDS: usize = 3;
+
 /// Nanoseconds of a turn.
 const TURN: u64 = 40_000_000;
 
@@ -101,17 +106,11 @@ fn race(
     let mut workers: Vec<Worker> = Vec::new();
     let mut colds = Vec::new();
     for (engine, host) in ENGINES {
-        let job = || Job {
-            engine: engine.to_owned(),
-            definition: definition.path.clone(),
-            directory: directory.to_owned(),
-            n,
-            threads,
-        };
+        let job = job(engine, definition, directory, n, threads);
         let mut times = Vec::new();
         let fresh = if cold && engine.starts_with(NUMLIFT) { COLD } else { 1 };
         for k in 0..fresh {
-            match Worker::start(engine, host, &job(), definition) {
+            match Worker::start(engine, host, &job, definition) {
                 Ok((worker, first)) => {
                     times.push(first as f64 / 1e3);
                     if k == 0 {
@@ -132,8 +131,24 @@ fn race(
         }
     }
     let distances = check(definition, directory, n, &mut workers)?;
-    let samples = turns(&mut workers, n)?;
+    let rounds = if threads > 1 && n < BEYOND_CACHES { ROUNDS } else { 1 };
+    let mut samples = turns(&mut workers, n, TURNS / rounds)?;
+    for _ in 1..rounds {
+        // Other pages of memory.
+        let again: Vec<(&str, Host)> = workers.drain(..).map(|worker| (worker.engine, worker.host)).collect();
+        for (engine, host) in again {
+            let job = job(engine, definition, directory, n, threads);
+            workers.push(Worker::start(engine, host, &job, definition)?.0);
+        }
+        let more = turns(&mut workers, n, TURNS / rounds)?;
+        samples.iter_mut().zip(more).for_each(|(samples, more)| samples.0.extend(more.0));
+    }
     report(definition, (n, threads), &workers, &colds, &distances, &samples, rows)
+}
+
+fn job(engine: &str, definition: &Definition, directory: &Path, n: usize, threads: usize) -> Job {
+    let (definition, directory) = (definition.path.clone(), directory.to_owned());
+    Job { engine: engine.to_owned(), definition, directory, n, threads }
 }
 
 /// Each engine's distance from numlift's result.
@@ -203,7 +218,7 @@ fn checksum(definition: &Definition, found: &[Array]) -> Result<(), Box<dyn Erro
 }
 
 /// Nanoseconds an element, turn by turn, of every worker.
-fn turns(workers: &mut [Worker], n: usize) -> Result<Vec<Samples>, Box<dyn Error>> {
+fn turns(workers: &mut [Worker], n: usize, most: usize) -> Result<Vec<Samples>, Box<dyn Error>> {
     let (mut repeats, mut counts) = (Vec::new(), Vec::new());
     for worker in workers.iter_mut() {
         let mut times = 1;
@@ -211,14 +226,14 @@ fn turns(workers: &mut [Worker], n: usize) -> Result<Vec<Samples>, Box<dyn Error
             let ns: u64 = worker.ask(&format!("run {times}"))?.parse()?;
             if ns >= TURN / 8 {
                 repeats.push((times * TURN / ns).max(1));
-                counts.push(if ns > LONG { LONG_TURNS } else { TURNS });
+                counts.push(if ns > LONG { LONG_TURNS.min(most) } else { most });
                 break;
             }
             times *= if ns < TURN / 1000 { 64 } else { 4 };
         }
     }
     let mut samples = vec![Samples(Vec::new()); workers.len()];
-    for turn in 0..TURNS {
+    for turn in 0..most {
         for (k, worker) in workers.iter_mut().enumerate().filter(|(k, _)| turn < counts[*k]) {
             let ns: f64 = worker.ask(&format!("run {}", repeats[k]))?.parse()?;
             samples[k].0.push(ns / repeats[k] as f64 / n as f64);
@@ -300,6 +315,7 @@ impl Row {
 /// A process that is stopped unless it is asked something.
 struct Worker {
     engine: &'static str,
+    host: Host,
     child: Child,
     input: ChildStdin,
     output: BufReader<ChildStdout>,
@@ -319,7 +335,7 @@ impl Worker {
         let mut child = command.spawn()?;
         let input = child.stdin.take().expect("the input is a pipe");
         let output = BufReader::new(child.stdout.take().expect("the output is a pipe"));
-        let mut worker = Worker { engine, child, input, output };
+        let mut worker = Worker { engine, host, child, input, output };
         let line = worker.line()?;
         match line.split_once(' ') {
             Some(("ready", ns)) => {
