@@ -116,7 +116,7 @@ impl Builder {
         self
     }
 
-    /// How many elements one thread takes at a time, rounded up to what the kernel computes together; 32 Ki unless told.
+    /// How many elements one thread takes at a time at most, rounded up to what the kernel computes together; 32 Ki unless told.
     /// Results do not depend on it.
     pub fn chunk_len(mut self, elements: usize) -> Builder {
         // So that a chunk's end can be counted.

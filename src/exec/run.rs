@@ -111,6 +111,11 @@ pub(crate) struct Report {
     pub(crate) chunks: usize,
 }
 
+/// How many chunks a thread has at least, so that none waits long for the last one of another; but none is for that shorter than this
+/// part of what is worth a thread.
+const SHARES: usize = 16;
+const SHORTEST_SHARE: usize = 4;
+
 /// What a chunk takes at most, in times of what is worth a thread, so that a stop is seen within about a millisecond.
 pub(super) const LONGEST_CHUNK: usize = 25;
 
@@ -465,9 +470,14 @@ impl<'a> Runner<'a> {
 
     fn run(&self) -> Result<Report> {
         let (layout, resources) = (&self.run.program.layout, self.run.resources);
-        let chunk = resources.chunk.min(layout.thread_len.saturating_mul(LONGEST_CHUNK)).next_multiple_of(layout.group);
+        let helpers = (self.plan.len / layout.thread_len).min(resources.pool.threads() - 1);
+        let share = match helpers {
+            0 => usize::MAX,
+            _ => self.plan.len.div_ceil((helpers + 1).saturating_mul(SHARES)).max(layout.thread_len / SHORTEST_SHARE),
+        };
+        let longest = layout.thread_len.saturating_mul(LONGEST_CHUNK);
+        let chunk = resources.chunk.min(longest).min(share).next_multiple_of(layout.group);
         let chunks = self.plan.len.div_ceil(chunk);
-        let helpers = self.plan.len / layout.thread_len;
         let stopped = AtomicBool::new(false);
         let body = |k: usize| {
             if resources.stop.poll().is_break() {
