@@ -283,19 +283,18 @@ fn interpreted(stage: &Stage) -> Program {
 /// square of what is kept.
 const NODES_A_LIVE_REGISTER: usize = 32;
 
-/// However many nodes are allowed, what is kept has to find room on any thread's stack.
-const MOST_LIVE_REGISTERS: usize = 16 * 1024;
+/// However many nodes are allowed, what is kept has to find room on any thread's stack: bytes of vectors.
+const MOST_LIVE_BYTES: usize = 512 << 10;
 
 /// Fails if code for the strip would keep too many values at a time.
 fn check_live(strip: &Strip, node_limit: usize) -> Result<()> {
-    let (live, limit) = (strip.live_registers(), (node_limit / NODES_A_LIVE_REGISTER).clamp(64, MOST_LIVE_REGISTERS));
+    let most = MOST_LIVE_BYTES / strip.target.vector_bytes;
+    let (live, limit) = (strip.live_registers(), (node_limit / NODES_A_LIVE_REGISTER).clamp(64, most));
     if live <= limit {
         return Ok(());
     }
     let message = format!("the program keeps {live} intermediate values at a time, {limit} are allowed");
-    let hint = format!(
-        "`Builder::node_limit` sets the limit, one for {NODES_A_LIVE_REGISTER} nodes up to {MOST_LIVE_REGISTERS}"
-    );
+    let hint = format!("`Builder::node_limit` sets the limit, one for {NODES_A_LIVE_REGISTER} nodes up to {most}");
     Err(Error::new(ErrorKind::Limit, "live-values", message).with_hint(hint))
 }
 

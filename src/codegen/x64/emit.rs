@@ -534,11 +534,24 @@ impl<'a> Emitter<'a> {
     }
 
     /// Where memory sends a single stream and stores go past the caches, the processor by itself asks for too little of it: it
-    /// stops at the end of each page. With several streams asking for more makes them slower.
+    /// stops at the end of each page. With several streams asking for more makes them slower. A long group keeps the processor
+    /// from the loads of the next one, so that whoever computes much asks for all that is read and written.
     fn fetch_ahead(&mut self) {
-        let Some(slot) = self.strip.front.map(|slot| slot as usize).filter(|_| self.streams) else { return };
+        let inputs = self.strip.inputs.len();
+        if self.strip.cost > FEW_INSTS && !self.strip.counts_turns {
+            let is_folded = |slot: &usize| *slot >= inputs && self.strip.folds[*slot - inputs];
+            let walked = (0..inputs + self.strip.outputs.len()).filter(|slot| !is_folded(slot));
+            walked.collect::<SmallVec<[usize; 8]>>().into_iter().for_each(|slot| self.fetch(slot));
+        } else if let Some(slot) = self.strip.front.filter(|_| self.streams) {
+            self.fetch(slot as usize);
+        }
+    }
+
+    /// Asks for a group of an array whose address is in a register.
+    fn fetch(&mut self, slot: usize) {
         let Some(base) = self.convention.pointers.get(slot).filter(|_| slot < self.pointers) else { return };
-        let size = self.strip.inputs[slot].1.size();
+        let (inputs, outputs) = (&self.strip.inputs, &self.strip.outputs);
+        let size = inputs.get(slot).map_or_else(|| outputs[slot - inputs.len()].size(), |(_, dtype)| dtype.size());
         for line in (0..self.strip.group * size).step_by(CACHE_LINE) {
             self.to.prefetch(*base, INDEX, size.trailing_zeros() as u8, AHEAD + line as i32);
         }
