@@ -48,10 +48,7 @@ pub(crate) fn run(program: &Program, inputs: &[Input<'_>], outputs: &mut [ViewMu
     if !find(layout, inputs, outputs, len, &mut starts) {
         return false;
     }
-    let mut scalars = [0; MOST];
-    for ((source, _), bits) in layout.scalars.iter().zip(&mut scalars) {
-        *bits = run::scalar_of(*source, inputs, &[]);
-    }
+    let scalars = scalars_of(layout, inputs);
     let left = len & (layout.group - 1);
     let whole = len - left;
     let _float_env = FloatEnv::enter();
@@ -98,6 +95,14 @@ unsafe fn rest(
             }
         }
     }
+}
+
+fn scalars_of(layout: &Layout, inputs: &[Input<'_>]) -> [u64; MOST] {
+    let mut scalars = [0; MOST];
+    for ((source, _), bits) in layout.scalars.iter().zip(&mut scalars) {
+        *bits = run::scalar_of(*source, inputs, &[]);
+    }
+    scalars
 }
 
 /// A group of each array.
@@ -153,10 +158,7 @@ pub(crate) fn fold(
     if !find(layout, inputs, &mut [], len, &mut starts) {
         return None;
     }
-    let mut scalars = [0; MOST];
-    for ((source, _), bits) in layout.scalars.iter().zip(&mut scalars) {
-        *bits = run::scalar_of(*source, inputs, &[]);
-    }
+    let scalars = scalars_of(layout, inputs);
     let folders = || wholes.clone().map(|whole| folder(whole.fold, whole.from, whole.to)).enumerate();
     let mut accs = [Accumulators([0; _]); MOST];
     let mut blocks = [[0_u64; MOST_BLOCKS]; MOST];

@@ -133,9 +133,7 @@ impl Program {
             Machine::Native(_) | Machine::Interpreter(_) => 0,
         }
     }
-}
 
-impl Program {
     /// The same where every output is folded by code to a total of all elements, for [`fold`](super::plain::fold).
     pub(crate) fn plain_fold_len(&self, chunk: usize, cache: usize) -> usize {
         let folds_all = self.layout.folds.iter().all(|folds| *folds);

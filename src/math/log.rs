@@ -143,15 +143,20 @@ fn split_biased(b: &mut Builder, x: Value, bias: Value) -> Split {
     let bits = super::double::bits(b, x);
     let up = b.element((1023 << 52) - SQRT_HALF_BITS);
     let bits = b.add(bits, up);
-    let (width, integer) = (b.element(52_u64), b.element(INTEGER));
-    let exponent = b.shr(bits, width);
-    let exponent = b.or(exponent, integer);
-    let exponent = super::double::float(b, exponent);
+    let exponent = exponent_above(b, bits);
     let mask = b.element(MANTISSA);
     let mantissa = b.and(bits, mask);
     let down = b.element(SQRT_HALF_BITS);
     let mantissa = b.add(mantissa, down);
     Split { exponent: b.sub(exponent, bias), mantissa: super::double::float(b, mantissa) }
+}
+
+/// The exponent in the bits of a positive float, with its bias and [`INTEGER_OFFSET`].
+fn exponent_above(b: &mut Builder, bits: Value) -> Value {
+    let (width, integer) = (b.element(52_u64), b.element(INTEGER));
+    let exponent = b.shr(bits, width);
+    let exponent = b.or(exponent, integer);
+    super::double::float(b, exponent)
 }
 
 /// `log` of the parts of `x`: those of a normal positive number, and once more in a region of its own where it is none.
@@ -334,10 +339,7 @@ fn log1p_of_sum(b: &mut Builder, x: Value, sum: Value) -> Value {
     let sum = super::double::bits(b, sum);
     let up = b.element((1023 << 52) - THREE_QUARTERS_BITS);
     let sum = b.add(sum, up);
-    let (width, integer) = (b.element(52_u64), b.element(INTEGER));
-    let exponent = b.shr(sum, width);
-    let exponent = b.or(exponent, integer);
-    let exponent = super::double::float(b, exponent);
+    let exponent = exponent_above(b, sum);
     let bias = b.f64(INTEGER_OFFSET + BIAS);
     let minus_exponent = b.sub(bias, exponent);
     let (mask, both) = (b.element(!MANTISSA), b.element(2046_u64 << 52));

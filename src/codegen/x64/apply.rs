@@ -30,12 +30,9 @@ pub(super) fn apply(to: &mut Lowerer<'_>, op: Op, operands: &[Reg; 3]) -> Source
 /// A mask's lanes are all ones or all zeros, so bytes are as good as lanes where there is no choice of lanes.
 fn blend(of: RegType, width: Width) -> Opcode {
     match of {
-        _ if width == Width::Bits512 => match of.size() {
-            1 => Opcode::ChooseB,
-            2 => Opcode::ChooseW,
-            4 => Opcode::ChooseD,
-            _ => Opcode::ChooseQ,
-        },
+        _ if width == Width::Bits512 => {
+            select::of_size(of.size(), [Opcode::ChooseB, Opcode::ChooseW, Opcode::ChooseD, Opcode::ChooseQ])
+        }
         RegType::Vector(dtype) if dtype.is_float() && dtype.size() == 4 => Opcode::BlendPs,
         RegType::Vector(dtype) if dtype.is_float() => Opcode::BlendPd,
         RegType::Vector(_) | RegType::Mask(_) => Opcode::BlendB,

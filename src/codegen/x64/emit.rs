@@ -134,13 +134,14 @@ fn is_streamable(strip: &Strip, width: Width) -> bool {
 
 /// The function with those apart and `data` behind it.
 pub(super) fn emit(
-    (strip, width): (&Strip, Width),
+    strip: &Strip,
     around: Unit<'_>,
     aparts: Vec<Unit<'_>>,
     convention: &Convention,
     data: &[u8],
     is_listed: bool,
 ) -> Emitted {
+    let width = around.function.width;
     let slots = strip.inputs.len() + strip.outputs.len();
     let saved_vectors = 16 - usize::from(convention.first_saved_vector);
     let kept = (around.output.num_spillslots + saved_vectors * 16).next_multiple_of(width.bytes());
@@ -537,12 +538,13 @@ impl<'a> Emitter<'a> {
     /// stops at the end of each page. With several streams asking for more makes them slower. A long group keeps the processor
     /// from the loads of the next one, so that whoever computes much asks for all that is read and written.
     fn fetch_ahead(&mut self) {
-        let inputs = self.strip.inputs.len();
-        if self.strip.cost > FEW_INSTS && !self.strip.counts_turns {
-            let is_folded = |slot: &usize| *slot >= inputs && self.strip.folds[*slot - inputs];
-            let walked = (0..inputs + self.strip.outputs.len()).filter(|slot| !is_folded(slot));
-            walked.collect::<SmallVec<[usize; 8]>>().into_iter().for_each(|slot| self.fetch(slot));
-        } else if let Some(slot) = self.strip.front.filter(|_| self.streams) {
+        let strip = self.strip;
+        if strip.cost > FEW_INSTS && !strip.counts_turns {
+            let inputs = strip.inputs.len();
+            let is_folded = |slot: &usize| *slot >= inputs && strip.folds[*slot - inputs];
+            let walked = (0..inputs + strip.outputs.len()).filter(|slot| !is_folded(slot));
+            walked.for_each(|slot| self.fetch(slot));
+        } else if let Some(slot) = strip.front.filter(|_| self.streams) {
             self.fetch(slot as usize);
         }
     }

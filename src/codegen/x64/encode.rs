@@ -97,9 +97,9 @@ impl Assembler {
         Assembler { width, bytes, data: Vec::new(), jumps: Vec::new(), labels: Vec::new(), listing }
     }
 
-    fn list(&mut self, text: impl FnOnce(Width) -> String) {
+    fn list(&mut self, text: impl FnOnce() -> String) {
         if let Some(listing) = &mut self.listing {
-            listing.push((self.bytes.len(), text(self.width)));
+            listing.push((self.bytes.len(), text()));
         }
     }
 
@@ -116,7 +116,8 @@ impl Assembler {
         };
         self.place(first, place, unit, u32::from(immediate.is_some()));
         self.bytes.extend(immediate);
-        self.list(|width| text(width, opcode, first, second, place, immediate));
+        let width = self.width;
+        self.list(|| text(width, opcode, first, second, place, immediate));
     }
 
     /// The same of the lanes alone that a mask register has.
@@ -131,7 +132,8 @@ impl Assembler {
             _ => row.bytes(self.width) as i32,
         };
         self.place(first, place, unit, 0);
-        self.list(|width| {
+        let width = self.width;
+        self.list(|| {
             let text = text(width, opcode, first, second, place, None);
             text.replacen(',', &format!("{{k{mask}}},"), 1)
         });
@@ -224,19 +226,19 @@ impl Assembler {
 
     pub(super) fn load_general(&mut self, to: Gpr, base: Gpr, offset: i32) {
         self.general(0x8b, to.0, Place::at(base, offset));
-        self.list(|_| format!("mov {}, [{}{offset:+}]", to.name(), base.name()));
+        self.list(|| format!("mov {}, [{}{offset:+}]", to.name(), base.name()));
     }
 
     /// Has a line of the caches fetched; an address of nothing is passed over.
     pub(super) fn prefetch(&mut self, base: Gpr, index: Gpr, scale: u8, offset: i32) {
         self.bytes.extend_from_slice(&[0x40 | index.0 >> 3 << 1 | base.0 >> 3, 0x0f, 0x18]);
         self.place(1, Place::Memory { base, index: Some((index.0, scale)), offset }, 1, 0);
-        self.list(|_| format!("prefetcht0 [{}+{}*{}{offset:+}]", base.name(), index.name(), 1 << scale));
+        self.list(|| format!("prefetcht0 [{}+{}*{}{offset:+}]", base.name(), index.name(), 1 << scale));
     }
 
     pub(super) fn store_general(&mut self, from: Gpr, base: Gpr, offset: i32) {
         self.general(0x89, from.0, Place::at(base, offset));
-        self.list(|_| format!("mov [{}{offset:+}], {}", base.name(), from.name()));
+        self.list(|| format!("mov [{}{offset:+}], {}", base.name(), from.name()));
     }
 
     /// `to = [base + offset]` unless the last test found a negative number.
@@ -244,22 +246,22 @@ impl Assembler {
         assert!(to.0 < 8 && base.0 >= 8 && base.0 & 7 != 4, "registers of one form");
         let offset = i8::try_from(offset).expect("an offset of one byte");
         self.bytes.extend_from_slice(&[0x49, 0x0f, 0x49, 0x40 | to.0 << 3 | base.0 & 7, offset as u8]);
-        self.list(|_| format!("cmovns {}, [{}{offset:+}]", to.name(), base.name()));
+        self.list(|| format!("cmovns {}, [{}{offset:+}]", to.name(), base.name()));
     }
 
     pub(super) fn move_general(&mut self, to: Gpr, from: Gpr) {
         self.general(0x8b, to.0, Place::Vector(from.0));
-        self.list(|_| format!("mov {}, {}", to.name(), from.name()));
+        self.list(|| format!("mov {}, {}", to.name(), from.name()));
     }
 
     pub(super) fn address_of(&mut self, to: Gpr, base: Gpr, offset: i32) {
         self.general(0x8d, to.0, Place::at(base, offset));
-        self.list(|_| format!("lea {}, [{}{offset:+}]", to.name(), base.name()));
+        self.list(|| format!("lea {}, [{}{offset:+}]", to.name(), base.name()));
     }
 
     pub(super) fn address_of_data(&mut self, to: Gpr, datum: u32) {
         self.general(0x8d, to.0, Place::Data(datum));
-        self.list(|_| format!("lea {}, [data+{datum}]", to.name()));
+        self.list(|| format!("lea {}, [data+{datum}]", to.name()));
     }
 
     pub(super) fn zero(&mut self, register: Gpr) {
@@ -267,28 +269,28 @@ impl Assembler {
             self.bytes.push(0x45);
         }
         self.bytes.extend_from_slice(&[0x31, 0xc0 | ((register.0 & 7) * 9)]);
-        self.list(|_| format!("xor {0}, {0}", register.name()));
+        self.list(|| format!("xor {0}, {0}", register.name()));
     }
 
     pub(super) fn add(&mut self, register: Gpr, number: i32) {
         self.with_number(0, register, number);
-        self.list(|_| format!("add {}, {number}", register.name()));
+        self.list(|| format!("add {}, {number}", register.name()));
     }
 
     /// `to += [base + offset]`.
     pub(super) fn add_from(&mut self, to: Gpr, base: Gpr, offset: i32) {
         self.general(0x03, to.0, Place::at(base, offset));
-        self.list(|_| format!("add {}, [{}{offset:+}]", to.name(), base.name()));
+        self.list(|| format!("add {}, [{}{offset:+}]", to.name(), base.name()));
     }
 
     pub(super) fn subtract(&mut self, register: Gpr, number: i32) {
         self.with_number(5, register, number);
-        self.list(|_| format!("sub {}, {number}", register.name()));
+        self.list(|| format!("sub {}, {number}", register.name()));
     }
 
     pub(super) fn and(&mut self, register: Gpr, number: i32) {
         self.with_number(4, register, number);
-        self.list(|_| format!("and {}, {number}", register.name()));
+        self.list(|| format!("and {}, {number}", register.name()));
     }
 
     fn with_number(&mut self, digit: u8, register: Gpr, number: i32) {
@@ -308,48 +310,48 @@ impl Assembler {
     pub(super) fn multiply(&mut self, to: Gpr, base: Gpr, offset: i32, factor: i32) {
         self.general(0x69, to.0, Place::at(base, offset));
         self.bytes.extend_from_slice(&factor.to_le_bytes());
-        self.list(|_| format!("imul {}, [{}{offset:+}], {factor}", to.name(), base.name()));
+        self.list(|| format!("imul {}, [{}{offset:+}], {factor}", to.name(), base.name()));
     }
 
     pub(super) fn compare(&mut self, x: Gpr, y: Gpr) {
         self.general(0x3b, x.0, Place::Vector(y.0));
-        self.list(|_| format!("cmp {}, {}", x.name(), y.name()));
+        self.list(|| format!("cmp {}, {}", x.name(), y.name()));
     }
 
     pub(super) fn test(&mut self, x: Gpr) {
         self.general(0x85, x.0, Place::Vector(x.0));
-        self.list(|_| format!("test {0}, {0}", x.name()));
+        self.list(|| format!("test {0}, {0}", x.name()));
     }
 
     /// Whether `register` has none of the bits.
     pub(super) fn has_none_of(&mut self, register: Gpr, bits: u8) {
         assert!(register.0 < 4, "a register whose lowest byte has a name of old");
         self.bytes.extend_from_slice(&[0xf6, 0xc0 | register.0, bits]);
-        self.list(|_| format!("test {}, byte {bits}", register.name()));
+        self.list(|| format!("test {}, byte {bits}", register.name()));
     }
 
     /// Whether the byte at an address is 0.
     pub(super) fn is_zero_byte(&mut self, base: Gpr) {
         assert!(base.0 < 8 && base != Gpr::RSP && base != Gpr::RBP, "an address of one byte");
         self.bytes.extend_from_slice(&[0x80, 0x38 | base.0, 0]);
-        self.list(|_| format!("cmp byte [{}], 0", base.name()));
+        self.list(|| format!("cmp byte [{}], 0", base.name()));
     }
 
     /// Touches the memory at an address without a change.
     pub(super) fn touch(&mut self, base: Gpr) {
         self.general(0x83, 1, Place::at(base, 0));
         self.bytes.push(0);
-        self.list(|_| format!("or qword [{}], 0", base.name()));
+        self.list(|| format!("or qword [{}], 0", base.name()));
     }
 
     pub(super) fn push(&mut self, register: Gpr) {
         self.short(0x50, register);
-        self.list(|_| format!("push {}", register.name()));
+        self.list(|| format!("push {}", register.name()));
     }
 
     pub(super) fn pop(&mut self, register: Gpr) {
         self.short(0x58, register);
-        self.list(|_| format!("pop {}", register.name()));
+        self.list(|| format!("pop {}", register.name()));
     }
 
     fn short(&mut self, code: u8, register: Gpr) {
@@ -361,24 +363,24 @@ impl Assembler {
 
     pub(super) fn zero_uppers(&mut self) {
         self.bytes.extend_from_slice(&[0xc5, 0xf8, 0x77]);
-        self.list(|_| "vzeroupper".into());
+        self.list(|| "vzeroupper".into());
     }
 
     pub(super) fn ret(&mut self) {
         self.bytes.push(0xc3);
-        self.list(|_| "ret".into());
+        self.list(|| "ret".into());
     }
 
     pub(super) fn jump(&mut self, label: Label) {
         self.bytes.push(0xe9);
         self.jump_to(label);
-        self.list(|_| format!("jmp L{}", label.0));
+        self.list(|| format!("jmp L{}", label.0));
     }
 
     pub(super) fn jump_if(&mut self, condition: Condition, label: Label) {
         self.bytes.extend_from_slice(&[0x0f, 0x80 | condition as u8]);
         self.jump_to(label);
-        self.list(|_| format!("{} L{}", condition.name(), label.0));
+        self.list(|| format!("{} L{}", condition.name(), label.0));
     }
 
     fn jump_to(&mut self, label: Label) {
@@ -393,7 +395,7 @@ impl Assembler {
             self.labels.resize(label_at + 1, None);
         }
         self.labels[label_at] = Some(self.bytes.len());
-        self.list(|_| format!("L{}:", label.0));
+        self.list(|| format!("L{}:", label.0));
     }
 
     /// Fills up with instructions that do nothing, few and long ones.
@@ -413,7 +415,7 @@ impl Assembler {
             let nothing = NOTHING[gap.min(NOTHING.len()) - 1];
             self.bytes.extend_from_slice(nothing);
             gap -= nothing.len();
-            self.list(|_| "nop".into());
+            self.list(|| "nop".into());
         }
     }
 

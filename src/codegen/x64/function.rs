@@ -83,7 +83,7 @@ pub(super) struct BasicBlock {
 /// A function of vector and mask registers in SSA form. Blocks stand in the order of emission.
 #[derive(Clone, Debug)]
 pub(super) struct Function {
-    width: Width,
+    pub(super) width: Width,
     pub(super) blocks: Vec<BasicBlock>,
     pub(super) insts: Vec<MachineInst>,
     operands: Vec<Operand>,

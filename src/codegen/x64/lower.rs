@@ -6,7 +6,7 @@ use smallvec::{SmallVec, smallvec};
 use super::function::{Address, Function, Kind, MASKS};
 use super::opcode::{Opcode, Shape, Width};
 use super::uses::{self, Apart, Fact, Facts};
-use super::{apply, data::Data};
+use super::{apply, data::Data, select};
 use crate::dtype::DType;
 use crate::ir::Op;
 use crate::strip::{self, Inst, Reg, RegType, Strip};
@@ -208,7 +208,8 @@ impl Lowerer<'_> {
             Source::Mask(mask, size) => {
                 let result = self.function.register();
                 let operands = [Operand::reg_def(result), Operand::reg_use(mask)];
-                let spread = of_size(size, [Opcode::SpreadB, Opcode::SpreadW, Opcode::SpreadD, Opcode::SpreadQ]);
+                let spread =
+                    select::of_size(size.into(), [Opcode::SpreadB, Opcode::SpreadW, Opcode::SpreadD, Opcode::SpreadQ]);
                 self.function.push(Kind::Vector(spread, None), Address::None, &operands);
                 result
             }
@@ -271,9 +272,10 @@ impl Lowerer<'_> {
         let opcode = match source {
             Source::Mask(mask, _) => return mask,
             Source::Constant(0) => Opcode::MaskXor,
-            Source::Constant(_) => {
-                of_size(size, [Opcode::MaskOnesQ, Opcode::MaskOnesD, Opcode::MaskOnesW, Opcode::MaskOnesB])
-            }
+            Source::Constant(_) => select::of_size(
+                size.into(),
+                [Opcode::MaskOnesQ, Opcode::MaskOnesD, Opcode::MaskOnesW, Opcode::MaskOnesB],
+            ),
             Source::Register(_) | Source::Memory(_) | Source::Negative(_) => panic!("{source:?} is no mask"),
         };
         let result = self.function.mask_register();
@@ -286,7 +288,10 @@ impl Lowerer<'_> {
         let x = self.mask(x, size);
         let opcode = match op {
             Op::Not => {
-                let not = of_size(size, [Opcode::MaskNotQ, Opcode::MaskNotD, Opcode::MaskNotW, Opcode::MaskNotB]);
+                let not = select::of_size(
+                    size.into(),
+                    [Opcode::MaskNotQ, Opcode::MaskNotD, Opcode::MaskNotW, Opcode::MaskNotB],
+                );
                 return Source::Mask(self.of_masks(not, None, &[x]), size);
             }
             Op::And => Opcode::MaskAnd,
@@ -308,7 +313,8 @@ impl Lowerer<'_> {
 
     /// The bits of two masks for lanes of `size` bytes, one behind the other, for lanes of half the size.
     fn joined_masks(&mut self, size: u8, low: VReg, high: VReg) -> VReg {
-        let join = of_size(size, [Opcode::MaskJoinB, Opcode::MaskJoinD, Opcode::MaskJoinW, Opcode::MaskJoinB]);
+        let join =
+            select::of_size(size.into(), [Opcode::MaskJoinB, Opcode::MaskJoinD, Opcode::MaskJoinW, Opcode::MaskJoinB]);
         self.of_masks(join, None, &[high, low])
     }
 
@@ -320,7 +326,10 @@ impl Lowerer<'_> {
         let mask = self.mask(source, from);
         let result = match inst {
             Inst::WidenLow(_) => {
-                let low = of_size(from, [Opcode::MaskLowD, Opcode::MaskLowW, Opcode::MaskLowB, Opcode::MaskLowB]);
+                let low = select::of_size(
+                    from.into(),
+                    [Opcode::MaskLowD, Opcode::MaskLowW, Opcode::MaskLowB, Opcode::MaskLowB],
+                );
                 self.of_masks(low, None, &[mask])
             }
             Inst::WidenHigh(_) => self.of_masks(Opcode::MaskShift, Some(64 / from / 2), &[mask]),
@@ -639,14 +648,11 @@ impl Lowerer<'_> {
         let result = self.function.register();
         let mut operands = vec![Operand::reg_def_at_start(result), Operand::reg_use(lanes)];
         let scratches = match (kind, self.width) {
-            (Kind::GatherNarrow(_), Width::Bits512) => 2,
-            (_, Width::Bits512) => 0,
-            (_, Width::Bits256) => 1,
+            (_, Width::Bits256) => vec![self.function.register()],
+            (Kind::GatherNarrow(_), Width::Bits512) => vec![self.function.register(), self.function.register()],
+            (_, Width::Bits512) => vec![self.function.mask_register()],
         };
-        operands.extend((0..scratches).map(|_| Operand::reg_temp(self.function.register())));
-        if scratches == 0 {
-            operands.push(Operand::reg_temp(self.function.mask_register()));
-        }
+        operands.extend(scratches.into_iter().map(Operand::reg_temp));
         self.function.push(kind, place, &operands);
         Source::Register(result)
     }
@@ -849,11 +855,6 @@ fn storing(bytes: u32, width: Width) -> Kind {
         _ => panic!("a store is of 4 bytes, of twice as many or so on, and no more than a vector"),
     };
     Kind::Vector(opcode, last_byte)
-}
-
-/// What is for lanes of so many bytes: the first of lanes of 1, the last of lanes of 8.
-fn of_size(size: u8, all: [Opcode; 4]) -> Opcode {
-    all[size.trailing_zeros() as usize]
 }
 
 /// The lane of `size` bytes as often as 8 bytes have room for it.

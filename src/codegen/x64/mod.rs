@@ -123,20 +123,20 @@ pub(crate) fn asm(strip: &Strip, isa: &Isa) -> String {
 fn generate(strip: &Strip, isa: &Isa, convention: &Convention, is_listed: bool) -> Emitted {
     let Lowered { function, aparts: regions, data } = lower::lower(strip, isa.width);
     isa.with_context(function.insts.len(), |context| {
-        let around = Unit::new(&function, allocated(&function, isa.width, Algorithm::Ion, context), None);
+        let around = Unit::new(&function, allocated(&function, Algorithm::Ion, context), None);
         let mut aparts = Vec::with_capacity(regions.len());
         for apart in &regions {
             // What runs rarely had better compile fast.
-            let output = allocated(&apart.function, isa.width, Algorithm::Fastalloc, context);
+            let output = allocated(&apart.function, Algorithm::Fastalloc, context);
             aparts.push(Unit::new(&apart.function, output, Some((apart.entered, apart.results))));
         }
-        emit::emit((strip, isa.width), around, aparts, convention, &data, is_listed)
+        emit::emit(strip, around, aparts, convention, &data, is_listed)
     })
 }
 
-fn allocated(function: &Function, width: Width, algorithm: Algorithm, context: &mut Ctx) -> Output {
+fn allocated(function: &Function, algorithm: Algorithm, context: &mut Ctx) -> Output {
     let options = RegallocOptions { validate_ssa: cfg!(debug_assertions), algorithm, ..RegallocOptions::default() };
-    let output = regalloc2::run_with_ctx(function, &registers(width), &options, context);
+    let output = regalloc2::run_with_ctx(function, &registers(function.width), &options, context);
     output.unwrap_or_else(|error| panic!("registers for every function: {error}")).clone()
 }
 

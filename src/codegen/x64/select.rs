@@ -65,6 +65,11 @@ pub(super) fn exchanged(op: Op) -> Option<Op> {
     }
 }
 
+/// What is for lanes of so many bytes: the first of lanes of 1, the last of lanes of 8.
+pub(super) fn of_size(size: usize, all: [Opcode; 4]) -> Opcode {
+    all[size.trailing_zeros() as usize]
+}
+
 /// The comparison of integers of `size` bytes in vectors of 512 bits, and the last byte.
 pub(super) fn compare(op: Op, size: usize, is_unsigned: bool) -> Option<(Opcode, u8)> {
     let predicate = match op {
@@ -80,12 +85,12 @@ pub(super) fn compare(op: Op, size: usize, is_unsigned: bool) -> Option<(Opcode,
         false => [CompareSb, CompareSw, CompareSd, CompareSq],
         true => [CompareUb, CompareUw, CompareUd, CompareUq],
     };
-    Some((all[size.trailing_zeros() as usize], predicate))
+    Some((of_size(size, all), predicate))
 }
 
 /// The opcode on integers of `size` bytes.
 pub(super) fn on_integers(op: Op, size: usize, is_unsigned: bool, width: Width) -> Option<Opcode> {
-    let by_size = |all: [Opcode; 4]| Some(all[size.trailing_zeros() as usize]);
+    let by_size = |all: [Opcode; 4]| Some(of_size(size, all));
     let narrow = |all: [Opcode; 3]| all.get(size.trailing_zeros() as usize).copied();
     match op {
         Op::Add => by_size([AddB, AddW, AddD, AddQ]),
