@@ -1,11 +1,20 @@
 //! Strip to what its stores, accumulators and regions need: what nothing reads any more is not computed.
 
-use super::{Block, Inst, Reg, Strip};
+use super::{Block, Inst, Reg, Routine, Strip};
 
 pub(super) fn run(strip: &mut Strip) {
     let mut is_read = vec![false; strip.types.len()];
     clear(&mut strip.body, &mut is_read);
     clear(&mut strip.prologue, &mut is_read);
+}
+
+/// The parameters of a routine that it needs.
+pub(super) fn in_routine(routine: &mut Routine) -> Vec<bool> {
+    let mut is_read = vec![false; routine.types.len()];
+    clear(&mut routine.body, &mut is_read);
+    let needed: Vec<bool> = routine.params.iter().map(|reg| is_read[reg.index()]).collect();
+    routine.params.retain(|reg| is_read[reg.index()]);
+    needed
 }
 
 /// Readers stand behind what they read, so one walk from the end finds all.
@@ -18,6 +27,9 @@ fn clear(block: &mut Block, is_read: &mut [bool]) {
                 read(masks, is_read);
                 read(otherwise, is_read);
                 clear(body, is_read);
+            }
+            Inst::Enter { masks, inputs, otherwise, .. } => {
+                [masks, inputs, otherwise].into_iter().for_each(|regs| read(regs, is_read));
             }
             Inst::Repeat { initial, also, body, .. } => {
                 read(initial, is_read);

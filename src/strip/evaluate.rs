@@ -1,6 +1,6 @@
 //! Runs a strip one lane at a time, for tests: it knows no machine, so it takes strips made for any target.
 
-use super::{Block, Inst, Reg, RegType, Strip};
+use super::{Block, Inst, Reg, RegType, Routine, Strip};
 use crate::dtype::DType;
 use crate::ir::{self, Op};
 
@@ -14,7 +14,7 @@ pub(crate) struct Call<'a> {
 impl Strip {
     /// Runs the prologue, then the body for each group.
     pub(crate) fn evaluate(&self, call: &mut Call<'_>) {
-        let mut machine = Machine { strip: self, regs: vec![None; self.types.len()], first: 0 };
+        let mut machine = Machine { strip: self, types: &self.types, regs: vec![None; self.types.len()], first: 0 };
         machine.block(&self.prologue, call);
         for group in 0..call.groups {
             machine.first = group * self.group;
@@ -25,6 +25,8 @@ impl Strip {
 
 struct Machine<'a> {
     strip: &'a Strip,
+    /// Those of the strip or of the routine that runs, and what they hold.
+    types: &'a [RegType],
     regs: Vec<Option<Vec<u8>>>,
     /// The first element of the group.
     first: usize,
@@ -34,6 +36,10 @@ struct Machine<'a> {
 const UNSPECIFIED: u8 = 0xa5;
 
 impl Machine<'_> {
+    fn reg_type(&self, reg: Reg) -> RegType {
+        self.types[reg.index()]
+    }
+
     fn lane(&self, reg: Reg, size: usize, lane: usize) -> u64 {
         let bytes = self.regs[reg.index()].as_ref().expect("a register is written before it is read");
         let mut bits = [0; 8];
@@ -42,7 +48,7 @@ impl Machine<'_> {
     }
 
     fn lanes(&self, reg: Reg) -> Vec<u64> {
-        let size = self.strip.reg_type(reg).size();
+        let size = self.reg_type(reg).size();
         (0..self.strip.target.vector_bytes / size).map(|lane| self.lane(reg, size, lane)).collect()
     }
 
@@ -50,14 +56,14 @@ impl Machine<'_> {
         for (reg, inst) in &block.insts {
             match inst {
                 Inst::Store { array, offset, bytes, value } => {
-                    let size = self.strip.reg_type(*value).size();
+                    let size = self.reg_type(*value).size();
                     let at = (self.first + *offset as usize) * size;
                     let register = self.regs[value.index()].as_ref().expect("a stored register is written");
                     let bytes = *bytes as usize;
                     call.arrays[*array as usize][at..at + bytes].copy_from_slice(&register[..bytes]);
                 }
                 Inst::Keep { array, offset, bytes, value } => {
-                    let (at, bytes) = (*offset as usize * self.strip.reg_type(*value).size(), *bytes as usize);
+                    let (at, bytes) = (*offset as usize * self.reg_type(*value).size(), *bytes as usize);
                     let register = self.regs[value.index()].as_ref().expect("a kept register is written");
                     call.arrays[*array as usize][at..at + bytes].copy_from_slice(&register[..bytes]);
                 }
@@ -69,6 +75,14 @@ impl Machine<'_> {
                         otherwise
                     };
                     self.copy(from, results);
+                }
+                Inst::Enter { routine, masks, inputs, otherwise, results } => {
+                    let from = if self.any(masks) { inputs } else { otherwise };
+                    let mut values: Vec<_> = from.iter().map(|reg| self.regs[reg.index()].clone()).collect();
+                    if self.any(masks) {
+                        values = self.routine(&self.strip.routines[*routine as usize], values, call);
+                    }
+                    results.iter().zip(values).for_each(|(reg, value)| self.regs[reg.index()] = value);
                 }
                 Inst::Repeat { initial, carried, masks, also, body, results, counted: _ } => {
                     self.copy(initial, carried);
@@ -85,12 +99,20 @@ impl Machine<'_> {
                 }
                 inst => {
                     let reg = reg.expect("an instruction with a result names it");
-                    let bytes = self.inst(self.strip.reg_type(reg), inst, call);
+                    let bytes = self.inst(self.reg_type(reg), inst, call);
                     assert_eq!(bytes.len(), self.strip.target.vector_bytes, "a register is full");
                     self.regs[reg.index()] = Some(bytes);
                 }
             }
         }
+    }
+
+    fn routine(&self, routine: &Routine, inputs: Vec<Option<Vec<u8>>>, call: &mut Call<'_>) -> Vec<Option<Vec<u8>>> {
+        let regs = vec![None; routine.types.len()];
+        let mut inside = Machine { strip: self.strip, types: &routine.types, regs, first: self.first };
+        routine.params.iter().zip(inputs).for_each(|(reg, value)| inside.regs[reg.index()] = value);
+        inside.block(&routine.body, call);
+        routine.body.results.iter().map(|reg| inside.regs[reg.index()].clone()).collect()
     }
 
     fn copy(&mut self, from: &[Reg], to: &[Reg]) {
@@ -121,7 +143,7 @@ impl Machine<'_> {
                 register[..bytes].copy_from_slice(&call.arrays[*array as usize][at..at + bytes]);
                 return register;
             }
-            Inst::Store { .. } | Inst::Keep { .. } | Inst::When { .. } | Inst::Repeat { .. } => {
+            Inst::Store { .. } | Inst::Keep { .. } | Inst::When { .. } | Inst::Enter { .. } | Inst::Repeat { .. } => {
                 panic!("{inst:?} has no single result")
             }
             Inst::Apply(op, operands) => self.apply(reg_type, *op, &operands[..op.arity()]),
@@ -174,7 +196,7 @@ impl Machine<'_> {
     }
 
     fn widen(&self, x: Reg, to: RegType, first: usize) -> Vec<u64> {
-        let from = self.strip.reg_type(x);
+        let from = self.reg_type(x);
         let size = from.size();
         let lanes = (0..self.strip.target.vector_bytes / to.size()).map(|k| self.lane(x, size, first + k));
         lanes
@@ -193,7 +215,7 @@ impl Machine<'_> {
 
     fn apply(&self, reg_type: RegType, op: Op, operands: &[Reg]) -> Vec<u64> {
         let lanes: Vec<Vec<u64>> = operands.iter().map(|reg| self.lanes(*reg)).collect();
-        let operand_type = self.strip.reg_type(operands[operands.len() - 1]);
+        let operand_type = self.reg_type(operands[operands.len() - 1]);
         let ones = u64::MAX >> (64 - 8 * reg_type.size());
         (0..lanes[0].len())
             .map(|k| {

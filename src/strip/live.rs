@@ -10,7 +10,12 @@ impl Strip {
         live.block(&self.body);
         let hoisted =
             self.prologue.insts.iter().filter_map(|(reg, _)| *reg).filter(|reg| live.alive[reg.index()]).count();
-        live.most.max(hoisted)
+        let inside = self.routines.iter().map(|routine| {
+            let mut live = Live { alive: vec![false; routine.types.len()], count: 0, most: 0 };
+            live.block(&routine.body);
+            live.most
+        });
+        live.most.max(hoisted) + inside.max().unwrap_or(0)
     }
 }
 
@@ -54,6 +59,10 @@ impl Live {
                 self.uses(otherwise);
                 self.block(body);
                 self.uses(masks);
+            }
+            Inst::Enter { masks, inputs, otherwise, results, .. } => {
+                self.defines(results);
+                [masks, inputs, otherwise].into_iter().for_each(|regs| self.uses(regs));
             }
             Inst::Repeat { initial, carried, also, body, results, .. } => {
                 self.defines(results);

@@ -9,6 +9,7 @@ mod measure;
 mod order;
 mod print;
 mod recur;
+mod routine;
 mod vectorise;
 
 use crate::dtype::DType;
@@ -92,6 +93,8 @@ pub(crate) enum Inst {
     Gather(u32, Reg, Option<Reg>),
     /// Runs `body` if any lane of any mask is on; the results are those of `body`, else `otherwise`.
     When { masks: Vec<Reg>, body: Block, otherwise: Vec<Reg>, results: Vec<Reg> },
+    /// Runs the routine of this number on `inputs` if any lane of any mask is on; the results are its own, else `otherwise`.
+    Enter { routine: u32, masks: Vec<Reg>, inputs: Vec<Reg>, otherwise: Vec<Reg>, results: Vec<Reg> },
     /// Carries registers, first `initial`, through `body`, whose first `masks` results say whether to go on, if there are any: while
     /// a lane of one is on; and while `also` is, a mask of the body that is the same in all lanes, if there is one.
     /// `carried` name them inside, `results` behind. If `counted`, each turn is one less of those that are left in the call, and
@@ -126,7 +129,9 @@ impl Inst {
             | Inst::ToF64High(x) => [Some(*x), None, None],
             Inst::Apply(_, operands) => operands.map(Some),
             Inst::Narrow(x, y) | Inst::Lookup(_, x, y) | Inst::Gather(_, x, y) => [Some(*x), *y, None],
-            Inst::When { .. } | Inst::Repeat { .. } => panic!("a region has more operands than an instruction"),
+            Inst::When { .. } | Inst::Enter { .. } | Inst::Repeat { .. } => {
+                panic!("a region has more operands than an instruction")
+            }
         }
     }
 }
@@ -137,6 +142,22 @@ pub(crate) struct Block {
     /// The register that each defines, if it defines one.
     pub(crate) insts: Vec<(Option<Reg>, Inst)>,
     pub(crate) results: Vec<Reg>,
+}
+
+/// What few elements want, entered by a vector or a few from wherever it is wanted. It has registers of its own, enters no other
+/// and counts no turns.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Routine {
+    pub(crate) types: Vec<RegType>,
+    /// What it is given.
+    pub(crate) params: Vec<Reg>,
+    pub(crate) body: Block,
+}
+
+impl Routine {
+    pub(crate) fn types_of(&self, regs: &[Reg]) -> impl Iterator<Item = RegType> {
+        regs.iter().map(|reg| self.types[reg.index()])
+    }
 }
 
 /// Where an array that the code reads comes from.
@@ -171,6 +192,8 @@ pub(crate) struct Strip {
     pub(crate) prologue: Block,
     /// Runs once a group.
     pub(crate) body: Block,
+    pub(crate) routines: Vec<Routine>,
+    /// Of the registers of `prologue` and `body`.
     pub(crate) types: Vec<RegType>,
     /// A rough count of machine instructions a group.
     pub(crate) cost: usize,

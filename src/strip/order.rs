@@ -113,7 +113,7 @@ pub(super) fn by_turn(repeat: &mut Inst) {
 }
 
 fn is_region(inst: &Inst) -> bool {
-    matches!(inst, Inst::When { .. } | Inst::Repeat { .. })
+    matches!(inst, Inst::When { .. } | Inst::Enter { .. } | Inst::Repeat { .. })
 }
 
 #[cfg(test)]

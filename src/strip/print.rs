@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Block, Inst, Reg, RegType, Source, Strip};
+use super::{Block, Inst, Reg, RegType, Routine, Source, Strip};
 use crate::dtype::DType;
 use crate::ir::print::constant;
 
@@ -23,69 +23,79 @@ impl fmt::Display for Strip {
             writeln!(f, "scalar {slot}: {dtype} of {source}")?;
         }
         writeln!(f, "once:")?;
-        self.print_block(f, &self.prologue, 1)?;
+        print_block(f, &self.prologue, &self.types, 1)?;
         writeln!(f, "for each group:")?;
-        self.print_block(f, &self.body, 1)
-    }
-}
-
-impl Strip {
-    fn print_block(&self, f: &mut fmt::Formatter<'_>, block: &Block, depth: usize) -> fmt::Result {
-        for (reg, inst) in &block.insts {
-            f.write_str(&"  ".repeat(depth))?;
-            if let Some(reg) = reg {
-                write!(f, "{reg}: {} = ", self.reg_type(*reg))?;
-            }
-            self.print_inst(f, *reg, inst)?;
-            match inst {
-                Inst::When { body, .. } | Inst::Repeat { body, .. } => {
-                    self.print_block(f, body, depth + 1)?;
-                    writeln!(f, "{}}} {}", "  ".repeat(depth), list(&body.results))?;
-                }
-                _ => {}
-            }
+        print_block(f, &self.body, &self.types, 1)?;
+        for (number, Routine { types, params, body }) in self.routines.iter().enumerate() {
+            let params: Vec<String> = params.iter().map(|reg| format!("{reg}: {}", types[reg.index()])).collect();
+            writeln!(f, "routine {number} of {}:", params.join(", "))?;
+            print_block(f, body, types, 1)?;
+            writeln!(f, "  gives {}", list(&body.results))?;
         }
         Ok(())
     }
+}
 
-    fn print_inst(&self, f: &mut fmt::Formatter<'_>, reg: Option<Reg>, inst: &Inst) -> fmt::Result {
+fn print_block(f: &mut fmt::Formatter<'_>, block: &Block, types: &[RegType], depth: usize) -> fmt::Result {
+    for (reg, inst) in &block.insts {
+        f.write_str(&"  ".repeat(depth))?;
+        let reg_type = reg.map(|reg| types[reg.index()]);
+        if let (Some(reg), Some(reg_type)) = (reg, reg_type) {
+            write!(f, "{reg}: {reg_type} = ")?;
+        }
+        print_inst(f, reg_type, inst)?;
         match inst {
-            Inst::Const(bits) => match reg.map(|reg| self.reg_type(reg)) {
-                Some(RegType::Vector(dtype)) => writeln!(f, "{}", constant(*bits, dtype)),
-                _ => writeln!(f, "{}", constant(*bits, DType::Bool)),
-            },
-            Inst::Scalar(slot) => writeln!(f, "scalar {slot}"),
-            Inst::Load { array, offset, bytes } => writeln!(f, "load {bytes} bytes of array {array} at {offset}"),
-            Inst::Store { array, offset, bytes, value } => {
-                writeln!(f, "store {value}, {bytes} bytes to array {array} at {offset}")
+            Inst::When { body, .. } | Inst::Repeat { body, .. } => {
+                print_block(f, body, types, depth + 1)?;
+                writeln!(f, "{}}} {}", "  ".repeat(depth), list(&body.results))?;
             }
-            Inst::Recall { array, offset, bytes } => writeln!(f, "recall {bytes} bytes of array {array} at {offset}"),
-            Inst::Keep { array, offset, bytes, value } => {
-                writeln!(f, "keep {value}, {bytes} bytes of array {array} at {offset}")
-            }
-            Inst::Apply(op, operands) => writeln!(f, "{} {}", op.name(), list(&operands[..op.arity()])),
-            Inst::Shift(op, x, count) => writeln!(f, "{} {x} by {count}", op.name()),
-            Inst::Bitcast(x) => writeln!(f, "bitcast {x}"),
-            Inst::WidenLow(x) => writeln!(f, "widen_low {x}"),
-            Inst::WidenHigh(x) => writeln!(f, "widen_high {x}"),
-            Inst::Narrow(x, None) => writeln!(f, "narrow {x}"),
-            Inst::Narrow(x, Some(y)) => writeln!(f, "narrow {x}, {y}"),
-            Inst::ToF32(x) => writeln!(f, "to_f32 {x}"),
-            Inst::ToF64Low(x) => writeln!(f, "to_f64_low {x}"),
-            Inst::ToF64High(x) => writeln!(f, "to_f64_high {x}"),
-            Inst::Lookup(table, x, None) => writeln!(f, "lookup {table} {x}"),
-            Inst::Lookup(table, x, Some(y)) => writeln!(f, "lookup {table} {x}, {y}"),
-            Inst::Gather(whole, x, None) => writeln!(f, "gather {whole} {x}"),
-            Inst::Gather(whole, x, Some(y)) => writeln!(f, "gather {whole} {x}, {y}"),
-            Inst::When { masks, otherwise, results, .. } => {
-                writeln!(f, "{} = when any of {} else {} {{", list(results), list(masks), list(otherwise))
-            }
-            Inst::Repeat { initial, carried, masks, also, results, .. } => {
-                let (results, carried, initial) = (list(results), list(carried), list(initial));
-                let any = Some(format!("any of {masks}")).filter(|_| *masks > 0);
-                let goes: Vec<String> = any.into_iter().chain(also.map(|also| also.to_string())).collect();
-                writeln!(f, "{results} = repeat {carried} from {initial} while {} {{", goes.join(" and "))
-            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn print_inst(f: &mut fmt::Formatter<'_>, reg_type: Option<RegType>, inst: &Inst) -> fmt::Result {
+    match inst {
+        Inst::Const(bits) => match reg_type {
+            Some(RegType::Vector(dtype)) => writeln!(f, "{}", constant(*bits, dtype)),
+            _ => writeln!(f, "{}", constant(*bits, DType::Bool)),
+        },
+        Inst::Scalar(slot) => writeln!(f, "scalar {slot}"),
+        Inst::Load { array, offset, bytes } => writeln!(f, "load {bytes} bytes of array {array} at {offset}"),
+        Inst::Store { array, offset, bytes, value } => {
+            writeln!(f, "store {value}, {bytes} bytes to array {array} at {offset}")
+        }
+        Inst::Recall { array, offset, bytes } => writeln!(f, "recall {bytes} bytes of array {array} at {offset}"),
+        Inst::Keep { array, offset, bytes, value } => {
+            writeln!(f, "keep {value}, {bytes} bytes of array {array} at {offset}")
+        }
+        Inst::Apply(op, operands) => writeln!(f, "{} {}", op.name(), list(&operands[..op.arity()])),
+        Inst::Shift(op, x, count) => writeln!(f, "{} {x} by {count}", op.name()),
+        Inst::Bitcast(x) => writeln!(f, "bitcast {x}"),
+        Inst::WidenLow(x) => writeln!(f, "widen_low {x}"),
+        Inst::WidenHigh(x) => writeln!(f, "widen_high {x}"),
+        Inst::Narrow(x, None) => writeln!(f, "narrow {x}"),
+        Inst::Narrow(x, Some(y)) => writeln!(f, "narrow {x}, {y}"),
+        Inst::ToF32(x) => writeln!(f, "to_f32 {x}"),
+        Inst::ToF64Low(x) => writeln!(f, "to_f64_low {x}"),
+        Inst::ToF64High(x) => writeln!(f, "to_f64_high {x}"),
+        Inst::Lookup(table, x, None) => writeln!(f, "lookup {table} {x}"),
+        Inst::Lookup(table, x, Some(y)) => writeln!(f, "lookup {table} {x}, {y}"),
+        Inst::Gather(whole, x, None) => writeln!(f, "gather {whole} {x}"),
+        Inst::Gather(whole, x, Some(y)) => writeln!(f, "gather {whole} {x}, {y}"),
+        Inst::When { masks, otherwise, results, .. } => {
+            writeln!(f, "{} = when any of {} else {} {{", list(results), list(masks), list(otherwise))
+        }
+        Inst::Enter { routine, masks, inputs, otherwise, results } => {
+            let [results, masks, otherwise, inputs] = [results, masks, otherwise, inputs].map(|regs| list(regs));
+            writeln!(f, "{results} = when any of {masks} else {otherwise} routine {routine} of {inputs}")
+        }
+        Inst::Repeat { initial, carried, masks, also, results, .. } => {
+            let (results, carried, initial) = (list(results), list(carried), list(initial));
+            let any = Some(format!("any of {masks}")).filter(|_| *masks > 0);
+            let goes: Vec<String> = any.into_iter().chain(also.map(|also| also.to_string())).collect();
+            writeln!(f, "{results} = repeat {carried} from {initial} while {} {{", goes.join(" and "))
         }
     }
 }

@@ -20,7 +20,7 @@ pub(super) fn run(repeat: &mut Inst, before: &mut Block, types: &mut Vec<RegType
             (Some(reg), Inst::Apply(op, operands)) => {
                 known.entry((*op, *operands)).or_insert(*reg);
             }
-            (None, Inst::When { results, .. } | Inst::Repeat { results, .. }) => {
+            (None, Inst::When { results, .. } | Inst::Enter { results, .. } | Inst::Repeat { results, .. }) => {
                 results.iter().for_each(|reg| inside[reg.index()] = true);
             }
             _ => {}

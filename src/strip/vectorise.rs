@@ -36,29 +36,57 @@ impl Regs {
         all
     }
 
+    /// Registers of a value that is the same for all elements if this one is.
+    pub(super) fn like(&self, regs: impl Iterator<Item = Reg>) -> Regs {
+        Regs { uniform: self.uniform, ..Regs::collect(regs) }
+    }
+
+    pub(super) fn is_uniform(&self) -> bool {
+        self.uniform
+    }
+
     /// The register for the `k`-th part of the group.
     pub(super) fn get(&self, k: usize) -> Reg {
         self.regs[if self.uniform { 0 } else { k }]
     }
 
-    fn as_slice(&self) -> &[Reg] {
+    pub(super) fn as_slice(&self) -> &[Reg] {
         &self.regs[..self.len]
     }
 }
 
 /// How a value is held: numbers in one way, a bool as masks of the lane sizes that were asked for.
 #[derive(Clone, Debug, Default)]
-struct Held {
+pub(super) struct Held {
     vector: Option<Regs>,
     masks: Vec<(usize, Regs)>,
 }
 
+/// A result of a region that something needs.
+pub(super) struct Part {
+    /// Its place among the results.
+    place: usize,
+    pub(super) value: Value,
+    /// What it is where the region is not wanted.
+    pub(super) otherwise: Value,
+    pub(super) reg_type: RegType,
+}
+
+impl Part {
+    pub(super) fn mask_size(&self) -> Option<usize> {
+        match self.reg_type {
+            RegType::Mask(size) => Some(size),
+            RegType::Vector(_) => None,
+        }
+    }
+}
+
 pub(super) struct Vectoriser<'a> {
-    stage: &'a Stage,
-    measure: Measure,
-    strip: Strip,
+    pub(super) stage: &'a Stage,
+    pub(super) measure: Measure,
+    pub(super) strip: Strip,
     hoists_constants: bool,
-    held: Vec<Held>,
+    pub(super) held: Vec<Held>,
     /// Blocks under construction, innermost last; the first is the strip's body.
     open: Vec<Block>,
     /// What became held inside an open region, to be forgotten behind it.
@@ -66,7 +94,9 @@ pub(super) struct Vectoriser<'a> {
     /// How many loops are open.
     loops: usize,
     /// Lanes that the enclosing regions want.
-    active: Option<(usize, Regs)>,
+    pub(super) active: Option<(usize, Regs)>,
+    /// Whether a routine is made, which reads nothing of what is held outside but what it is given.
+    pub(super) is_routine: bool,
     /// Whether new instructions go to the prologue.
     hoisting: bool,
 }
@@ -124,6 +154,7 @@ pub(crate) fn vectorise(stage: &Stage, target: &Target) -> Strip {
         tables: graph.tables.clone(),
         prologue: Block::default(),
         body: Block::default(),
+        routines: Vec::new(),
         types: Vec::new(),
         cost: 0,
         counts_turns: false,
@@ -141,6 +172,7 @@ pub(crate) fn vectorise(stage: &Stage, target: &Target) -> Strip {
         log: Vec::new(),
         loops: 0,
         active: None,
+        is_routine: false,
         hoisting: false,
     };
     vectoriser.collect_inputs();
@@ -219,7 +251,7 @@ impl Vectoriser<'_> {
         self.stage.graph.dtype(value)
     }
 
-    fn reg(&mut self, reg_type: RegType) -> Reg {
+    pub(super) fn reg(&mut self, reg_type: RegType) -> Reg {
         self.strip.types.push(reg_type);
         Reg(self.strip.types.len() as u32 - 1)
     }
@@ -229,7 +261,7 @@ impl Vectoriser<'_> {
     }
 
     /// How many registers a varying value of that lane size takes.
-    fn count(&self, size: usize) -> usize {
+    pub(super) fn count(&self, size: usize) -> usize {
         (self.strip.group * size / self.strip.target.vector_bytes).max(1)
     }
 
@@ -255,26 +287,27 @@ impl Vectoriser<'_> {
         result
     }
 
-    fn hold_vector(&mut self, value: Value, regs: Regs) {
+    pub(super) fn hold_vector(&mut self, value: Value, regs: Regs) {
         self.held[value.index()].vector = Some(regs);
         self.log.push((value, None));
     }
 
-    fn hold_mask(&mut self, value: Value, size: usize, regs: Regs) {
+    pub(super) fn hold_mask(&mut self, value: Value, size: usize, regs: Regs) {
         self.held[value.index()].masks.push((size, regs));
         self.log.push((value, Some(size)));
     }
 
     /// The registers of a number.
     pub(super) fn vector(&mut self, value: Value) -> Regs {
+        let dtype = self.stage.graph.dtype(value);
+        let node = self.stage.graph.node(value);
+        if matches!(node, Node::Const(_)) && (self.is_routine || !self.hoists_constants) {
+            return self.constant(node, RegType::Vector(dtype));
+        }
         if let Some(regs) = self.held[value.index()].vector {
             return regs;
         }
-        let dtype = self.stage.graph.dtype(value);
-        let node = self.stage.graph.node(value).clone();
-        if matches!(node, Node::Const(_)) && !self.hoists_constants {
-            return self.constant(&node, RegType::Vector(dtype));
-        }
+        let node = node.clone();
         let regs = self.placed(value, |this| this.leaf(&node, dtype));
         self.hold_vector(value, regs);
         regs
@@ -311,7 +344,7 @@ impl Vectoriser<'_> {
     }
 
     /// The lane size that a bool has already, or that it would have at first.
-    fn mask_size(&self, value: Value) -> Option<usize> {
+    pub(super) fn mask_size(&self, value: Value) -> Option<usize> {
         let graph = &self.stage.graph;
         match graph.node(value) {
             Node::Const(_) => None,
@@ -358,7 +391,7 @@ impl Vectoriser<'_> {
         resized
     }
 
-    fn resize_mask(&mut self, regs: Regs, from: usize, to: usize) -> Regs {
+    pub(super) fn resize_mask(&mut self, regs: Regs, from: usize, to: usize) -> Regs {
         let (mut regs, mut size) = (regs, from);
         while size < to {
             size *= 2;
@@ -399,7 +432,7 @@ impl Vectoriser<'_> {
         Regs::collect((0..count).map(|k| self.emit(to, pair(k))))
     }
 
-    fn block(&mut self, block: BlockId) {
+    pub(super) fn block(&mut self, block: BlockId) {
         let stage = self.stage;
         for &value in &stage.graph.block(block).values {
             let node = stage.graph.node(value);
@@ -535,7 +568,7 @@ impl Vectoriser<'_> {
     }
 
     /// Opens a block, lets `fill` emit into it, and forgets what became known inside.
-    fn region<R>(&mut self, fill: impl FnOnce(&mut Self) -> R) -> (Block, R) {
+    pub(super) fn region<R>(&mut self, fill: impl FnOnce(&mut Self) -> R) -> (Block, R) {
         let (known, active) = (self.log.len(), self.active);
         self.open.push(Block::default());
         let hoisting = std::mem::replace(&mut self.hoisting, false);
@@ -565,7 +598,7 @@ impl Vectoriser<'_> {
     }
 
     /// A value's registers as a region takes and gives them: all of a group's, or one if `uniform`.
-    fn spread(&mut self, value: Value, mask_size: Option<usize>, uniform: bool) -> Vec<Reg> {
+    pub(super) fn spread(&mut self, value: Value, mask_size: Option<usize>, uniform: bool) -> Vec<Reg> {
         let dtype = self.stage.graph.dtype(value);
         let (regs, size) = match mask_size {
             Some(size) => (self.mask(value, size), size),
@@ -575,7 +608,7 @@ impl Vectoriser<'_> {
         (0..count).map(|k| regs.get(k)).collect()
     }
 
-    fn results(&mut self, parts: &[(Value, Option<usize>, bool)]) -> Vec<Reg> {
+    pub(super) fn results(&mut self, parts: &[(Value, Option<usize>, bool)]) -> Vec<Reg> {
         let mut all = Vec::new();
         for &(value, mask_size, uniform) in parts {
             let dtype = self.stage.graph.dtype(value);
@@ -605,51 +638,73 @@ impl Vectoriser<'_> {
         let uniform = !self.measure.varying[value.index()];
         // A condition that is the same for all elements decides for all: no lane needs to be masked.
         let branches = !self.measure.varying[condition.index()];
-        let stage = self.stage;
-        let parts = self.live_parts(value, otherwise.len());
-        // A bool leaves as a mask of the size that it has outside.
-        let is_bool = |part: Value| stage.graph.dtype(part) == DType::Bool;
-        let sizes: Vec<Option<usize>> =
-            parts.iter().map(|&(k, part)| is_bool(part).then(|| self.part_mask_size(otherwise[k], uniform))).collect();
+        let parts = self.live_parts(value, otherwise.len()).into_iter().map(|(place, value)| {
+            // A bool leaves as a mask of the size that it has outside.
+            let reg_type = match self.dtype(value) {
+                DType::Bool => RegType::Mask(self.part_mask_size(otherwise[place], uniform)),
+                dtype => RegType::Vector(dtype),
+            };
+            Part { place, value, otherwise: otherwise[place], reg_type }
+        });
+        let parts: Vec<Part> = parts.collect();
         let outside: Vec<Vec<Reg>> =
-            parts.iter().zip(&sizes).map(|(&(k, _), size)| self.spread(otherwise[k], *size, uniform)).collect();
-        let (size, wanted) = if branches {
+            parts.iter().map(|part| self.spread(part.otherwise, part.mask_size(), uniform)).collect();
+        if branches {
             let size = self.common_mask_size(&[condition]);
-            (size, self.mask(condition, size))
-        } else {
-            self.wanted(condition)
-        };
+            let wanted = self.mask(condition, size);
+            let (mut block, results) = self.region(|this| {
+                this.block(body);
+                let inside = parts.iter().map(|part| this.inside(body, part, uniform));
+                inside.collect::<Vec<_>>().concat()
+            });
+            block.results = results;
+            return self.branch(vec![wanted.get(0)], block, &parts, &outside, uniform);
+        }
+        let (size, wanted) = self.wanted(condition);
+        if let Some(rare) = self.rare(body, &parts) {
+            return self.enter(rare, body, &parts, (size, wanted), &outside);
+        }
         let (mut block, results) = self.region(|this| {
-            if !branches {
-                this.active = Some((size, wanted));
-            }
+            this.active = Some((size, wanted));
             this.block(body);
-            let mut results = Vec::new();
-            for ((&(k, part), mask_size), outside) in parts.iter().zip(&sizes).zip(&outside) {
-                let inside = this.spread(stage.graph.block(body).results[k], *mask_size, uniform);
-                if branches {
-                    results.extend(inside);
-                    continue;
-                }
-                let reg_type = mask_size.map_or(RegType::Vector(stage.graph.dtype(part)), RegType::Mask);
-                let mask = this.resize_mask(wanted, size, reg_type.size());
-                for (j, (inside, outside)) in inside.into_iter().zip(outside).enumerate() {
-                    results.push(this.choose(reg_type, mask.get(j), inside, *outside));
-                }
-            }
-            results
+            this.chosen(body, &parts, (size, wanted), &outside)
         });
         block.results = results;
-        if !branches {
-            let counts: Vec<usize> = outside.iter().map(Vec::len).collect();
-            block = order::by_result(block, &counts);
-        }
-        let held = parts.iter().zip(sizes).map(|((_, part), size)| (*part, size, uniform));
-        let held: Vec<(Value, Option<usize>, bool)> = held.collect();
+        let counts: Vec<usize> = outside.iter().map(Vec::len).collect();
+        let block = order::by_result(block, &counts);
+        self.branch(wanted.as_slice().to_vec(), block, &parts, &outside, uniform);
+    }
+
+    fn branch(&mut self, masks: Vec<Reg>, body: Block, parts: &[Part], otherwise: &[Vec<Reg>], uniform: bool) {
+        let held: Vec<_> = parts.iter().map(|part| (part.value, part.mask_size(), uniform)).collect();
         let results = self.results(&held);
-        let masks = if branches { vec![wanted.get(0)] } else { wanted.as_slice().to_vec() };
-        let inst = Inst::When { masks, body: block, otherwise: outside.concat(), results };
+        let inst = Inst::When { masks, body, otherwise: otherwise.concat(), results };
         self.current().insts.push((None, inst));
+    }
+
+    /// What a region computes of one of its results.
+    fn inside(&mut self, body: BlockId, part: &Part, uniform: bool) -> Vec<Reg> {
+        let result = self.stage.graph.block(body).results[part.place];
+        self.spread(result, part.mask_size(), uniform)
+    }
+
+    /// What leaves a region: where a lane of `wanted`, masks of `size`, is on, what it computes, else `otherwise`.
+    pub(super) fn chosen(
+        &mut self,
+        body: BlockId,
+        parts: &[Part],
+        (size, wanted): (usize, Regs),
+        otherwise: &[Vec<Reg>],
+    ) -> Vec<Reg> {
+        let mut results = Vec::new();
+        for (part, otherwise) in parts.iter().zip(otherwise) {
+            let inside = self.inside(body, part, false);
+            let mask = self.resize_mask(wanted, size, part.reg_type.size());
+            for (j, (inside, otherwise)) in inside.into_iter().zip(otherwise).enumerate() {
+                results.push(self.choose(part.reg_type, mask.get(j), inside, *otherwise));
+            }
+        }
+        results
     }
 
     /// `mask ? x : y` for numbers and for masks.

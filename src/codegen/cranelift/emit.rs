@@ -42,7 +42,7 @@ pub(super) fn inst(body: &mut Body<'_>, reg: Option<Reg>, inst: &Inst) -> Option
         *body.kept_at(*array, *offset) = body.value(*value);
         return None;
     }
-    let reg_type = body.strip.reg_type(reg.expect("an instruction with a result names it"));
+    let reg_type = body.reg_type(reg.expect("an instruction with a result names it"));
     let ty = clif_type(reg_type);
     Some(match inst {
         Inst::Const(bits) => {
@@ -57,7 +57,7 @@ pub(super) fn inst(body: &mut Body<'_>, reg: Option<Reg>, inst: &Inst) -> Option
         }
         Inst::Load { array, offset, bytes } => load(body, ty, *array, *offset, *bytes),
         Inst::Recall { array, offset, .. } => *body.kept_at(*array, *offset),
-        Inst::Store { .. } | Inst::Keep { .. } | Inst::When { .. } | Inst::Repeat { .. } => {
+        Inst::Store { .. } | Inst::Keep { .. } | Inst::When { .. } | Inst::Enter { .. } | Inst::Repeat { .. } => {
             panic!("{inst:?} has no single result")
         }
         Inst::Apply(op, operands) => apply(body, reg_type, *op, operands),
@@ -135,7 +135,7 @@ pub(super) fn load_from(body: &mut Body<'_>, ty: Type, address: Value, offset: i
 }
 
 fn store(body: &mut Body<'_>, array: u32, offset: u32, bytes: u32, value: Reg) {
-    let size = body.strip.reg_type(value).size();
+    let size = body.reg_type(value).size();
     let (address, offset) = address(body, array, offset, size);
     let value = body.value(value);
     store_to(body, value, address, offset, bytes);
@@ -158,7 +158,7 @@ fn apply(body: &mut Body<'_>, reg_type: RegType, op: Op, operands: &[Reg; 3]) ->
     if op == Op::Select {
         return select(body, clif_type(reg_type), operands);
     }
-    let operand_type = body.strip.reg_type(operands[op.arity() - 1]);
+    let operand_type = body.reg_type(operands[op.arity() - 1]);
     let operands = if op == Op::Fma { &fused(body, *operands) } else { operands };
     let mut values = operands[..op.arity()].iter().map(|reg| body.value(*reg));
     let x = values.next().expect("an op has an operand");
@@ -307,9 +307,9 @@ fn shuffle(body: &mut Body<'_>, x: Value, y: Value, bytes: [u8; BYTES]) -> Value
 }
 
 fn widen_low(body: &mut Body<'_>, x: Reg) -> Value {
-    let value = body.value(x);
+    let (value, from) = (body.value(x), body.reg_type(x));
     let ins = body.builder.ins();
-    match body.strip.reg_type(x) {
+    match from {
         RegType::Vector(dtype) if dtype.is_float() => ins.fvpromote_low(value),
         RegType::Vector(dtype) if dtype.is_unsigned_int() => ins.uwiden_low(value),
         RegType::Vector(_) | RegType::Mask(_) => ins.swiden_low(value),
@@ -318,7 +318,7 @@ fn widen_low(body: &mut Body<'_>, x: Reg) -> Value {
 
 fn widen_high(body: &mut Body<'_>, x: Reg) -> Value {
     let value = body.value(x);
-    match body.strip.reg_type(x) {
+    match body.reg_type(x) {
         RegType::Vector(dtype) if dtype.is_float() => {
             let low = high_half(body, x);
             let low = bitcast(body, types::F32X4, low);

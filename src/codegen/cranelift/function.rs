@@ -1,4 +1,4 @@
-//! The function around a strip: its arguments, the loop over groups, regions as blocks; and the functions apart.
+//! The function around a strip: its arguments, the loop over groups, regions as blocks; and its routines as functions.
 
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{
@@ -8,12 +8,11 @@ use cranelift_codegen::ir::{
 use cranelift_codegen::isa::CallConv;
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext, Variable};
 
-use super::apart::{self, Apart};
 use super::emit::{self, memory};
 use super::isa::Isa;
 use super::reads;
 use crate::codegen::code::{self, Call};
-use crate::strip::{self, Inst, Reg, Strip};
+use crate::strip::{self, Inst, Reg, RegType, Routine, Strip};
 
 /// Arrays whose addresses are held through the loop. Of more, each access loads its own: that many values alive at once would
 /// take the register allocator time in their square.
@@ -23,41 +22,42 @@ const FEW_ARRAYS: u32 = 32;
 pub(super) struct Functions<'a> {
     strip: &'a Strip,
     isa: &'a Isa,
-    pub(super) aparts: Vec<Apart<'a>>,
     /// What the code refers to.
     pub(super) tables: Vec<Box<[u64]>>,
-    /// How often each register is read yet.
-    reads: Vec<u32>,
-    /// Of each register the value in the function under construction.
-    values: Vec<Option<Value>>,
 }
 
 impl<'a> Functions<'a> {
     pub(super) fn new(strip: &'a Strip, isa: &'a Isa) -> Functions<'a> {
-        let aparts = if isa.has_aparts { apart::find(strip) } else { Vec::new() };
         let tables = strip.tables.iter().map(|table| table.elements.clone().into()).collect();
-        let (reads, values) = (reads::count(strip), vec![None; strip.types.len()]);
-        Functions { strip, isa, aparts, tables, reads, values }
+        Functions { strip, isa, tables }
     }
 
-    /// Fills `function` with the one that runs the strip; it calls those apart by their numbers.
-    pub(super) fn around(&mut self, function: &mut Function, scratch: &mut FunctionBuilderContext) {
+    /// Fills `function` with the one that runs the strip; it calls routines by their numbers.
+    pub(super) fn around(&self, function: &mut Function, scratch: &mut FunctionBuilderContext) {
         let mut signature = Signature::new(self.isa.target.default_call_conv());
         signature.params.push(AbiParam::new(self.isa.target.pointer_type()));
         signature.returns.push(AbiParam::new(types::I32));
-        self.build(function, signature, scratch, |body| body.function());
+        let held = Registers::new(&self.strip.types, &[&self.strip.prologue, &self.strip.body]);
+        self.build(function, signature, held, scratch, |body| body.function());
     }
 
-    /// Fills `function` with the one apart of that number.
-    pub(super) fn apart(&mut self, number: usize, function: &mut Function, scratch: &mut FunctionBuilderContext) {
-        let signature = signature_apart(self.isa.target.pointer_type());
-        self.build(function, signature, scratch, |body| body.function_apart(number));
+    /// The routines that are functions.
+    pub(super) fn routines(&self) -> &'a [Routine] {
+        if self.isa.has_routines { &self.strip.routines } else { &[] }
+    }
+
+    /// Fills `function` with the one that is a routine.
+    pub(super) fn routine(&self, routine: &Routine, function: &mut Function, scratch: &mut FunctionBuilderContext) {
+        let signature = signature_of_routines(self.isa.target.pointer_type());
+        let held = Registers::new(&routine.types, &[&routine.body]);
+        self.build(function, signature, held, scratch, |body| body.function_of(routine));
     }
 
     fn build(
-        &mut self,
+        &self,
         function: &mut Function,
         signature: Signature,
+        held: Registers<'_>,
         scratch: &mut FunctionBuilderContext,
         fill: impl FnOnce(&mut Body<'_>),
     ) {
@@ -67,8 +67,7 @@ impl<'a> Functions<'a> {
             isa: self.isa,
             pointer: self.isa.target.pointer_type(),
             builder: FunctionBuilder::new(function, scratch),
-            values: std::mem::take(&mut self.values),
-            reads: std::mem::take(&mut self.reads),
+            held,
             call: None,
             table: None,
             scalars: None,
@@ -77,22 +76,35 @@ impl<'a> Functions<'a> {
             places: Vec::new(),
             tables: &self.tables,
             kept: Vec::new(),
-            aparts: &self.aparts,
-            called: 0,
+            routines: Vec::new(),
             parcel: None,
         };
         fill(&mut body);
         body.builder.seal_all_blocks();
         body.builder.finalize(self.isa.target.frontend_config());
-        (self.values, self.reads) = (body.values, body.reads);
     }
 }
 
 /// Of the call, the first element of the group, and the memory in which inputs come and results go.
-fn signature_apart(pointer: Type) -> Signature {
+fn signature_of_routines(pointer: Type) -> Signature {
     let mut signature = Signature::new(CallConv::PreserveAll);
     signature.params.extend([AbiParam::new(pointer); 3]);
     signature
+}
+
+/// Registers of the strip or of a routine.
+struct Registers<'a> {
+    types: &'a [RegType],
+    /// How often each is read yet.
+    reads: Vec<u32>,
+    /// Of each the value in the function under construction.
+    values: Vec<Option<Value>>,
+}
+
+impl Registers<'_> {
+    fn new<'a>(types: &'a [RegType], blocks: &[&strip::Block]) -> Registers<'a> {
+        Registers { types, reads: reads::count(types.len(), blocks), values: vec![None; types.len()] }
+    }
 }
 
 pub(super) struct Body<'a> {
@@ -100,8 +112,7 @@ pub(super) struct Body<'a> {
     pub(super) isa: &'a Isa,
     pub(super) pointer: Type,
     pub(super) builder: FunctionBuilder<'a>,
-    values: Vec<Option<Value>>,
-    reads: Vec<u32>,
+    held: Registers<'a>,
     /// What the code is given.
     call: Option<Value>,
     /// Where the addresses of the arrays are.
@@ -117,35 +128,38 @@ pub(super) struct Body<'a> {
     pub(super) tables: &'a [Box<[u64]>],
     /// The accumulators: array, first element, and the value that each has.
     kept: Vec<(u32, u32, Value)>,
-    /// The regions that are functions apart, and how many are called yet.
-    aparts: &'a [Apart<'a>],
-    called: usize,
+    /// The routines that are functions.
+    routines: Vec<FuncRef>,
     /// The memory for what they take and give.
     parcel: Option<StackSlot>,
 }
 
-impl Body<'_> {
+impl<'a> Body<'a> {
+    pub(super) fn reg_type(&self, reg: Reg) -> RegType {
+        self.held.types[reg.index()]
+    }
+
     pub(super) fn value(&mut self, reg: Reg) -> Value {
-        let ty = emit::clif_type(self.strip.reg_type(reg));
+        let ty = emit::clif_type(self.reg_type(reg));
         self.value_as(reg, ty)
     }
 
     /// The same bits as another type.
     pub(super) fn value_as(&mut self, reg: Reg, ty: Type) -> Value {
-        let reads = &mut self.reads[reg.index()];
-        // Who calls a function apart reads, too.
+        // What a loop asks of its results is read twice.
+        let reads = &mut self.held.reads[reg.index()];
         *reads = reads.saturating_sub(1);
-        let value = self.values[reg.index()].expect("a register is written before it is read");
+        let value = self.held.values[reg.index()].expect("a register is written before it is read");
         emit::bitcast(self, ty, value)
     }
 
     /// Whether nobody reads the register but who is about to; in a loop the next turn may.
     pub(super) fn is_free(&self, reg: Reg) -> bool {
-        self.reads[reg.index()] <= 1
+        self.held.reads[reg.index()] <= 1
     }
 
     pub(super) fn set(&mut self, reg: Reg, value: Value) {
-        self.values[reg.index()] = Some(value);
+        self.held.values[reg.index()] = Some(value);
     }
 
     /// Where the first element of the group is in an array.
@@ -173,15 +187,19 @@ impl Body<'_> {
     fn new_block(&mut self, params: &[Reg]) -> Block {
         let block = self.builder.create_block();
         for reg in params {
-            let ty = emit::clif_type(self.strip.reg_type(*reg));
+            let ty = emit::clif_type(self.reg_type(*reg));
             let value = self.builder.append_block_param(block, ty);
             self.set(*reg, value);
         }
         block
     }
 
+    fn values(&mut self, regs: &[Reg]) -> Vec<Value> {
+        regs.iter().map(|reg| self.value(*reg)).collect()
+    }
+
     fn args(&mut self, regs: &[Reg]) -> Vec<BlockArg> {
-        regs.iter().map(|reg| BlockArg::Value(self.value(*reg))).collect()
+        self.values(regs).into_iter().map(BlockArg::Value).collect()
     }
 
     fn function(&mut self) {
@@ -190,6 +208,8 @@ impl Body<'_> {
         self.builder.switch_to_block(entry);
         let call = self.builder.block_params(entry)[0];
         self.enter(call);
+        let routines = if self.isa.has_routines { self.strip.routines.len() } else { 0 };
+        self.routines = (0..routines as u32).map(|number| self.callee(number)).collect();
         let groups = self.field(call, std::mem::offset_of!(Call, groups));
         let slots = (self.strip.inputs.len() + self.strip.outputs.len()) as u32;
         let few = if slots <= FEW_ARRAYS { 0..slots } else { 0..0 };
@@ -243,62 +263,67 @@ impl Body<'_> {
         self.scalars = Some(self.field(call, std::mem::offset_of!(Call, scalars)));
     }
 
-    fn function_apart(&mut self, number: usize) {
+    fn function_of(&mut self, routine: &Routine) {
         let entry = self.builder.create_block();
         self.builder.append_block_params_for_function_params(entry);
         self.builder.switch_to_block(entry);
-        let [call, at, parcel] = self.builder.block_params(entry) else {
-            panic!("a function apart has three arguments")
-        };
+        let [call, at, parcel] = self.builder.block_params(entry) else { panic!("a routine has three arguments") };
         let (call, parcel) = (*call, *parcel);
         self.at = Some(*at);
         self.enter(call);
-        let apart = &self.aparts[number];
-        // What is within stays within.
-        self.aparts = &[];
-        let inputs = self.unpack(&apart.inputs, parcel);
-        apart.inputs.iter().zip(inputs).for_each(|(reg, value)| self.set(*reg, value));
-        self.block(apart.body);
-        self.pack(&apart.body.results, parcel);
+        let inputs = self.unpack(routine.types_of(&routine.params), parcel);
+        routine.params.iter().zip(inputs).for_each(|(reg, value)| self.set(*reg, value));
+        self.block(&routine.body);
+        let results = self.values(&routine.body.results);
+        self.pack(&results, parcel);
         self.builder.ins().return_(&[]);
     }
 
-    /// Stores registers one behind the other.
-    fn pack(&mut self, regs: &[Reg], parcel: Value) {
-        for (k, reg) in regs.iter().enumerate() {
-            let value = self.value(*reg);
-            emit::store_to(self, value, parcel, (k * emit::BYTES) as i32, emit::BYTES as u32);
+    /// Stores vectors one behind the other.
+    fn pack(&mut self, values: &[Value], parcel: Value) {
+        for (k, value) in values.iter().enumerate() {
+            emit::store_to(self, *value, parcel, (k * emit::BYTES) as i32, emit::BYTES as u32);
         }
     }
 
     /// Loads what stands there one behind the other.
-    fn unpack(&mut self, regs: &[Reg], parcel: Value) -> Vec<Value> {
-        let load = |(k, reg): (usize, &Reg)| {
-            let ty = emit::clif_type(self.strip.reg_type(*reg));
+    fn unpack(&mut self, types: impl Iterator<Item = RegType>, parcel: Value) -> Vec<Value> {
+        let load = |(k, reg_type): (usize, RegType)| {
+            let ty = emit::clif_type(reg_type);
             emit::load_from(self, ty, parcel, (k * emit::BYTES) as i32, emit::BYTES as u32)
         };
-        regs.iter().enumerate().map(load).collect()
+        types.enumerate().map(load).collect()
     }
 
-    /// Calls the next function apart if the region is that; gives its results.
-    fn call_apart(&mut self, body: &strip::Block) -> Option<Vec<BlockArg>> {
-        let apart = self.aparts.get(self.called).filter(|apart| std::ptr::eq(apart.body, body))?;
-        let place = self.parcel(apart.inputs.len().max(body.results.len()));
+    /// Calls a routine; gives its results.
+    fn call(&mut self, number: u32, inputs: &[Value]) -> Vec<Value> {
+        self.builder.set_cold_block(self.builder.current_block().expect("a block is open"));
+        let routine = &self.strip.routines[number as usize];
+        let place = self.parcel(inputs.len().max(routine.body.results.len()));
         let parcel = self.builder.ins().stack_addr(self.pointer, place, 0);
-        self.pack(&apart.inputs, parcel);
-        let callee = self.callee(self.called);
-        self.called += 1;
+        self.pack(inputs, parcel);
+        let callee = self.routines[number as usize];
         let call = self.call.expect("the call is known from the entry");
-        let at = self.at.expect("functions apart are called in the loop");
+        let at = self.at.expect("routines are called in the loop");
         self.builder.ins().call(callee, &[call, at, parcel]);
-        let results = self.unpack(&body.results, parcel);
-        Some(results.into_iter().map(BlockArg::Value).collect())
+        self.unpack(routine.types_of(&routine.body.results), parcel)
     }
 
-    fn callee(&mut self, number: usize) -> FuncRef {
+    /// The code of a routine where it is entered.
+    fn inline(&mut self, routine: &'a Routine, inputs: Vec<Value>) -> Vec<Value> {
+        let inside = Registers::new(&routine.types, &[&routine.body]);
+        let around = std::mem::replace(&mut self.held, inside);
+        routine.params.iter().zip(inputs).for_each(|(reg, value)| self.set(*reg, value));
+        self.block(&routine.body);
+        let results = self.values(&routine.body.results);
+        self.held = around;
+        results
+    }
+
+    fn callee(&mut self, number: u32) -> FuncRef {
         let function = &mut *self.builder.func;
-        let name = function.declare_imported_user_function(UserExternalName::new(0, number as u32));
-        let signature = function.import_signature(signature_apart(self.pointer));
+        let name = function.declare_imported_user_function(UserExternalName::new(0, number));
+        let signature = function.import_signature(signature_of_routines(self.pointer));
         let name = ExternalName::user(name);
         function.import_function(ExtFuncData { name, signature, colocated: true, patchable: false })
     }
@@ -357,7 +382,21 @@ impl Body<'_> {
     fn block(&mut self, block: &strip::Block) {
         for (reg, inst) in &block.insts {
             match inst {
-                Inst::When { masks, body, otherwise, results } => self.when(masks, body, otherwise, results),
+                Inst::When { masks, body, otherwise, results } => {
+                    let join = self.begin_when(masks, otherwise, results);
+                    self.block(body);
+                    let inside = self.values(&body.results);
+                    self.end_when(join, inside);
+                }
+                Inst::Enter { routine, masks, inputs, otherwise, results } => {
+                    let join = self.begin_when(masks, otherwise, results);
+                    let inputs = self.values(inputs);
+                    let inside = match self.routines.is_empty() {
+                        true => self.inline(&self.strip.routines[*routine as usize], inputs),
+                        false => self.call(*routine, &inputs),
+                    };
+                    self.end_when(join, inside);
+                }
                 Inst::Repeat { initial, carried, masks, also, body, results, counted } => {
                     if *counted {
                         self.begin_loop();
@@ -375,7 +414,7 @@ impl Body<'_> {
 
     /// Whether any lane of the masks is on, and of `also` if there is one.
     fn any(&mut self, masks: &[Reg], also: Option<Reg>) -> Value {
-        let masks: Vec<Value> = masks.iter().map(|mask| self.value(*mask)).collect();
+        let masks = self.values(masks);
         let any = masks.into_iter().reduce(|x, y| self.builder.ins().bor(x, y));
         let goes = match (any, also) {
             (Some(any), Some(also)) => {
@@ -388,23 +427,19 @@ impl Body<'_> {
         self.builder.ins().vany_true(goes)
     }
 
-    fn when(&mut self, masks: &[Reg], body: &strip::Block, otherwise: &[Reg], results: &[Reg]) {
+    /// Opens the block for where any of the masks has a lane on; gives the one behind, which is given the results.
+    fn begin_when(&mut self, masks: &[Reg], otherwise: &[Reg], results: &[Reg]) -> Block {
         let wanted = self.builder.create_block();
         let join = self.new_block(results);
         let any = self.any(masks, None);
         let otherwise = self.args(otherwise);
         self.builder.ins().brif(any, wanted, &[], join, &otherwise);
         self.builder.switch_to_block(wanted);
-        let inside = match self.call_apart(body) {
-            Some(results) => {
-                self.builder.set_cold_block(wanted);
-                results
-            }
-            None => {
-                self.block(body);
-                self.args(&body.results)
-            }
-        };
+        join
+    }
+
+    fn end_when(&mut self, join: Block, inside: Vec<Value>) {
+        let inside: Vec<BlockArg> = inside.into_iter().map(BlockArg::Value).collect();
         self.builder.ins().jump(join, &inside);
         self.builder.switch_to_block(join);
     }

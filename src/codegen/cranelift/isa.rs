@@ -13,10 +13,10 @@ use crate::error::{Error, ErrorKind, Result};
 #[derive(Clone)]
 pub(crate) struct Isa {
     pub(super) target: OwnedTargetIsa,
-    /// The same for functions that run rarely, which had better compile fast.
-    pub(super) target_apart: OwnedTargetIsa,
-    /// Whether large branches are functions of their own.
-    pub(super) has_aparts: bool,
+    /// The same for routines, which run rarely and had better compile fast.
+    pub(super) target_of_routines: OwnedTargetIsa,
+    /// Whether routines are functions of their own.
+    pub(super) has_routines: bool,
     /// Whether there is an instruction that chooses lanes by their top bit.
     pub(super) has_blend: bool,
     /// Whether any load may become an operand in memory. Without AVX Cranelift 0.135 makes it one of `cmpps` and `cmppd`
@@ -49,11 +49,11 @@ impl Isa {
 
     fn new(builder: Builder) -> Isa {
         let target = target_of(&builder, "backtracking");
-        let target_apart = target_of(&builder, "single_pass");
+        let target_of_routines = target_of(&builder, "single_pass");
         let has = |name| target.isa_flags().iter().any(|flag| flag.name == name && flag.as_bool() == Some(true));
         let (has_blend, folds_loads) = (has("has_sse41"), has("has_avx"));
-        let has_aparts = target.name() == "x64";
-        Isa { target, target_apart, has_aparts, has_blend, folds_loads, scratches: Arc::default() }
+        let has_routines = target.name() == "x64";
+        Isa { target, target_of_routines, has_routines, has_blend, folds_loads, scratches: Arc::default() }
     }
 
     /// Runs `work` with memory that no one else uses.

@@ -1,6 +1,5 @@
 //! Strip to machine code by way of Cranelift: every ISA that it has, in vectors of 128 bits. The only place that names it.
 
-mod apart;
 mod emit;
 mod function;
 mod isa;
@@ -48,14 +47,14 @@ pub(crate) fn asm(strip: &Strip, isa: &Isa) -> String {
 
 /// Calls `visit` with each function that the strip becomes, the one around first; gives the tables that they refer to.
 fn each_function(strip: &Strip, isa: &Isa, mut visit: impl FnMut(&mut Context, &OwnedTargetIsa)) -> Vec<Box<[u64]>> {
-    let mut functions = Functions::new(strip, isa);
+    let functions = Functions::new(strip, isa);
     isa.with_scratch(strip.types.len(), |Scratch { context, builder }| {
         functions.around(&mut context.func, builder);
         visit(context, &isa.target);
         context.clear();
-        for number in 0..functions.aparts.len() {
-            functions.apart(number, &mut context.func, builder);
-            visit(context, &isa.target_apart);
+        for routine in functions.routines() {
+            functions.routine(routine, &mut context.func, builder);
+            visit(context, &isa.target_of_routines);
             context.clear();
         }
     });
@@ -96,9 +95,9 @@ impl Linked {
                 (FinalizedRelocTarget::ExternalName(ExternalName::LibCall(call)), Reloc::Abs8) => {
                     self.addresses.push((place, library(*call) + reloc.addend as usize));
                 }
-                // Functions apart are called, and so declared, in their order; the one around has no number.
-                (FinalizedRelocTarget::ExternalName(ExternalName::User(apart)), Reloc::X86CallPCRel4) => {
-                    self.calls.push((place, apart.as_u32() as usize + 1, reloc.addend));
+                // Routines are declared in their order; the function around them has no number.
+                (FinalizedRelocTarget::ExternalName(ExternalName::User(routine)), Reloc::X86CallPCRel4) => {
+                    self.calls.push((place, routine.as_u32() as usize + 1, reloc.addend));
                 }
                 (target, kind) => panic!("code refers to library calls and its own functions: {kind} {target:?}"),
             }

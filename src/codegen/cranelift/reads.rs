@@ -1,50 +1,30 @@
-//! A strip to what reads its registers: how often each is read, and what a region reads of what stands before it.
+//! Blocks of a strip to how often each of their registers is read.
 
-use std::collections::{BTreeSet, HashSet};
+use crate::strip::{Block, Inst, Reg};
 
-use crate::strip::{Block, Inst, Reg, Strip};
-
-/// How often each register is read.
-pub(super) fn count(strip: &Strip) -> Vec<u32> {
-    let mut reads = vec![0; strip.types.len()];
-    for block in [&strip.prologue, &strip.body] {
-        each(block, &mut |reg, is_read| reads[reg.index()] += u32::from(is_read));
-    }
+/// Of each of so many registers how often the blocks read it.
+pub(super) fn count(registers: usize, blocks: &[&Block]) -> Vec<u32> {
+    let mut reads = vec![0; registers];
+    blocks.iter().for_each(|block| each(block, &mut |reg| reads[reg.index()] += 1));
     reads
 }
 
-/// What the block reads and does not write itself.
-pub(super) fn inputs(block: &Block) -> Vec<Reg> {
-    let (mut inside, mut outside) = (HashSet::new(), BTreeSet::new());
-    each(block, &mut |reg, is_read| {
-        if !is_read {
-            inside.insert(reg);
-        } else if !inside.contains(&reg) {
-            outside.insert(reg);
-        }
-    });
-    outside.into_iter().collect()
-}
-
-/// Calls `visit` for each register that is read, or else written, in that order.
-fn each(block: &Block, visit: &mut impl FnMut(Reg, bool)) {
-    for (reg, inst) in &block.insts {
+fn each(block: &Block, visit: &mut impl FnMut(Reg)) {
+    for (_, inst) in &block.insts {
         match inst {
-            Inst::When { masks, body, otherwise, results } => {
-                masks.iter().chain(otherwise).for_each(|reg| visit(*reg, true));
+            Inst::When { masks, body, otherwise, .. } => {
+                [masks, otherwise].into_iter().flatten().for_each(|reg| visit(*reg));
                 each(body, visit);
-                results.iter().for_each(|reg| visit(*reg, false));
             }
-            Inst::Repeat { initial, carried, also, body, results, .. } => {
-                initial.iter().for_each(|reg| visit(*reg, true));
-                carried.iter().for_each(|reg| visit(*reg, false));
+            Inst::Enter { masks, inputs, otherwise, .. } => {
+                [masks, inputs, otherwise].into_iter().flatten().for_each(|reg| visit(*reg));
+            }
+            Inst::Repeat { initial, also, body, .. } => {
+                initial.iter().chain(also).for_each(|reg| visit(*reg));
                 each(body, visit);
-                also.iter().for_each(|reg| visit(*reg, true));
-                results.iter().for_each(|reg| visit(*reg, false));
             }
-            inst => inst.operands().iter().flatten().for_each(|reg| visit(*reg, true)),
+            inst => inst.operands().iter().flatten().for_each(|reg| visit(*reg)),
         }
-        reg.iter().for_each(|reg| visit(*reg, false));
     }
-    block.results.iter().for_each(|reg| visit(*reg, true));
+    block.results.iter().for_each(|reg| visit(*reg));
 }

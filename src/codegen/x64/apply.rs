@@ -8,7 +8,7 @@ use crate::strip::{Reg, RegType};
 
 /// `op` on the operands that it takes.
 pub(super) fn apply(to: &mut Lowerer<'_>, op: Op, operands: &[Reg; 3]) -> Source {
-    let operand_type = to.strip.reg_type(operands[op.arity() - 1]);
+    let operand_type = to.reg_type(operands[op.arity() - 1]);
     let [mut x, mut y, z] = operands.map(|reg| to.source(reg));
     // What lives long may be in memory by then, which the second operand can be.
     if op.is_commutative() && !to.is_local(operands[0]) && to.is_local(operands[1]) {

@@ -1,6 +1,6 @@
 //! Allocated machine instructions to bytes: entry, loop, jumps, exit.
 
-use regalloc2::{Allocation, Block, Edit, Inst, InstOrEdit, Output, PReg, RegClass};
+use regalloc2::{Allocation, Block, Edit, Inst, InstOrEdit, Output, PReg};
 use smallvec::SmallVec;
 
 use super::abi::{ARRAYS, Convention, END, INDEX, SCALARS, SCRATCH, TURNS};
@@ -12,6 +12,11 @@ use crate::strip::{self, Strip};
 
 /// A page of the stack: no more is taken at once, lest the page behind the stack be stepped over.
 const PAGE: usize = 4096;
+
+/// Bytes that a routine has of the stack by itself, the address that it goes back to among them: as many as leave whole vectors
+/// as far away as they were, which makes for short instructions.
+const ROUTINE_FRAME: usize = 64;
+const ADDRESS: usize = 8;
 
 /// How the code is aligned, and a loop in it.
 pub(super) const CODE_ALIGN: usize = 64;
@@ -26,21 +31,32 @@ pub(super) struct Unit<'a> {
     output: Output,
     /// Whether the allocator moves something before or behind an instruction.
     is_edited: Vec<bool>,
-    /// Of a function apart the instruction that goes there, and how many results it has.
-    entered: Option<(Inst, usize)>,
-    /// The number of its first label; those of its blocks are followed by three more.
+    /// Of a routine how many inputs and results it has.
+    inputs: usize,
+    results: usize,
+    /// The number of its first label; those of its blocks are followed by one more.
     first_label: usize,
     /// Where on the stack its spilled registers are.
     spills: usize,
 }
 
+/// An instruction that enters a routine.
+struct Entry {
+    inst: Inst,
+    /// The unit.
+    routine: usize,
+    /// Where it goes if the routine is wanted, and where it goes on.
+    wanted: Label,
+    behind: Label,
+}
+
 impl<'a> Unit<'a> {
-    pub(super) fn new(function: &'a Function, output: Output, entered: Option<(Inst, usize)>) -> Unit<'a> {
+    pub(super) fn new(function: &'a Function, output: Output, (inputs, results): (usize, usize)) -> Unit<'a> {
         let mut is_edited = vec![false; function.insts.len()];
         for (point, _) in &output.edits {
             is_edited[point.inst().index()] = true;
         }
-        Unit { function, output, is_edited, entered, first_label: 0, spills: 0 }
+        Unit { function, output, is_edited, inputs, results, first_label: 0, spills: 0 }
     }
 
     /// The registers that are used.
@@ -80,7 +96,7 @@ impl FromIterator<PReg> for Registers {
 pub(super) struct Emitter<'a> {
     strip: &'a Strip,
     width: Width,
-    /// The function, then those apart.
+    /// The function, then the routines.
     units: Vec<Unit<'a>>,
     /// Which of them is written.
     unit: usize,
@@ -90,9 +106,13 @@ pub(super) struct Emitter<'a> {
     pointers: usize,
     /// Bytes of the stack, without what is pushed.
     frame: usize,
-    /// Where on the stack functions apart keep the registers of the one around them.
+    /// Where on the stack routines keep the registers of the function around them.
     kept: usize,
     kept_masks: usize,
+    /// Where on the stack the inputs of a routine are; its results follow.
+    parcel: usize,
+    /// The instructions met yet that enter routines.
+    entries: Vec<Entry>,
     /// Labels of all functions.
     labels: usize,
     /// The first label that no one has: behind those of both ways of storing.
@@ -132,31 +152,32 @@ fn is_streamable(strip: &Strip, width: Width) -> bool {
         && strip.body.insts.iter().all(|(_, inst)| is_whole(inst))
 }
 
-/// The function with those apart and `data` behind it.
+/// The function, which is the first unit, with routines and `data` behind it.
 pub(super) fn emit(
     strip: &Strip,
-    around: Unit<'_>,
-    aparts: Vec<Unit<'_>>,
+    mut units: Vec<Unit<'_>>,
     convention: &Convention,
     data: &[u8],
     is_listed: bool,
 ) -> Emitted {
+    let around = &units[0];
     let width = around.function.width;
     let slots = strip.inputs.len() + strip.outputs.len();
     let saved_vectors = 16 - usize::from(convention.first_saved_vector);
     let kept = (around.output.num_spillslots + saved_vectors * 16).next_multiple_of(width.bytes());
     let kept_masks = kept + usize::from(width.registers()) * width.bytes();
+    let parcel = (kept_masks + 8 * MASK_BYTES).next_multiple_of(width.bytes());
+    let largest = units[1..].iter().map(|unit| unit.inputs + unit.results).max();
+    let spills = parcel + largest.unwrap_or(0) * width.bytes();
     let mut frame = kept;
-    let mut units = vec![around];
-    units.extend(aparts);
     let (mut labels, mut insts) = (0, 0);
-    for unit in &mut units {
-        if unit.entered.is_some() {
-            unit.spills = (kept_masks + 8 * MASK_BYTES).next_multiple_of(width.bytes());
-            frame = frame.max(unit.spills + unit.output.num_spillslots);
+    for (k, unit) in units.iter_mut().enumerate() {
+        if k > 0 {
+            unit.spills = spills;
+            frame = frame.max(spills + unit.output.num_spillslots);
         }
         unit.first_label = labels;
-        labels += unit.function.blocks.len() + 3;
+        labels += unit.function.blocks.len() + 1;
         insts += unit.function.insts.len();
     }
     let mut emitter = Emitter {
@@ -170,6 +191,8 @@ pub(super) fn emit(
         frame: frame.next_multiple_of(width.bytes()),
         kept,
         kept_masks,
+        parcel,
+        entries: Vec::new(),
         labels,
         next_label: 2 * labels,
         streams: false,
@@ -198,9 +221,12 @@ impl<'a> Emitter<'a> {
         self.entry();
         self.blocks();
         self.exit();
+        for entry in std::mem::take(&mut self.entries) {
+            self.enter(&entry);
+        }
         for unit in 1..self.units.len() {
             self.unit = unit;
-            self.apart();
+            self.routine();
         }
     }
 
@@ -218,47 +244,71 @@ impl<'a> Emitter<'a> {
         self.units[self.unit].output.inst_allocs(inst)
     }
 
-    /// A function apart: keeps what it overwrites of registers, and gives its results in the place of what it kept.
-    fn apart(&mut self) {
-        let unit = &self.units[self.unit];
-        let (entered, results) = unit.entered.expect("a function apart is entered somewhere");
-        let around = self.units[0].output.inst_allocs(entered);
-        let given = around.iter().enumerate().filter(|(k, _)| *k < results || *k > 2 * results);
-        let mut used = unit.registers();
-        used.extend(given.filter_map(|(_, allocation)| allocation.as_reg()));
+    /// Hands a routine its inputs, and takes its results.
+    fn enter(&mut self, entry: &Entry) {
+        let around = self.code();
+        let operands = regalloc2::Function::inst_operands(around, entry.inst);
+        let allocations: Vec<Allocation> = self.allocations(entry.inst).to_vec();
+        let Unit { inputs, results, .. } = self.units[entry.routine];
+        self.to.bind(entry.wanted);
+        for (k, (allocation, operand)) in allocations.iter().zip(operands).skip(2 * results + 1).enumerate() {
+            let to = self.parcel + k * self.width.bytes();
+            match allocation.as_stack() {
+                None => {
+                    let store = if operand.class() == MASKS { Opcode::MaskStore } else { Opcode::Store };
+                    self.to.vector(store, register(*allocation), 0, self.on_stack(to), None);
+                }
+                // All vector registers are taken.
+                Some(slot) => {
+                    let from = self.units[0].spills + slot.index();
+                    for at in (0..around.spill_bytes(operand.class())).step_by(8) {
+                        self.to.load_general(SCRATCH, Gpr::RSP, (from + at) as i32);
+                        self.to.store_general(SCRATCH, Gpr::RSP, (to + at) as i32);
+                    }
+                }
+            }
+        }
+        self.to.call(self.label_of(entry.routine));
+        for (k, (allocation, operand)) in allocations.iter().zip(operands).take(results).enumerate() {
+            let load = if operand.class() == MASKS { Opcode::MaskMove } else { Opcode::Load };
+            let from = self.parcel(inputs + k);
+            self.to.vector(load, register(*allocation), 0, from, None);
+        }
+        self.to.jump(entry.behind);
+    }
+
+    /// A routine keeps all registers as they are.
+    fn routine(&mut self) {
+        let used = self.units[self.unit].registers();
         let vectors = (0..self.width.registers()).filter(|k| used.vectors >> k & 1 != 0);
-        let vectors = vectors.map(|k| (Opcode::Store, Opcode::Load, k, self.kept(RegClass::Float, k)));
+        let vectors =
+            vectors.map(|k| (Opcode::Store, Opcode::Load, k, self.kept + usize::from(k) * self.width.bytes()));
         let masks = self.width.masks().filter(|k| used.masks >> k & 1 != 0);
-        let masks = masks.map(|k| (Opcode::MaskStore, Opcode::MaskMove, k, self.kept(MASKS, k)));
-        let kept: Vec<(Opcode, Opcode, u8, Place)> = vectors.chain(masks).collect();
-        self.to.bind(self.label_behind(1));
+        let masks =
+            masks.map(|k| (Opcode::MaskStore, Opcode::MaskMove, k, self.kept_masks + usize::from(k) * MASK_BYTES));
+        let kept: Vec<(Opcode, Opcode, u8, usize)> = vectors.chain(masks).collect();
+        self.to.bind(self.label_of(self.unit));
+        self.to.subtract(Gpr::RSP, (ROUTINE_FRAME - ADDRESS) as i32);
         for (store, _, register, place) in &kept {
-            self.to.vector(*store, *register, 0, *place, None);
+            self.to.vector(*store, *register, 0, self.on_stack(*place), None);
         }
         self.blocks();
         for (_, load, register, place) in &kept {
-            self.to.vector(*load, *register, 0, *place, None);
+            self.to.vector(*load, *register, 0, self.on_stack(*place), None);
         }
-        self.to.jump(self.label_behind(2));
+        self.to.add(Gpr::RSP, (ROUTINE_FRAME - ADDRESS) as i32);
+        self.to.ret();
     }
 
-    /// Where a function apart keeps a register of the one around it.
-    fn kept(&self, class: RegClass, register: u8) -> Place {
-        let at = match class {
-            MASKS => self.kept_masks + usize::from(register) * MASK_BYTES,
-            _ => self.kept + usize::from(register) * self.width.bytes(),
-        };
-        Place::at(Gpr::RSP, at as i32)
+    /// So many bytes from where the frame of the function around routines begins.
+    fn on_stack(&self, offset: usize) -> Place {
+        let own = if self.unit > 0 { ROUTINE_FRAME } else { 0 };
+        Place::at(Gpr::RSP, (own + offset) as i32)
     }
 
-    /// Where a function apart finds the operand of the instruction that goes there.
-    fn operand_around(&self, operand: usize) -> Place {
-        let (entered, _) = self.units[self.unit].entered.expect("a function apart is entered somewhere");
-        let allocation = self.units[0].output.inst_allocs(entered)[operand];
-        match allocation.as_reg() {
-            Some(register) => self.kept(register.class(), register.hw_enc() as u8),
-            None => place(allocation, 0),
-        }
+    /// One of a routine's inputs and results.
+    fn parcel(&self, k: usize) -> Place {
+        self.on_stack(self.parcel + k * self.width.bytes())
     }
 
     fn label(&self, block: usize) -> Label {
@@ -266,9 +316,11 @@ impl<'a> Emitter<'a> {
         Label((before + self.units[self.unit].first_label + block) as u32)
     }
 
-    /// One of the labels behind those of the blocks: the end; where a function apart begins; where it goes back to.
-    fn label_behind(&self, k: usize) -> Label {
-        self.label(self.code().blocks.len() + k)
+    /// Where a routine begins.
+    fn label_of(&self, unit: usize) -> Label {
+        let before = if self.streams { self.labels } else { 0 };
+        let unit = &self.units[unit];
+        Label((before + unit.first_label + unit.function.blocks.len()) as u32)
     }
 
     fn fresh_label(&mut self) -> Label {
@@ -290,9 +342,9 @@ impl<'a> Emitter<'a> {
         (first..16).map(move |k| (k, Place::at(Gpr::RSP, (spills + usize::from(k - first) * 16) as i32)))
     }
 
-    /// The label behind all blocks.
+    /// Where the function around routines ends.
     fn end(&self) -> Label {
-        self.label_behind(0)
+        self.label_of(0)
     }
 
     fn entry(&mut self) {
@@ -417,11 +469,8 @@ impl<'a> Emitter<'a> {
         match address {
             Address::None => panic!("an operand is somewhere"),
             Address::Whole(_) => panic!("elements of whole arrays are gathered"),
-            Address::Input(k) => {
-                let (_, results) = self.units[self.unit].entered.expect("a function apart has inputs");
-                self.operand_around(2 * results + 1 + k as usize)
-            }
-            Address::Result(k) => self.operand_around(k as usize),
+            Address::Input(k) => self.parcel(k as usize),
+            Address::Result(k) => self.parcel(self.units[self.unit].inputs + k as usize),
             Address::Data(datum) => Place::Data(datum),
             Address::Scalar(slot) => Place::at(SCALARS, slot as i32 * 8),
             Address::InPlace { slot, offset } => Place::at(self.array(slot), offset),
@@ -441,7 +490,11 @@ impl<'a> Emitter<'a> {
     }
 
     fn place(&self, allocation: Allocation) -> Place {
-        place(allocation, self.units[self.unit].spills)
+        match (allocation.as_reg(), allocation.as_stack()) {
+            (Some(register), _) => Place::Vector(register.hw_enc() as u8),
+            (_, Some(slot)) => self.on_stack(self.units[self.unit].spills + slot.index()),
+            (None, None) => panic!("an operand is somewhere"),
+        }
     }
 
     fn inst(&mut self, inst: Inst, block: Block) {
@@ -501,16 +554,14 @@ impl<'a> Emitter<'a> {
                 self.ask(self.label(self.target(yes).index()));
                 self.jump(no, block);
             }
-            Kind::Apart(k) => {
-                let unit = 1 + k as usize;
-                let (_, results) = self.units[unit].entered.expect("a function apart is entered somewhere");
-                let any = register(self.allocations(inst)[2 * results]);
+            Kind::Enter(k) => {
+                let routine = 1 + k as usize;
+                let any = register(self.allocations(inst)[2 * self.units[routine].results]);
                 self.test_bits(any, Place::Vector(any));
-                let around = std::mem::replace(&mut self.unit, unit);
-                let (enter, back) = (self.label_behind(1), self.label_behind(2));
-                self.unit = around;
-                self.to.jump_if(Condition::NotZero, enter);
-                self.to.bind(back);
+                let (wanted, behind) = (self.fresh_label(), self.fresh_label());
+                self.to.jump_if(Condition::NotZero, wanted);
+                self.to.bind(behind);
+                self.entries.push(Entry { inst, routine, wanted, behind });
             }
             Kind::BeginLoop => {
                 let on = self.fresh_label();
@@ -529,7 +580,7 @@ impl<'a> Emitter<'a> {
                 self.to.compare(INDEX, END);
                 self.branch(Condition::Below, Condition::NotBelow, yes, no, block);
             }
-            // The exit follows the last block.
+            // The exit of the function or of the routine follows the last block.
             Kind::Return => assert_eq!(block.index() + 1, self.code().blocks.len(), "the last block returns"),
         }
     }
@@ -676,13 +727,4 @@ impl<'a> Emitter<'a> {
 
 fn register(allocation: Allocation) -> u8 {
     allocation.as_reg().expect("the operand has to be in a register").hw_enc() as u8
-}
-
-/// `spills` is where on the stack the function's spilled registers are.
-fn place(allocation: Allocation, spills: usize) -> Place {
-    match (allocation.as_reg(), allocation.as_stack()) {
-        (Some(register), _) => Place::Vector(register.hw_enc() as u8),
-        (_, Some(slot)) => Place::at(Gpr::RSP, (spills + slot.index()) as i32),
-        (None, None) => panic!("an operand is somewhere"),
-    }
 }

@@ -377,6 +377,12 @@ impl Assembler {
         self.list(|| format!("jmp L{}", label.0));
     }
 
+    pub(super) fn call(&mut self, label: Label) {
+        self.bytes.push(0xe8);
+        self.jump_to(label);
+        self.list(|| format!("call L{}", label.0));
+    }
+
     pub(super) fn jump_if(&mut self, condition: Condition, label: Label) {
         self.bytes.extend_from_slice(&[0x0f, 0x80 | condition as u8]);
         self.jump_to(label);

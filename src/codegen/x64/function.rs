@@ -24,9 +24,9 @@ pub(super) enum Address {
     Scalar(u32),
     /// Where a whole array begins, the address at this place among those of the call.
     Whole(u32),
-    /// Of a function apart, what it is given of the one around it.
+    /// Of a routine, what it is given.
     Input(u32),
-    /// Of a function apart, what it gives.
+    /// Of a routine, what it gives.
     Result(u32),
 }
 
@@ -45,8 +45,8 @@ pub(super) enum Kind {
     IfAny(Block, Block),
     /// The same for another turn of a loop that counts them: to the second block also where none is left or the run is to stop.
     IfTurn(Block, Block),
-    /// The function apart of this number, if a bit of the operand behind the results and what they overwrite is on. Its inputs follow.
-    Apart(u32),
+    /// The routine of this number, if a bit of the operand behind the results and what they overwrite is on. Its inputs follow.
+    Enter(u32),
     /// The first turn of a loop that counts them. It asks as any other does: else a loop around could be one that never asks.
     BeginLoop,
     /// What is left is what each group may take.
@@ -125,11 +125,6 @@ impl Function {
         self.insts.push(MachineInst { kind, address, operands: (first, self.operands.len() as u32) });
     }
 
-    /// The last instruction.
-    pub(super) fn last(&self) -> Inst {
-        Inst::new(self.insts.len() - 1)
-    }
-
     /// Ends the block.
     pub(super) fn end(&mut self, kind: Kind, operands: &[Operand], args: Vec<VReg>) {
         self.push(kind, Address::None, operands);
@@ -147,7 +142,7 @@ impl Function {
             | Kind::OfItself(..)
             | Kind::Gather(_)
             | Kind::GatherNarrow(_)
-            | Kind::Apart(_)
+            | Kind::Enter(_)
             | Kind::BeginLoop
             | Kind::KeepTurns
             | Kind::RestoreTurns => {
@@ -167,7 +162,7 @@ impl Function {
             | Kind::OfItself(..)
             | Kind::Gather(_)
             | Kind::GatherNarrow(_)
-            | Kind::Apart(_)
+            | Kind::Enter(_)
             | Kind::BeginLoop
             | Kind::KeepTurns
             | Kind::RestoreTurns
@@ -195,6 +190,11 @@ impl Function {
             Kind::Goto(to) if end - first == 1 => Some(to),
             _ => None,
         }
+    }
+
+    /// Bytes that a spilled register takes.
+    pub(super) fn spill_bytes(&self, class: RegClass) -> usize {
+        if class == MASKS { MASK_BYTES } else { self.width.bytes() }
     }
 
     pub(super) fn first_inst(&self, block: Block) -> Inst {
@@ -261,6 +261,6 @@ impl regalloc2::Function for Function {
     }
 
     fn spillslot_size(&self, class: RegClass) -> usize {
-        if class == MASKS { MASK_BYTES } else { self.width.bytes() }
+        self.spill_bytes(class)
     }
 }

@@ -5,11 +5,11 @@ use smallvec::{SmallVec, smallvec};
 
 use super::function::{Address, Function, Kind, MASKS};
 use super::opcode::{Opcode, Shape, Width};
-use super::uses::{self, Apart, Fact, Facts};
+use super::uses::{self, Fact};
 use super::{apply, data::Data, select};
 use crate::dtype::DType;
 use crate::ir::Op;
-use crate::strip::{self, Inst, Reg, RegType, Strip};
+use crate::strip::{self, Inst, Reg, RegType, Routine, Strip};
 
 /// An operand, before it has a register.
 #[derive(Clone, Copy, Debug)]
@@ -27,36 +27,32 @@ pub(super) enum Source {
 /// The function and what stands behind its code.
 pub(super) struct Lowered {
     pub(super) function: Function,
-    pub(super) aparts: Vec<ApartFunction>,
+    pub(super) routines: Vec<RoutineFunction>,
     pub(super) data: Vec<u8>,
 }
 
-/// A region as a function, which finds its inputs in memory and leaves its results there.
-pub(super) struct ApartFunction {
+/// A routine as a function, which finds its inputs in memory and leaves its results there.
+pub(super) struct RoutineFunction {
     pub(super) function: Function,
-    /// The instruction around it that goes there.
-    pub(super) entered: regalloc2::Inst,
+    pub(super) inputs: usize,
     pub(super) results: usize,
 }
 
 pub(super) struct Lowerer<'a> {
-    pub(super) strip: &'a Strip,
+    strip: &'a Strip,
     pub(super) width: Width,
+    /// Of the strip's registers, or of those of the routine that is lowered.
+    types: &'a [RegType],
     function: Function,
-    aparts: Vec<ApartFunction>,
-    /// Whether `function` is apart.
-    is_apart: bool,
     data: Data,
     facts: Vec<Fact>,
-    /// Of each `when` of the function around those apart, yet to come.
-    whens: std::vec::IntoIter<Option<Apart>>,
     /// How often each register will be read yet.
     left: Vec<u32>,
     held: Vec<Option<Source>>,
     /// The bits, as often as 8 bytes have room for them, of what is a constant.
     constants: Vec<Option<u64>>,
     /// Where each table begins.
-    tables: Vec<u32>,
+    tables: &'a [u32],
     /// The accumulators, and the register that has each.
     kept: Vec<(InPlace, VReg)>,
 }
@@ -72,21 +68,43 @@ struct InPlace {
 
 pub(super) fn lower(strip: &Strip, width: Width) -> Lowered {
     assert_eq!(strip.target.vector_bytes, width.bytes(), "the strip is for vectors of this width");
-    let Facts { regs: facts, whens } = uses::find(strip);
-    let whens = whens.into_iter();
     let mut data = Data::new(width);
-    let tables = strip.tables.iter().map(|table| data.table(&table.elements)).collect();
-    let left = facts.iter().map(|fact| fact.uses).collect();
-    let (held, constants) = (vec![None; facts.len()], vec![None; facts.len()]);
-    let function = Function::new(width, strip.types.len() * 5 / 4 + 16);
-    let (aparts, is_apart, kept) = (Vec::new(), false, Vec::new());
-    let mut lowerer =
-        Lowerer { strip, width, function, aparts, is_apart, data, facts, whens, left, held, constants, tables, kept };
-    lowerer.function();
-    Lowered { function: lowerer.function, aparts: lowerer.aparts, data: lowerer.data.bytes }
+    let tables: Vec<u32> = strip.tables.iter().map(|table| data.table(&table.elements)).collect();
+    let mut lower = |types: &[RegType], blocks: &[&strip::Block], fill: &dyn Fn(&mut Lowerer<'_>)| {
+        let facts = uses::find(types, blocks);
+        let mut lowerer = Lowerer {
+            strip,
+            width,
+            types,
+            function: Function::new(width, types.len() * 5 / 4 + 16),
+            data: std::mem::replace(&mut data, Data::new(width)),
+            left: facts.iter().map(|fact| fact.uses).collect(),
+            facts,
+            held: vec![None; types.len()],
+            constants: vec![None; types.len()],
+            tables: &tables,
+            kept: Vec::new(),
+        };
+        fill(&mut lowerer);
+        lowerer.function.link();
+        data = lowerer.data;
+        lowerer.function
+    };
+    let function = lower(&strip.types, &[&strip.prologue, &strip.body], &|lowerer| lowerer.function());
+    let routines = strip.routines.iter().map(|routine| RoutineFunction {
+        function: lower(&routine.types, &[&routine.body], &|lowerer| lowerer.routine(routine)),
+        inputs: routine.params.len(),
+        results: routine.body.results.len(),
+    });
+    let routines = routines.collect();
+    Lowered { function, routines, data: data.bytes }
 }
 
 impl Lowerer<'_> {
+    pub(super) fn reg_type(&self, reg: Reg) -> RegType {
+        self.types[reg.index()]
+    }
+
     fn function(&mut self) {
         let strip = self.strip;
         self.function.open(Vec::new());
@@ -113,7 +131,31 @@ impl Lowerer<'_> {
             self.function.push(storing(place.bytes, self.width), address, &[Operand::reg_use(value)]);
         }
         self.function.end(Kind::Return, &[], Vec::new());
-        self.function.link();
+    }
+
+    fn routine(&mut self, routine: &Routine) {
+        self.function.open(Vec::new());
+        for (k, reg) in routine.params.iter().enumerate() {
+            let address = Address::Input(k as u32);
+            let source = match self.mask_size(*reg) {
+                Some(size) => {
+                    let mask = self.function.mask_register();
+                    self.function.push(Kind::Vector(Opcode::MaskMove, None), address, &[Operand::reg_def(mask)]);
+                    Source::Mask(mask, size)
+                }
+                None if self.facts[reg.index()].uses > 2 => Source::Register(self.register(Source::Memory(address))),
+                None => Source::Memory(address),
+            };
+            self.held[reg.index()] = Some(source);
+        }
+        self.block(&routine.body);
+        let results = self.values(&routine.body.results);
+        for (k, result) in results.into_iter().enumerate() {
+            let place = Address::Result(k as u32);
+            let store = if result.class() == MASKS { Opcode::MaskStore } else { Opcode::Store };
+            self.function.push(Kind::Vector(store, None), place, &[Operand::reg_use(result)]);
+        }
+        self.function.end(Kind::Return, &[], Vec::new());
     }
 
     /// The accumulators as they are before the first group, and the registers that the loop has them in.
@@ -157,6 +199,9 @@ impl Lowerer<'_> {
             });
             match inst {
                 Inst::When { masks, body, otherwise, results } => self.when(masks, body, otherwise, results),
+                Inst::Enter { routine, masks, inputs, otherwise, results } => {
+                    self.enter(*routine, masks, inputs, otherwise, results);
+                }
                 Inst::Repeat { initial, carried, masks, also, body, results, counted } => {
                     if *counted {
                         self.function.push(Kind::BeginLoop, Address::None, &[]);
@@ -166,7 +211,7 @@ impl Lowerer<'_> {
                 Inst::Store { array, offset, bytes, value } => self.store(*array, *offset, *bytes, *value),
                 Inst::Keep { array, offset, value, .. } => {
                     let register = self.value(*value);
-                    *self.kept_at(*array, *offset, self.strip.reg_type(*value).size()) = register;
+                    *self.kept_at(*array, *offset, self.reg_type(*value).size()) = register;
                 }
                 // A copy is read under the name of what it is a copy of.
                 Inst::Bitcast(_) => {}
@@ -233,7 +278,7 @@ impl Lowerer<'_> {
 
     /// The size of its lanes, if the register is a mask that has a bit for each.
     fn mask_size(&self, reg: Reg) -> Option<u8> {
-        match self.strip.reg_type(reg) {
+        match self.reg_type(reg) {
             RegType::Mask(size) if self.width == Width::Bits512 => Some(size as u8),
             _ => None,
         }
@@ -450,7 +495,7 @@ impl Lowerer<'_> {
     }
 
     fn inst(&mut self, reg: Reg, inst: &Inst) -> Source {
-        let reg_type = self.strip.reg_type(reg);
+        let reg_type = self.reg_type(reg);
         if let Some(size) = self.mask_size(reg)
             && let Some(resized) = self.resized(inst, size)
         {
@@ -478,11 +523,11 @@ impl Lowerer<'_> {
                 apply::shift(self, *op, reg_type, x, *count)
             }
             Inst::WidenLow(x) => {
-                let (opcode, x) = (widening(self.strip.reg_type(*x)), self.source(*x));
+                let (opcode, x) = (widening(self.reg_type(*x)), self.source(*x));
                 self.unary(opcode, None, x)
             }
             Inst::WidenHigh(x) => {
-                let opcode = widening(self.strip.reg_type(*x));
+                let opcode = widening(self.reg_type(*x));
                 let x = self.upper_half(*x);
                 self.unary(opcode, None, x)
             }
@@ -508,7 +553,12 @@ impl Lowerer<'_> {
                     (Address::Whole(self.strip.whole(*whole)), self.strip.wholes[*whole as usize]);
                 self.at_lanes(dtype.size(), place, *x, *y)
             }
-            Inst::Store { .. } | Inst::Keep { .. } | Inst::Bitcast(_) | Inst::When { .. } | Inst::Repeat { .. } => {
+            Inst::Store { .. }
+            | Inst::Keep { .. }
+            | Inst::Bitcast(_)
+            | Inst::When { .. }
+            | Inst::Enter { .. }
+            | Inst::Repeat { .. } => {
                 panic!("{inst:?} has no result of its own")
             }
         }
@@ -556,7 +606,7 @@ impl Lowerer<'_> {
     /// Every lane gets a real element, also where fewer bytes are loaded than the register has: a loop goes on while any
     /// lane wants it.
     fn load_array(&mut self, reg: Reg, array: u32, offset: u32, bytes: u32) -> Source {
-        let address = self.address(array, offset, self.strip.reg_type(reg).size());
+        let address = self.address(array, offset, self.reg_type(reg).size());
         let fact = self.facts[reg.index()];
         let (stays, by_halves) = (fact.is_local && fact.is_undisturbed, fact.uses == fact.halves);
         let whole = self.width.bytes() as u32;
@@ -567,7 +617,7 @@ impl Lowerer<'_> {
     }
 
     fn store(&mut self, array: u32, offset: u32, bytes: u32, value: Reg) {
-        let address = self.address(array, offset, self.strip.reg_type(value).size());
+        let address = self.address(array, offset, self.reg_type(value).size());
         let value = self.value(value);
         self.function.push(storing(bytes, self.width), address, &[Operand::reg_use(value)]);
     }
@@ -691,10 +741,6 @@ impl Lowerer<'_> {
     }
 
     fn when(&mut self, masks: &[Reg], body: &strip::Block, otherwise: &[Reg], results: &[Reg]) {
-        let apart = if self.is_apart { None } else { self.whens.next().expect("every region was looked at") };
-        if let Some(apart) = apart {
-            return self.apart(&apart, masks, body, otherwise, results);
-        }
         let otherwise = self.values(otherwise);
         let any = self.any(masks);
         let from = self.function.current();
@@ -714,8 +760,8 @@ impl Lowerer<'_> {
         self.function.open(params);
     }
 
-    /// A region apart is one instruction: where no lane wants it, results are what they overwrite.
-    fn apart(&mut self, apart: &Apart, masks: &[Reg], body: &strip::Block, otherwise: &[Reg], results: &[Reg]) {
+    /// Entering a routine is one instruction: where no lane wants it, results are what they overwrite.
+    fn enter(&mut self, routine: u32, masks: &[Reg], inputs: &[Reg], otherwise: &[Reg], results: &[Reg]) {
         let mut overwritten: Vec<VReg> = Vec::new();
         for reg in otherwise {
             let value = self.carried(*reg);
@@ -735,64 +781,11 @@ impl Lowerer<'_> {
         let mut operands: Vec<Operand> = reused.collect();
         operands.extend(overwritten.into_iter().map(Operand::reg_use));
         operands.push(Operand::reg_use(any));
-        for (input, _) in &apart.inputs {
-            self.left[input.index()] -= 1;
-            operands.push(Operand::any_use(self.carried(*input)));
-        }
-        self.function.push(Kind::Apart(self.aparts.len() as u32), Address::None, &operands);
-        let entered = self.function.last();
-        let function = self.body_apart(apart, body);
-        self.aparts.push(ApartFunction { function, entered, results: results.len() });
+        operands.extend(self.values(inputs).into_iter().map(Operand::any_use));
+        self.function.push(Kind::Enter(routine), Address::None, &operands);
         for (result, register) in results.iter().zip(registers) {
             self.hold(*result, register);
         }
-    }
-
-    /// What is read of the function around is known anew while the one apart is made.
-    fn body_apart(&mut self, apart: &Apart, body: &strip::Block) -> Function {
-        let around = std::mem::replace(&mut self.function, Function::new(self.width, body.insts.len()));
-        self.is_apart = true;
-        self.function.open(Vec::new());
-        let mut known = Vec::with_capacity(apart.inputs.len());
-        for (k, (reg, fact)) in apart.inputs.iter().enumerate() {
-            let at = reg.index();
-            known.push((self.facts[at], self.left[at], self.held[at]));
-            let address = Address::Input(k as u32);
-            let source = match self.mask_size(*reg) {
-                Some(size) => {
-                    let mask = self.function.mask_register();
-                    self.function.push(Kind::Vector(Opcode::MaskMove, None), address, &[Operand::reg_def(mask)]);
-                    Source::Mask(mask, size)
-                }
-                None if fact.uses > 2 => Source::Register(self.register(Source::Memory(address))),
-                None => Source::Memory(address),
-            };
-            (self.facts[at], self.left[at], self.held[at]) = (*fact, fact.uses, Some(source));
-        }
-        let mut constants = Vec::with_capacity(apart.constants.len());
-        for reg in &apart.constants {
-            constants.push((self.left[reg.index()], self.held[reg.index()]));
-            let bits = self.constants[reg.index()].expect("a constant has its bits");
-            self.left[reg.index()] = u32::MAX;
-            self.held[reg.index()] = Some(Source::Constant(bits));
-        }
-        self.block(body);
-        let results = self.values(&body.results);
-        for (k, result) in results.into_iter().enumerate() {
-            let place = Address::Result(k as u32);
-            let store = if result.class() == MASKS { Opcode::MaskStore } else { Opcode::Store };
-            self.function.push(Kind::Vector(store, None), place, &[Operand::reg_use(result)]);
-        }
-        self.function.end(Kind::Return, &[], Vec::new());
-        self.function.link();
-        for ((reg, _), (fact, left, held)) in apart.inputs.iter().zip(known) {
-            (self.facts[reg.index()], self.left[reg.index()], self.held[reg.index()]) = (fact, left, held);
-        }
-        for (reg, (left, held)) in apart.constants.iter().zip(constants) {
-            (self.left[reg.index()], self.held[reg.index()]) = (left, held);
-        }
-        self.is_apart = false;
-        std::mem::replace(&mut self.function, around)
     }
 
     fn repeat(

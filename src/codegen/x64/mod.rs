@@ -26,7 +26,7 @@ use crate::target::Target;
 use abi::Convention;
 use emit::{Emitted, Unit};
 use function::{Function, MASKS};
-use lower::Lowered;
+use lower::{Lowered, RoutineFunction};
 pub(crate) use opcode::Width;
 
 /// What the backend compiles for, and the allocator's memory, kept from one kernel to the next.
@@ -121,16 +121,15 @@ pub(crate) fn asm(strip: &Strip, isa: &Isa) -> String {
 }
 
 fn generate(strip: &Strip, isa: &Isa, convention: &Convention, is_listed: bool) -> Emitted {
-    let Lowered { function, aparts: regions, data } = lower::lower(strip, isa.width);
+    let Lowered { function, routines, data } = lower::lower(strip, isa.width);
     isa.with_context(function.insts.len(), |context| {
-        let around = Unit::new(&function, allocated(&function, Algorithm::Ion, context), None);
-        let mut aparts = Vec::with_capacity(regions.len());
-        for apart in &regions {
+        let mut units = vec![Unit::new(&function, allocated(&function, Algorithm::Ion, context), (0, 0))];
+        for RoutineFunction { function, inputs, results } in &routines {
             // What runs rarely had better compile fast.
-            let output = allocated(&apart.function, Algorithm::Fastalloc, context);
-            aparts.push(Unit::new(&apart.function, output, Some((apart.entered, apart.results))));
+            let output = allocated(function, Algorithm::Fastalloc, context);
+            units.push(Unit::new(function, output, (*inputs, *results)));
         }
-        emit::emit(strip, around, aparts, convention, &data, is_listed)
+        emit::emit(strip, units, convention, &data, is_listed)
     })
 }
 
