@@ -20,14 +20,14 @@ pub(crate) struct Target {
 impl Target {
     /// What Cranelift's vectors are on x86-64 (16 registers; aarch64 has more, which scheduling does not need).
     pub(crate) const VECTOR_128: Target =
-        Target { vector_bytes: 16, paired_ops: 500, paired_registers: 48, ..Target::VECTOR_256 };
+        Target { vector_bytes: 16, fourfold_ops: 64, paired_ops: 500, paired_registers: 48, ..Target::VECTOR_256 };
 
     /// The vectors of AVX-512.
     pub(crate) const VECTOR_512: Target = Target {
         vector_bytes: 64,
         registers: 32,
-        fourfold_ops: 300,
-        fourfold_registers: 56,
+        fourfold_ops: 600,
+        fourfold_registers: 72,
         paired_ops: 1000,
         paired_registers: 64,
         hoisted_registers: 63,
@@ -37,7 +37,7 @@ impl Target {
     pub(crate) const VECTOR_256: Target = Target {
         vector_bytes: 32,
         registers: 16,
-        fourfold_ops: 64,
+        fourfold_ops: 600,
         fourfold_registers: 12,
         paired_ops: 1000,
         paired_registers: 64,

@@ -240,14 +240,20 @@ impl Measure {
 
     fn fits(&self, vectors: usize, target: &Target) -> bool {
         let registers = self.alive.div_ceil(self.widest) * if self.is_short() { 1 } else { vectors };
-        let most_vectors = match self.ops {
+        // So many keep the machine busy.
+        let enough = match WIDE.saturating_mul(self.chain) {
+            busy if self.ops >= busy => 1,
+            busy if self.ops >= busy / 2 => 2,
+            _ => 4,
+        };
+        // More would compile for longer than the run gains.
+        let most = match self.ops {
             _ if self.has_loop => 2,
-            // More would compile for longer than the run gains.
             ops if ops <= target.fourfold_ops => 4,
-            ops if ops >= WIDE.saturating_mul(self.chain) => 1,
             ops if ops <= target.paired_ops => 2,
             _ => 1,
         };
+        let most_vectors = if self.is_short() { most } else { most.min(enough) };
         let most_registers = if vectors == 2 { target.paired_registers } else { target.fourfold_registers };
         vectors <= most_vectors && registers <= most_registers
     }
