@@ -1,6 +1,6 @@
 //! Runs a strip one lane at a time, for tests: it knows no machine, so it takes strips made for any target.
 
-use super::{Block, Inst, Reg, RegType, Routine, Strip};
+use super::{Block, Inst, Reg, RegType, Routine, Strip, share};
 use crate::dtype::DType;
 use crate::ir::{self, Op};
 
@@ -76,13 +76,18 @@ impl Machine<'_> {
                     };
                     self.copy(from, results);
                 }
-                Inst::Enter { routine, masks, inputs, otherwise, results } => {
-                    let from = if self.any(masks) { inputs } else { otherwise };
-                    let mut values: Vec<_> = from.iter().map(|reg| self.regs[reg.index()].clone()).collect();
-                    if self.any(masks) {
-                        values = self.routine(&self.strip.routines[*routine as usize], values, call);
+                Inst::Enter { routine, calls, masks, inputs, otherwise, results } => {
+                    let routine = &self.strip.routines[*routine as usize];
+                    for k in 0..*calls {
+                        let is_wanted = self.any(share(masks, *calls, k));
+                        let from = share(if is_wanted { inputs } else { otherwise }, *calls, k);
+                        let mut values: Vec<_> = from.iter().map(|reg| self.regs[reg.index()].clone()).collect();
+                        if is_wanted {
+                            values = self.routine(routine, values, call);
+                        }
+                        let results = share(results, *calls, k).iter();
+                        results.zip(values).for_each(|(reg, value)| self.regs[reg.index()] = value);
                     }
-                    results.iter().zip(values).for_each(|(reg, value)| self.regs[reg.index()] = value);
                 }
                 Inst::Repeat { initial, carried, masks, also, body, results, counted: _ } => {
                     self.copy(initial, carried);

@@ -93,8 +93,9 @@ pub(crate) enum Inst {
     Gather(u32, Reg, Option<Reg>),
     /// Runs `body` if any lane of any mask is on; the results are those of `body`, else `otherwise`.
     When { masks: Vec<Reg>, body: Block, otherwise: Vec<Reg>, results: Vec<Reg> },
-    /// Runs the routine of this number on `inputs` if any lane of any mask is on; the results are its own, else `otherwise`.
-    Enter { routine: u32, masks: Vec<Reg>, inputs: Vec<Reg>, otherwise: Vec<Reg>, results: Vec<Reg> },
+    /// Calls the routine of this number so many times; to each call an equal [`share`] of the registers belongs. If any lane of its
+    /// masks is on, the routine runs on its inputs and gives its results, else they are `otherwise`.
+    Enter { routine: u32, calls: usize, masks: Vec<Reg>, inputs: Vec<Reg>, otherwise: Vec<Reg>, results: Vec<Reg> },
     /// Carries registers, first `initial`, through `body`, whose first `masks` results say whether to go on, if there are any: while
     /// a lane of one is on; and while `also` is, a mask of the body that is the same in all lanes, if there is one.
     /// `carried` name them inside, `results` behind. If `counted`, each turn is one less of those that are left in the call, and
@@ -134,6 +135,12 @@ impl Inst {
             }
         }
     }
+}
+
+/// What one of several calls takes of registers, if each takes as many as another.
+pub(crate) fn share<T>(regs: &[T], calls: usize, call: usize) -> &[T] {
+    let each = regs.len() / calls;
+    &regs[call * each..][..each]
 }
 
 /// Instructions in the order in which they are emitted, and the registers that leave.

@@ -87,9 +87,9 @@ fn print_inst(f: &mut fmt::Formatter<'_>, reg_type: Option<RegType>, inst: &Inst
         Inst::When { masks, otherwise, results, .. } => {
             writeln!(f, "{} = when any of {} else {} {{", list(results), list(masks), list(otherwise))
         }
-        Inst::Enter { routine, masks, inputs, otherwise, results } => {
+        Inst::Enter { routine, calls, masks, inputs, otherwise, results } => {
             let [results, masks, otherwise, inputs] = [results, masks, otherwise, inputs].map(|regs| list(regs));
-            writeln!(f, "{results} = when any of {masks} else {otherwise} routine {routine} of {inputs}")
+            writeln!(f, "{results} = when any of {masks} else {otherwise} {calls} of routine {routine} on {inputs}")
         }
         Inst::Repeat { initial, carried, masks, also, results, .. } => {
             let (results, carried, initial) = (list(results), list(carried), list(initial));

@@ -2,10 +2,11 @@
 //! compiled once.
 
 use std::collections::HashSet;
+use std::ops::Range;
 
 use super::measure::is_leaf;
 use super::vectorise::{Part, Regs, Vectoriser};
-use super::{Inst, Reg, RegType, Routine, dead, order};
+use super::{Inst, Reg, RegType, Routine, dead, order, share};
 use crate::dtype::DType;
 use crate::ir::{BlockId, Node, Value};
 
@@ -15,7 +16,7 @@ const FEWEST_OPS: usize = 24;
 /// Ops that a routine has at most: what is compiled fast keeps on the stack most of what it computes.
 const MOST_OPS: usize = 1000;
 
-/// Results of a call at most: all of them are in registers, and all but one of what they replace in others.
+/// Results of an instruction at most: all of them are in registers, and all but one of what they replace in others.
 const MOST_RESULTS: usize = 8;
 
 /// How many of these are masks, for which a machine has few registers.
@@ -40,10 +41,9 @@ struct Walk {
     ops: usize,
 }
 
-/// What one of several calls takes of registers, if each takes as many as another.
-fn share(regs: &[Reg], calls: usize, call: usize) -> &[Reg] {
-    let each = regs.len() / calls;
-    &regs[call * each..][..each]
+/// What one of several calls takes of a value.
+fn of_call(regs: &Regs, calls: usize, call: usize) -> &[Reg] {
+    if regs.is_uniform() { regs.as_slice() } else { share(regs.as_slice(), calls, call) }
 }
 
 impl Vectoriser<'_> {
@@ -132,22 +132,34 @@ impl Vectoriser<'_> {
         }
         let (routine, needed) = self.routine(&rare, body, parts, &given, calls);
         let number = self.number(routine);
-        let given = given.into_iter().flat_map(|(_, regs)| {
-            let each = if regs.is_uniform() { 1 } else { regs.as_slice().len() / calls };
-            (0..each).map(move |k| move |call: usize| regs.get(call * each + k))
-        });
-        let needed = given.zip(needed).filter_map(|(reg, is_needed)| is_needed.then_some(reg));
-        let given: Vec<_> = needed.collect();
         let results: Vec<Vec<Reg>> =
             parts.iter().map(|part| self.results(&[(part.value, part.mask_size(), false)])).collect();
-        for call in 0..calls {
-            let of_call = |regs: &[Vec<Reg>]| regs.iter().flat_map(|regs| share(regs, calls, call)).copied().collect();
+        let inputs_of = |call: usize| {
+            let regs = given.iter().flat_map(move |(_, regs)| of_call(regs, calls, call));
+            regs.zip(&needed).filter_map(|(reg, is_needed)| is_needed.then_some(*reg))
+        };
+        let parts_of = |regs: &[Vec<Reg>], here: &Range<usize>| {
+            let of_call = |call: usize| regs.iter().flat_map(move |regs| share(regs, calls, call));
+            here.clone().flat_map(of_call).copied().collect()
+        };
+        let count = |is_counted: &dyn Fn(&Part) -> bool| {
+            parts
+                .iter()
+                .filter(|part| is_counted(part))
+                .map(|part| self.count(part.reg_type.size()) / calls)
+                .sum::<usize>()
+        };
+        let (all, masks) = (count(&|_| true), count(&|part| part.mask_size().is_some()));
+        let together = (MOST_RESULTS / all.max(1)).min(MOST_MASKS / masks.max(1)).max(1);
+        for first in (0..calls).step_by(together) {
+            let here = first..calls.min(first + together);
             let inst = Inst::Enter {
                 routine: number,
-                masks: share(wanted.as_slice(), calls, call).to_vec(),
-                inputs: given.iter().map(|reg| reg(call)).collect(),
-                otherwise: of_call(otherwise),
-                results: of_call(&results),
+                calls: here.len(),
+                masks: here.clone().flat_map(|call| of_call(&wanted, calls, call)).copied().collect(),
+                inputs: here.clone().flat_map(inputs_of).collect(),
+                otherwise: parts_of(otherwise, &here),
+                results: parts_of(&results, &here),
             };
             self.current().insts.push((None, inst));
         }
@@ -179,8 +191,8 @@ impl Vectoriser<'_> {
         self.strip.group /= calls;
         self.is_routine = true;
         let inside = given.iter().map(|(reg_type, regs)| {
-            let each = if regs.is_uniform() { 1 } else { regs.as_slice().len() / calls };
-            regs.like((0..each).map(|_| self.reg(*reg_type)))
+            let each = of_call(regs, calls, 0).iter();
+            regs.like(each.map(|_| self.reg(*reg_type)))
         });
         let inside: Vec<Regs> = inside.collect();
         let (mut block, results) = self.region(|this| {

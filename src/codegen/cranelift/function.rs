@@ -388,14 +388,18 @@ impl<'a> Body<'a> {
                     let inside = self.values(&body.results);
                     self.end_when(join, inside);
                 }
-                Inst::Enter { routine, masks, inputs, otherwise, results } => {
-                    let join = self.begin_when(masks, otherwise, results);
-                    let inputs = self.values(inputs);
-                    let inside = match self.routines.is_empty() {
-                        true => self.inline(&self.strip.routines[*routine as usize], inputs),
-                        false => self.call(*routine, &inputs),
-                    };
-                    self.end_when(join, inside);
+                Inst::Enter { routine, calls, masks, inputs, otherwise, results } => {
+                    for call in 0..*calls {
+                        let [masks, otherwise, results, inputs] =
+                            [masks, otherwise, results, inputs].map(|regs| strip::share(regs, *calls, call));
+                        let join = self.begin_when(masks, otherwise, results);
+                        let inputs = self.values(inputs);
+                        let inside = match self.routines.is_empty() {
+                            true => self.inline(&self.strip.routines[*routine as usize], inputs),
+                            false => self.call(*routine, &inputs),
+                        };
+                        self.end_when(join, inside);
+                    }
                 }
                 Inst::Repeat { initial, carried, masks, also, body, results, counted } => {
                     if *counted {

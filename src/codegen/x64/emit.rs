@@ -1,6 +1,6 @@
 //! Allocated machine instructions to bytes: entry, loop, jumps, exit.
 
-use regalloc2::{Allocation, Block, Edit, Inst, InstOrEdit, Output, PReg};
+use regalloc2::{Allocation, Block, Edit, Inst, InstOrEdit, Output, PReg, RegClass};
 use smallvec::SmallVec;
 
 use super::abi::{ARRAYS, Convention, END, INDEX, SCALARS, SCRATCH, TURNS};
@@ -45,6 +45,7 @@ struct Entry {
     inst: Inst,
     /// The unit.
     routine: usize,
+    calls: usize,
     /// Where it goes if the routine is wanted, and where it goes on.
     wanted: Label,
     behind: Label,
@@ -244,37 +245,50 @@ impl<'a> Emitter<'a> {
         self.units[self.unit].output.inst_allocs(inst)
     }
 
-    /// Hands a routine its inputs, and takes its results.
+    /// Hands a routine its inputs and takes its results, call by call.
     fn enter(&mut self, entry: &Entry) {
-        let around = self.code();
-        let operands = regalloc2::Function::inst_operands(around, entry.inst);
-        let allocations: Vec<Allocation> = self.allocations(entry.inst).to_vec();
+        let operands = regalloc2::Function::inst_operands(self.code(), entry.inst);
+        let operands = operands.iter().map(|operand| operand.class());
+        let operands: Vec<(Allocation, RegClass)> =
+            self.allocations(entry.inst).iter().copied().zip(operands).collect();
+        let calls = entry.calls;
         let Unit { inputs, results, .. } = self.units[entry.routine];
+        let (replaced, given) = operands.split_at(2 * calls * results + 1);
         self.to.bind(entry.wanted);
-        for (k, (allocation, operand)) in allocations.iter().zip(operands).skip(2 * results + 1).enumerate() {
-            let to = self.parcel + k * self.width.bytes();
-            match allocation.as_stack() {
-                None => {
-                    let store = if operand.class() == MASKS { Opcode::MaskStore } else { Opcode::Store };
-                    self.to.vector(store, register(*allocation), 0, self.on_stack(to), None);
-                }
-                // All vector registers are taken.
-                Some(slot) => {
-                    let from = self.units[0].spills + slot.index();
-                    for at in (0..around.spill_bytes(operand.class())).step_by(8) {
-                        self.to.load_general(SCRATCH, Gpr::RSP, (from + at) as i32);
-                        self.to.store_general(SCRATCH, Gpr::RSP, (to + at) as i32);
-                    }
-                }
+        for call in 0..calls {
+            let (asked, given) = strip::share(given, calls, call).split_at(given.len() / calls - inputs);
+            let behind = self.fresh_label();
+            // A mask in memory is not asked: the routine chooses lane by lane.
+            if let Some(mask) = asked.first().and_then(|(mask, _)| mask.as_reg()) {
+                let mask = mask.hw_enc() as u8;
+                self.test_bits(mask, Place::Vector(mask));
+                self.to.jump_if(Condition::Zero, behind);
             }
-        }
-        self.to.call(self.label_of(entry.routine));
-        for (k, (allocation, operand)) in allocations.iter().zip(operands).take(results).enumerate() {
-            let load = if operand.class() == MASKS { Opcode::MaskMove } else { Opcode::Load };
-            let from = self.parcel(inputs + k);
-            self.to.vector(load, register(*allocation), 0, from, None);
+            for (k, (allocation, class)) in given.iter().enumerate() {
+                self.hand_over(*allocation, *class, self.parcel + k * self.width.bytes());
+            }
+            self.to.call(self.label_of(entry.routine));
+            for (k, (allocation, class)) in strip::share(&replaced[..calls * results], calls, call).iter().enumerate() {
+                let load = if *class == MASKS { Opcode::MaskMove } else { Opcode::Load };
+                self.to.vector(load, register(*allocation), 0, self.parcel(inputs + k), None);
+            }
+            self.to.bind(behind);
         }
         self.to.jump(entry.behind);
+    }
+
+    /// Stores an operand of the function around routines on the stack.
+    fn hand_over(&mut self, allocation: Allocation, class: RegClass, to: usize) {
+        let Some(slot) = allocation.as_stack() else {
+            let store = if class == MASKS { Opcode::MaskStore } else { Opcode::Store };
+            return self.to.vector(store, register(allocation), 0, self.on_stack(to), None);
+        };
+        // All vector registers are taken.
+        let from = self.units[0].spills + slot.index();
+        for at in (0..self.code().spill_bytes(class)).step_by(8) {
+            self.to.load_general(SCRATCH, Gpr::RSP, (from + at) as i32);
+            self.to.store_general(SCRATCH, Gpr::RSP, (to + at) as i32);
+        }
     }
 
     /// A routine keeps all registers as they are.
@@ -554,14 +568,14 @@ impl<'a> Emitter<'a> {
                 self.ask(self.label(self.target(yes).index()));
                 self.jump(no, block);
             }
-            Kind::Enter(k) => {
-                let routine = 1 + k as usize;
-                let any = register(self.allocations(inst)[2 * self.units[routine].results]);
+            Kind::Enter { routine, calls } => {
+                let (routine, calls) = (1 + routine as usize, calls as usize);
+                let any = register(self.allocations(inst)[2 * calls * self.units[routine].results]);
                 self.test_bits(any, Place::Vector(any));
                 let (wanted, behind) = (self.fresh_label(), self.fresh_label());
                 self.to.jump_if(Condition::NotZero, wanted);
                 self.to.bind(behind);
-                self.entries.push(Entry { inst, routine, wanted, behind });
+                self.entries.push(Entry { inst, routine, calls, wanted, behind });
             }
             Kind::BeginLoop => {
                 let on = self.fresh_label();

@@ -45,8 +45,12 @@ pub(super) enum Kind {
     IfAny(Block, Block),
     /// The same for another turn of a loop that counts them: to the second block also where none is left or the run is to stop.
     IfTurn(Block, Block),
-    /// The routine of this number, if a bit of the operand behind the results and what they overwrite is on. Its inputs follow.
-    Enter(u32),
+    /// The routine of this number as often as it has calls, if a bit of the operand behind the results and what they overwrite is
+    /// on. For each call its inputs follow; if there are several, behind a mask that says whether it is wanted.
+    Enter {
+        routine: u32,
+        calls: u32,
+    },
     /// The first turn of a loop that counts them. It asks as any other does: else a loop around could be one that never asks.
     BeginLoop,
     /// What is left is what each group may take.
@@ -142,7 +146,7 @@ impl Function {
             | Kind::OfItself(..)
             | Kind::Gather(_)
             | Kind::GatherNarrow(_)
-            | Kind::Enter(_)
+            | Kind::Enter { .. }
             | Kind::BeginLoop
             | Kind::KeepTurns
             | Kind::RestoreTurns => {
@@ -162,7 +166,7 @@ impl Function {
             | Kind::OfItself(..)
             | Kind::Gather(_)
             | Kind::GatherNarrow(_)
-            | Kind::Enter(_)
+            | Kind::Enter { .. }
             | Kind::BeginLoop
             | Kind::KeepTurns
             | Kind::RestoreTurns

@@ -199,8 +199,8 @@ impl Lowerer<'_> {
             });
             match inst {
                 Inst::When { masks, body, otherwise, results } => self.when(masks, body, otherwise, results),
-                Inst::Enter { routine, masks, inputs, otherwise, results } => {
-                    self.enter(*routine, masks, inputs, otherwise, results);
+                Inst::Enter { routine, calls, masks, inputs, otherwise, results } => {
+                    self.enter((*routine, *calls), masks, inputs, otherwise, results);
                 }
                 Inst::Repeat { initial, carried, masks, also, body, results, counted } => {
                     if *counted {
@@ -761,12 +761,26 @@ impl Lowerer<'_> {
     }
 
     /// Entering a routine is one instruction: where no lane wants it, results are what they overwrite.
-    fn enter(&mut self, routine: u32, masks: &[Reg], inputs: &[Reg], otherwise: &[Reg], results: &[Reg]) {
+    fn enter(
+        &mut self,
+        (routine, calls): (u32, usize),
+        masks: &[Reg],
+        inputs: &[Reg],
+        otherwise: &[Reg],
+        results: &[Reg],
+    ) {
+        let given = (0..calls).map(|call| {
+            // One call alone is wanted if any is; several masks of a call need not be asked, for it chooses lane by lane.
+            let asked = if calls > 1 && masks.len() == calls { strip::share(masks, calls, call) } else { &[] };
+            [self.values(asked), self.values(strip::share(inputs, calls, call))].concat()
+        });
+        let given: Vec<Vec<VReg>> = given.collect();
         let mut overwritten: Vec<VReg> = Vec::new();
-        for reg in otherwise {
+        for (k, reg) in otherwise.iter().enumerate() {
             let value = self.carried(*reg);
-            // Each result has a register of its own.
-            overwritten.push(match overwritten.contains(&value) {
+            // Each result has a register of its own, which none of the calls behind reads.
+            let behind = &given[k * calls / results.len() + 1..];
+            overwritten.push(match overwritten.contains(&value) || behind.iter().flatten().any(|x| *x == value) {
                 true if self.mask_size(*reg).is_some() => self.of_masks(Opcode::MaskMove, None, &[value]),
                 true => {
                     let copy = self.unary(Opcode::Move, None, Source::Register(value));
@@ -781,8 +795,8 @@ impl Lowerer<'_> {
         let mut operands: Vec<Operand> = reused.collect();
         operands.extend(overwritten.into_iter().map(Operand::reg_use));
         operands.push(Operand::reg_use(any));
-        operands.extend(self.values(inputs).into_iter().map(Operand::any_use));
-        self.function.push(Kind::Enter(routine), Address::None, &operands);
+        operands.extend(given.into_iter().flatten().map(Operand::any_use));
+        self.function.push(Kind::Enter { routine, calls: calls as u32 }, Address::None, &operands);
         for (result, register) in results.iter().zip(registers) {
             self.hold(*result, register);
         }
