@@ -125,10 +125,11 @@ pub(crate) fn run(
 
     // SAFETY: the lifetime alone changes; `Run::work` says who may follow the pointer.
     let body = unsafe { transmute::<*const Body<'_>, *const Body<'static>>(body) };
+    let first = |seat: usize| chunks / (helpers + 1) * seat + (chunks % (helpers + 1)).min(seat);
+    let share = |seat: usize| Share { next: AtomicUsize::new(first(seat)), end: first(seat + 1) };
     let run = Arc::new(Run {
         body,
-        chunks,
-        next: AtomicUsize::new(0),
+        shares: (0..=helpers).map(share).collect(),
         workers: AtomicUsize::new(0),
         gate: AtomicUsize::new(0),
         panic: Mutex::new(None),
@@ -138,7 +139,7 @@ pub(crate) fn run(
         let _closing = Closing(&run);
         run.invite(helpers, |run, helpers| pool.spawn(move || run.help(helpers)));
         // SAFETY: `body` lives until this function returns.
-        unsafe { run.work() };
+        unsafe { run.work(0) };
     }
     if let Some(panic) = run.panic().take() {
         resume_unwind(panic);
@@ -165,9 +166,9 @@ const SPIN: Duration = Duration::from_micros(20);
 struct Run {
     /// Borrowed from the caller: dangling once the gate is closed and nobody inside.
     body: *const Body<'static>,
-    chunks: usize,
-    /// The next chunk to be handed out.
-    next: AtomicUsize,
+    /// A part of the chunks for each thread, which goes on with those of the others: so the next run finds in a thread's caches
+    /// what this one left there, and a line that one core wrote is rarely another's to write.
+    shares: Box<[Share]>,
     /// How many threads got a chunk.
     workers: AtomicUsize,
     /// Helpers inside, and `CLOSED`.
@@ -176,6 +177,14 @@ struct Run {
     panic: Mutex<Option<Box<dyn Any + Send>>>,
     /// Told, under the lock of `panic`, that the last helper left a closed gate.
     left: Condvar,
+}
+
+/// Chunks up to `end`; in lines of the caches of its own, two of which processors fetch together.
+#[repr(align(128))]
+struct Share {
+    /// The next one to be handed out.
+    next: AtomicUsize,
+    end: usize,
 }
 
 // SAFETY: `body` is `Sync`, so any thread may call it; the rest is `Send` and `Sync` by itself.
@@ -188,7 +197,7 @@ impl Run {
     /// two at most, and a short run does not wake a wide pool.
     fn invite(self: &Arc<Run>, helpers: usize, spawn: impl Fn(Arc<Run>, usize)) {
         for helpers in [helpers.div_ceil(2), helpers / 2] {
-            if helpers > 0 && self.next.load(Ordering::Relaxed) < self.chunks {
+            if helpers > 0 && self.has_chunks() {
                 spawn(Arc::clone(self), helpers);
             }
         }
@@ -203,7 +212,8 @@ impl Run {
         // A worker's spawn goes to its own pool, whichever that is.
         self.invite(helpers - 1, |run, helpers| rayon::spawn(move || run.help(helpers)));
         // SAFETY: this thread is inside the gate, which `Closing` waits for.
-        if let Err(panic) = catch_unwind(AssertUnwindSafe(|| unsafe { self.work() })) {
+        let work = || unsafe { self.work(self.seat()) };
+        if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {
             self.stop();
             self.panic().get_or_insert(panic);
         }
@@ -216,25 +226,34 @@ impl Run {
 
     /// # Safety
     /// The thread is the caller's, before it closed the gate, or is inside the gate: `body` is alive until it leaves.
-    unsafe fn work(&self) {
+    unsafe fn work(&self, seat: usize) {
         let _float_env = FloatEnv::enter();
         // SAFETY: this function's own promise.
         let body = unsafe { &*self.body };
-        let mut chunk = self.next.fetch_add(1, Ordering::Relaxed);
-        if chunk < self.chunks {
+        let (before, own) = self.shares.split_at(seat);
+        let mut chunks = own.iter().chain(before).flat_map(|share| std::iter::from_fn(|| share.take())).peekable();
+        if chunks.peek().is_some() {
             self.workers.fetch_add(1, Ordering::Relaxed);
         }
-        while chunk < self.chunks {
+        for chunk in chunks {
             if body(chunk).is_break() {
                 self.stop();
             }
-            chunk = self.next.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// The share with which a helper begins, the same in each run if as many are invited.
+    fn seat(&self) -> usize {
+        1 + rayon::current_thread_index().unwrap_or(0) % (self.shares.len() - 1)
+    }
+
+    fn has_chunks(&self) -> bool {
+        self.shares.iter().any(|share| share.next.load(Ordering::Relaxed) < share.end)
     }
 
     /// Hands out no further chunk.
     fn stop(&self) {
-        self.next.store(self.chunks, Ordering::Relaxed);
+        self.shares.iter().for_each(|share| share.next.store(share.end, Ordering::Relaxed));
     }
 
     fn panic(&self) -> MutexGuard<'_, Option<Box<dyn Any + Send>>> {
@@ -260,6 +279,12 @@ impl Run {
         while !is_empty() {
             lock = self.left.wait(lock).unwrap_or_else(PoisonError::into_inner);
         }
+    }
+}
+
+impl Share {
+    fn take(&self) -> Option<usize> {
+        Some(self.next.fetch_add(1, Ordering::Relaxed)).filter(|chunk| *chunk < self.end)
     }
 }
 
@@ -459,10 +484,7 @@ mod tests {
     fn a_break_hands_out_no_further_chunk() {
         for pool in [Pool::own(1).unwrap(), Pool::own(3).unwrap()] {
             let had = AtomicUsize::new(0);
-            run(&pool, 1_000_000, 2, &|chunk| {
-                had.fetch_add(1, SeqCst);
-                if chunk >= 10 { Break(()) } else { Continue(()) }
-            });
+            run(&pool, 1_000_000, 2, &|_| if had.fetch_add(1, SeqCst) >= 10 { Break(()) } else { Continue(()) });
             assert!((11..=13).contains(&had.into_inner()));
         }
     }

@@ -473,7 +473,11 @@ impl<'a> Runner<'a> {
         let helpers = (self.plan.len / layout.thread_len).min(resources.pool.threads() - 1);
         let share = match helpers {
             0 => usize::MAX,
-            _ => self.plan.len.div_ceil((helpers + 1).saturating_mul(SHARES)).max(layout.thread_len / SHORTEST_SHARE),
+            _ => {
+                // As many for each thread.
+                let worth = self.plan.len / (layout.thread_len / SHORTEST_SHARE).max(1);
+                self.plan.len.div_ceil((helpers + 1) * (worth / (helpers + 1)).clamp(1, SHARES))
+            }
         };
         let longest = layout.thread_len.saturating_mul(LONGEST_CHUNK);
         let chunk = resources.chunk.min(longest).min(share).next_multiple_of(layout.group);
