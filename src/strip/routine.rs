@@ -65,13 +65,17 @@ impl Vectoriser<'_> {
         if rare.outside.iter().any(is_array_of_bools) {
             return None;
         }
-        let calls = self.count(rare.narrowest);
+        let is_wide = |part: &Part| part.reg_type.size() >= rare.narrowest;
+        let (results, masks) = self.results_of_call(parts, self.count(rare.narrowest));
+        let is_small = results <= MOST_RESULTS && masks <= MOST_MASKS;
+        (is_small && parts.iter().all(is_wide)).then_some(rare)
+    }
+
+    /// How many results one of several calls has, and how many of them are masks.
+    fn results_of_call(&self, parts: &[Part], calls: usize) -> (usize, usize) {
         let count = |part: &Part| self.count(part.reg_type.size()) / calls;
-        let masks = parts.iter().filter(|part| matches!(part.reg_type, RegType::Mask(_)));
-        let is_small = parts.iter().map(count).sum::<usize>() <= MOST_RESULTS
-            && masks.map(count).sum::<usize>() <= MOST_MASKS
-            && parts.iter().all(|part| part.reg_type.size() >= rare.narrowest);
-        is_small.then_some(rare)
+        let masks = parts.iter().filter(|part| part.mask_size().is_some());
+        (parts.iter().map(count).sum(), masks.map(count).sum())
     }
 
     /// Whether a region counts no turns and has few ops.
@@ -142,14 +146,7 @@ impl Vectoriser<'_> {
             let of_call = |call: usize| regs.iter().flat_map(move |regs| share(regs, calls, call));
             here.clone().flat_map(of_call).copied().collect()
         };
-        let count = |is_counted: &dyn Fn(&Part) -> bool| {
-            parts
-                .iter()
-                .filter(|part| is_counted(part))
-                .map(|part| self.count(part.reg_type.size()) / calls)
-                .sum::<usize>()
-        };
-        let (all, masks) = (count(&|_| true), count(&|part| part.mask_size().is_some()));
+        let (all, masks) = self.results_of_call(parts, calls);
         let together = (MOST_RESULTS / all.max(1)).min(MOST_MASKS / masks.max(1)).max(1);
         for first in (0..calls).step_by(together) {
             let here = first..calls.min(first + together);
