@@ -601,21 +601,24 @@ impl<'a> Emitter<'a> {
 
     /// Where memory sends a single stream and stores go past the caches, the processor by itself asks for too little of it: it
     /// stops at the end of each page. With several streams asking for more makes them slower. A long group keeps the processor
-    /// from the loads of the next one, so that whoever computes much asks for all that is read.
+    /// from the loads of the next one, so that whoever computes much asks for all that is read and written.
     fn fetch_ahead(&mut self) {
         let strip = self.strip;
         if strip.cost > FEW_INSTS && !strip.counts_turns {
-            (0..strip.inputs.len()).for_each(|slot| self.fetch(slot));
+            let inputs = strip.inputs.len();
+            let is_folded = |slot: &usize| *slot >= inputs && strip.folds[*slot - inputs];
+            let walked = (0..inputs + strip.outputs.len()).filter(|slot| !is_folded(slot));
+            walked.for_each(|slot| self.fetch(slot));
         } else if let Some(slot) = strip.front.filter(|_| self.streams) {
             self.fetch(slot as usize);
         }
     }
 
-    /// Asks for a group of an array that is read, if its address is in a register.
+    /// Asks for a group of an array whose address is in a register.
     fn fetch(&mut self, slot: usize) {
         let Some(base) = self.convention.pointers.get(slot).filter(|_| slot < self.pointers) else { return };
-        let (_, dtype) = self.strip.inputs[slot];
-        let size = dtype.size();
+        let (inputs, outputs) = (&self.strip.inputs, &self.strip.outputs);
+        let size = inputs.get(slot).map_or_else(|| outputs[slot - inputs.len()].size(), |(_, dtype)| dtype.size());
         for line in (0..self.strip.group * size).step_by(CACHE_LINE) {
             self.to.prefetch(*base, INDEX, size.trailing_zeros() as u8, AHEAD + line as i32);
         }
