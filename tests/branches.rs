@@ -2,7 +2,7 @@
 
 mod support;
 
-use numlift::{Args, DType, Engine, View};
+use numlift::{Args, DType, Kernel, View};
 use support::engines;
 
 /// Some groups of every backend, and a part of one.
@@ -13,8 +13,7 @@ fn usual() -> Vec<f64> {
     (0..LEN).map(|k| 1.0 + k as f64 / 64.0).collect()
 }
 
-fn bits(engine: &Engine, text: &str, x: View<'_>, y: View<'_>) -> Vec<u64> {
-    let kernel = engine.compile(text).expect("a program");
+fn bits(kernel: &Kernel, x: View<'_>, y: View<'_>) -> Vec<u64> {
     let result = kernel.eval(Args::new().input("x", x).input("y", y)).expect("a run");
     let name = result.names().next().expect("one output").to_owned();
     match result.dtype(&name).expect("it is there") {
@@ -45,9 +44,11 @@ fn wherever_the_elements_stand_that_want_one() {
         &branch,
     ];
     let rare = [1e22, 1e300, -2.5, 0.0, f64::MIN_POSITIVE / 3.0, f64::INFINITY, f64::NAN];
-    let (interpreter, backends) = engines().into_iter().partition::<Vec<_>, _>(|(name, _)| *name == "interpreter");
+    let engines = engines();
     let y: Vec<f64> = usual().iter().map(|x| x * 0.75).collect();
     for text in programs {
+        let compiled = engines.iter().map(|(name, engine)| (*name, engine.compile(text).expect("a program")));
+        let (interpreter, backends) = compiled.partition::<Vec<_>, _>(|(name, _)| *name == "interpreter");
         let check = |x: &[f64], what: &str| {
             let narrow: Vec<f32> = x.iter().map(|x| *x as f32).collect();
             let narrow_y: Vec<f32> = y.iter().map(|y| *y as f32).collect();
@@ -56,9 +57,9 @@ fn wherever_the_elements_stand_that_want_one() {
                 (View::new(&narrow), View::new(&narrow_y)),
                 (View::new(&narrow), View::new(&y)),
             ] {
-                let expected = bits(&interpreter[0].1, text, x.clone(), y.clone());
-                for (name, engine) in &backends {
-                    let found = bits(engine, text, x.clone(), y.clone());
+                let expected = bits(&interpreter[0].1, x.clone(), y.clone());
+                for (name, kernel) in &backends {
+                    let found = bits(kernel, x.clone(), y.clone());
                     let first = found.iter().zip(&expected).position(|(x, y)| x != y);
                     assert_eq!(first, None, "{name}, {what}: {text}");
                 }

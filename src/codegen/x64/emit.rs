@@ -326,15 +326,17 @@ impl<'a> Emitter<'a> {
     }
 
     fn label(&self, block: usize) -> Label {
+        self.label_in(self.unit, block)
+    }
+
+    fn label_in(&self, unit: usize, k: usize) -> Label {
         let before = if self.streams { self.labels } else { 0 };
-        Label((before + self.units[self.unit].first_label + block) as u32)
+        Label((before + self.units[unit].first_label + k) as u32)
     }
 
     /// Where a routine begins.
     fn label_of(&self, unit: usize) -> Label {
-        let before = if self.streams { self.labels } else { 0 };
-        let unit = &self.units[unit];
-        Label((before + unit.first_label + unit.function.blocks.len()) as u32)
+        self.label_in(unit, self.units[unit].function.blocks.len())
     }
 
     fn fresh_label(&mut self) -> Label {
