@@ -158,8 +158,11 @@ def main():
                 np.ascontiguousarray(array).astype(dtype).tofile(os.path.join(DIRECTORY, f"{ENGINE}.{name}.bin"))
             print("checked", flush=True)
         elif word == "run":
+            times = int(rest[0])
+            for _ in range(times // 2 if THREADS > 1 else 0):
+                run()
             start = clock()
-            for _ in range(int(rest[0])):
+            for _ in range(times):
                 run()
             print(clock() - start, flush=True)
 

@@ -16,7 +16,7 @@ use crate::functions::{Function, Host};
 use crate::syntax;
 
 /// Elements a chunk, unless told: throughput is the same within 3 % from 1 Ki to 512 Ki elements.
-const CHUNK_LEN: usize = 32 * 1024;
+const CHUNK_LEN: usize = 512 * 1024;
 
 /// What an engine may use, and what a formula may ask of it.
 ///

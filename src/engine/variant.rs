@@ -250,9 +250,8 @@ fn native(engine: &Shared, compiler: &Compiler, stage: &Stage) -> Result<Program
     let judged = strip.counts_turns && engine.bounds.turns.is_some();
     let exact = judged.then(|| Interp::new(&passes::drop_dead(stage.graph.clone(), &Target::VECTOR_128)));
     let layout = Layout::of_strip(&strip, &stage.graph);
-    let by_rows =
-        (strip.cost <= FEW_INSTS && !strip.counts_turns && layout.wholes.is_empty() && stage.totals.is_empty())
-            .then(|| by_rows(compiler, stage.clone()));
+    let is_simple = !strip.counts_turns && layout.wholes.is_empty() && !layout.folds.contains(&true);
+    let by_rows = (strip.cost <= FEW_INSTS && is_simple).then(|| by_rows(compiler, stage.clone()));
     Ok(Program { by_rows, ..Program::new(layout, Machine::Native(code), exact) })
 }
 

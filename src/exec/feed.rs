@@ -69,6 +69,7 @@ pub(super) fn prepared<'a>(
         program: &feed.program,
         feeds: &[],
         scalars,
+        columns: &[],
         wholes,
         streamed: &[],
         resources,

@@ -51,7 +51,8 @@ impl Lines {
             return None;
         }
         let aligned = first_aligned(program, 0..group, are_aligned);
-        let streams = aligned.is_some() && streamed.iter().all(|streamed| *streamed);
+        let is_past = streamed.len() == program.layout.outputs.len() && streamed.iter().all(|streamed| *streamed);
+        let streams = aligned.is_some() && is_past;
         let first = aligned.filter(|_| streams || len >= MANY_GROUPS * group).unwrap_or(0);
         let whole = (len - first) / group * group;
         let mut parts = SmallVec::new();
@@ -63,6 +64,11 @@ impl Lines {
             parts.push(Part { first: len - group, count: group, streams: false });
         }
         Some(Lines { parts, streams })
+    }
+
+    /// Whether elements are computed twice.
+    pub(super) fn repeat(&self) -> bool {
+        self.parts.len() > 1
     }
 
     /// Rows of `len` elements with what is between them, as lines each of which is to be computed so many times, `extent` elements
@@ -104,18 +110,20 @@ impl Lines {
     }
 
     /// Computes `count` lines. The first begins at `starts` in the arrays of the program, which have elements of `units` bytes; each
-    /// is `steps` bytes behind the one before.
+    /// is `steps` bytes behind the one before. What columns have for the first is at `columns`.
     ///
     /// Fails if the run is to end; outputs then hold unspecified but initialised values.
     ///
     /// # Safety
-    /// All elements of the lines lie in the arrays, outputs as these lines were made for, and no one else has them meanwhile.
+    /// All elements of the lines lie in the arrays, outputs as these lines were made for, and no one else has them meanwhile. Columns
+    /// have one for each line.
     pub(super) unsafe fn compute(
         &self,
         run: &Prepared<'_>,
         starts: &[*mut u8],
         units: &[isize],
         steps: &[isize],
+        columns: &[*const u8],
         count: usize,
     ) -> Result<(), Halt> {
         let turns = run.resources.turns();
@@ -128,13 +136,20 @@ impl Lines {
             arrays.extend_from_slice(run.wholes);
             all.push(arrays);
         }
+        let mut scalars: SmallVec<[u64; 8]> = SmallVec::from_slice(run.scalars);
+        let mut columns: SmallVec<[*const u8; 4]> = SmallVec::from_slice(columns);
         for _ in 0..count {
+            for (column, at) in run.columns.iter().zip(&mut columns) {
+                // SAFETY: a column has an element for each line.
+                unsafe { column.take(*at, &mut scalars) };
+                *at = at.wrapping_offset(column.step());
+            }
             for (part, arrays) in self.parts.iter().zip(&mut all) {
                 // SAFETY: a line has so many elements from there on, of every array, and outputs are aligned there if code streams.
                 unsafe {
                     match part.streams {
-                        true => run::compute_streaming(run.program, arrays, run.scalars, part.count),
-                        false => run::compute(run.program, arrays, run.scalars, part.count, turns)?,
+                        true => run::compute_streaming(run.program, arrays, &scalars, part.count),
+                        false => run::compute(run.program, arrays, &scalars, part.count, turns)?,
                     }
                 }
                 arrays.iter_mut().zip(steps).for_each(|(array, step)| *array = array.wrapping_offset(*step));

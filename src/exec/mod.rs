@@ -10,6 +10,7 @@ mod host;
 mod lanes;
 mod lines;
 mod neighbours;
+mod pieces;
 pub(crate) mod plain;
 pub(crate) mod plan;
 pub(crate) mod pool;

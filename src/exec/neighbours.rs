@@ -63,11 +63,14 @@ struct Boxes<'a> {
 #[expect(unsafe_code, reason = "addresses of checked views go to threads")]
 unsafe impl Sync for Boxes<'_> {}
 
+/// Elements of a chunk at most, so that rows are in the second cache when those beside them read them again.
+const LONGEST_BAND: usize = 32 * 1024;
+
 /// Runs over `whole`, whose axes are in order. The last of the `inputs` are `neighbours`.
 pub(super) fn run(run: Prepared<'_>, whole: &Plan, inputs: &[Input<'_>], neighbours: &[Neighbour]) -> Result<Report> {
     let (layout, resources) = (&run.program.layout, run.resources);
     let moved = run.program.read().map(|(source, dtype)| moved(source, dtype, inputs, neighbours));
-    let longest = resources.chunk.min(layout.thread_len.saturating_mul(LONGEST_CHUNK));
+    let longest = resources.chunk.min(LONGEST_BAND).min(layout.thread_len.saturating_mul(LONGEST_CHUNK));
     let mut boxes = Boxes { run, whole, moved: moved.collect(), pieces: SmallVec::new(), banded: 0, band: 1 };
     let inside = interior(&whole.extents, inputs, neighbours);
     boxes.pieces = inside.iter().enumerate().map(|(axis, range)| boxes.pieces(axis, range.clone())).collect();
@@ -321,7 +324,7 @@ impl Boxes<'_> {
             #[expect(unsafe_code, reason = "addresses of checked views go to code")]
             lines
                 .iter()
-                .try_for_each(|(lines, count)| unsafe { lines.compute(&self.run, starts, &units, &steps, *count) })
+                .try_for_each(|(lines, count)| unsafe { lines.compute(&self.run, starts, &units, &steps, &[], *count) })
         });
         lines.iter().for_each(|(lines, _)| lines.fence());
         computed

@@ -2,6 +2,7 @@
 #![expect(unsafe_code, reason = "helpers borrow the body for a time that only the gate knows")]
 
 use std::any::Any;
+use std::cell::Cell;
 use std::mem::{ManuallyDrop, transmute};
 use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
@@ -19,6 +20,8 @@ use crate::exec::float_env::FloatEnv;
 /// Where helpers come from.
 pub(crate) struct Pool {
     source: Source,
+    /// Where its threads wait for the next run.
+    room: Arc<Room>,
     /// The process that the threads live in.
     process: u32,
     /// Stands in for `self` in a process forked from `process`, where none of the threads lives on.
@@ -36,7 +39,7 @@ enum Source {
 
 impl Pool {
     fn of(source: Source) -> Pool {
-        Pool { source, process: process::id(), forked: OnceLock::new() }
+        Pool { source, room: Arc::default(), process: process::id(), forked: OnceLock::new() }
     }
 
     /// The rayon pool that a caller runs in, else rayon's global one.
@@ -78,6 +81,12 @@ impl Pool {
         }
         let stand_in = || Box::new(Pool::own(self.threads()).unwrap_or_else(|_| Pool::of(Source::Alone)));
         self.forked.get_or_init(stand_in).here()
+    }
+
+    /// The room that helpers of a run of this caller may wait in: all of them are threads of one pool.
+    fn room(&self) -> Option<&Arc<Room>> {
+        let is_shared = matches!(self.source, Source::Current) && rayon::current_thread_index().is_some();
+        (!is_shared).then_some(&self.room)
     }
 
     fn spawn(&self, job: impl FnOnce() + Send + 'static) {
@@ -125,19 +134,11 @@ pub(crate) fn run(
 
     // SAFETY: the lifetime alone changes; `Run::work` says who may follow the pointer.
     let body = unsafe { transmute::<*const Body<'_>, *const Body<'static>>(body) };
-    let first = |seat: usize| chunks / (helpers + 1) * seat + (chunks % (helpers + 1)).min(seat);
-    let share = |seat: usize| Share { next: AtomicUsize::new(first(seat)), end: first(seat + 1) };
-    let run = Arc::new(Run {
-        body,
-        shares: (0..=helpers).map(share).collect(),
-        workers: AtomicUsize::new(0),
-        gate: AtomicUsize::new(0),
-        panic: Mutex::new(None),
-        left: Condvar::new(),
-    });
+    let run = Arc::new(Run::new(body, chunks, helpers, pool.room().cloned()));
     {
         let _closing = Closing(&run);
-        run.invite(helpers, |run, helpers| pool.spawn(move || run.help(helpers)));
+        let asked = run.room.as_ref().map_or(0, |room| room.ask(&run, helpers));
+        run.invite(helpers - asked, |run, helpers| pool.spawn(move || help(run, helpers)));
         // SAFETY: `body` lives until this function returns.
         unsafe { run.work(0) };
     }
@@ -166,6 +167,9 @@ const SPIN: Duration = Duration::from_micros(20);
 struct Run {
     /// Borrowed from the caller: dangling once the gate is closed and nobody inside.
     body: *const Body<'static>,
+    begun: Instant,
+    /// Where helpers wait behind it.
+    room: Option<Arc<Room>>,
     /// A part of the chunks for each thread, which goes on with those of the others: so the next run finds in a thread's caches
     /// what this one left there, and a line that one core wrote is rarely another's to write.
     shares: Box<[Share]>,
@@ -177,6 +181,90 @@ struct Run {
     panic: Mutex<Option<Box<dyn Any + Send>>>,
     /// Told, under the lock of `panic`, that the last helper left a closed gate.
     left: Condvar,
+}
+
+/// How long a helper waits for the next run at most. It does so no longer than the run took that it comes from, so that waiting is never
+/// the most of what a thread does. A caller that computes one formula after another finds its helpers awake: waking one takes up to
+/// 50 us, and a system may wake it on the core of the caller, where it gets nothing done as long as that one works.
+const LONGEST_WAIT: Duration = Duration::from_millis(1);
+
+/// Where helpers wait for the next run. Each of them is counted in `waiting` until a run asks for one, then there is a run in `asked`.
+#[derive(Default)]
+struct Room {
+    waiting: AtomicUsize,
+    /// How many are in `asked`.
+    count: AtomicUsize,
+    asked: Mutex<Vec<Arc<Run>>>,
+}
+
+impl Room {
+    /// Asks up to `most` of those who wait to help; returns how many.
+    fn ask(&self, run: &Arc<Run>, most: usize) -> usize {
+        let claim = |waiting: usize| (waiting > 0).then(|| waiting.saturating_sub(most));
+        let Ok(waiting) = self.waiting.fetch_update(Ordering::AcqRel, Ordering::Relaxed, claim) else { return 0 };
+        let count = waiting.min(most);
+        let mut asked = self.asked();
+        asked.extend((0..count).map(|_| Arc::clone(run)));
+        self.count.store(asked.len(), Ordering::Relaxed);
+        count
+    }
+
+    fn take(&self) -> Option<Arc<Run>> {
+        if self.count.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
+        let mut asked = self.asked();
+        let run = asked.pop();
+        self.count.store(asked.len(), Ordering::Relaxed);
+        run
+    }
+
+    /// Waits for a run that asks for help.
+    fn wait(&self, time: Duration) -> Option<Arc<Run>> {
+        thread_local!(static WAITS: Cell<bool> = const { Cell::new(false) });
+        // What rayon has this thread do meanwhile may be to help another run.
+        if WAITS.replace(true) {
+            return None;
+        }
+        self.waiting.fetch_add(1, Ordering::AcqRel);
+        let start = Instant::now();
+        let found = loop {
+            let found = (0..64).find_map(|_| {
+                std::hint::spin_loop();
+                self.take()
+            });
+            if found.is_some() {
+                break found;
+            }
+            let leave = |waiting: usize| waiting.checked_sub(1);
+            // If all who wait are asked for, so is this one.
+            if start.elapsed() >= time && self.waiting.fetch_update(Ordering::AcqRel, Ordering::Relaxed, leave).is_ok()
+            {
+                break None;
+            }
+            // Whatever else wants the thread has it. The core is not given away: two threads on one core would stay there.
+            rayon::yield_now();
+        };
+        WAITS.set(false);
+        found
+    }
+
+    fn asked(&self) -> MutexGuard<'_, Vec<Arc<Run>>> {
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a thread does for a run, for itself and `helpers - 1` others; then for those that follow.
+fn help(run: Arc<Run>, helpers: usize) {
+    run.help(helpers);
+    let mut last = run;
+    while let Some(room) = last.room.clone() {
+        let time = last.begun.elapsed().min(LONGEST_WAIT);
+        drop(last);
+        let Some(next) = room.wait(time) else { return };
+        next.help(1);
+        last = next;
+    }
 }
 
 /// Chunks up to `end`; in lines of the caches of its own, two of which processors fetch together.
@@ -193,6 +281,22 @@ unsafe impl Send for Run {}
 unsafe impl Sync for Run {}
 
 impl Run {
+    /// A share for the caller and one for each of `helpers`.
+    fn new(body: *const Body<'static>, chunks: usize, helpers: usize, room: Option<Arc<Room>>) -> Run {
+        let first = |seat: usize| chunks / (helpers + 1) * seat + (chunks % (helpers + 1)).min(seat);
+        let share = |seat: usize| Share { next: AtomicUsize::new(first(seat)), end: first(seat + 1) };
+        Run {
+            body,
+            begun: Instant::now(),
+            room,
+            shares: (0..=helpers).map(share).collect(),
+            workers: AtomicUsize::new(0),
+            gate: AtomicUsize::new(0),
+            panic: Mutex::new(None),
+            left: Condvar::new(),
+        }
+    }
+
     /// Spawns two jobs that stand for half of `helpers` each. A helper invites the rest of its half: the caller pays for
     /// two at most, and a short run does not wake a wide pool.
     fn invite(self: &Arc<Run>, helpers: usize, spawn: impl Fn(Arc<Run>, usize)) {
@@ -204,13 +308,13 @@ impl Run {
     }
 
     /// What a helper does, for itself and `helpers - 1` others.
-    fn help(self: Arc<Run>, helpers: usize) {
+    fn help(self: &Arc<Run>, helpers: usize) {
         let enter = |gate| (gate & CLOSED == 0).then_some(gate + 1);
         if self.gate.fetch_update(Ordering::Acquire, Ordering::Relaxed, enter).is_err() {
             return;
         }
         // A worker's spawn goes to its own pool, whichever that is.
-        self.invite(helpers - 1, |run, helpers| rayon::spawn(move || run.help(helpers)));
+        self.invite(helpers - 1, |run, helpers| rayon::spawn(move || help(run, helpers)));
         // SAFETY: this thread is inside the gate, which `Closing` waits for.
         let work = || unsafe { self.work(self.seat()) };
         if let Err(panic) = catch_unwind(AssertUnwindSafe(work)) {
@@ -307,7 +411,7 @@ mod tests {
     use std::thread;
     use std::time::Duration;
 
-    use super::{Pool, ThreadPool, ThreadPoolBuilder, run};
+    use super::{Pool, Room, Run, ThreadPool, ThreadPoolBuilder, run};
 
     const TURNS: usize = if cfg!(miri) { 3 } else { 300 };
 
@@ -329,7 +433,7 @@ mod tests {
     /// Waits for `flag`, which another thread is about to set.
     fn wait_for(flag: &AtomicBool) {
         while !flag.load(SeqCst) {
-            thread::yield_now();
+            //thread::yield_now();
         }
     }
 
@@ -432,6 +536,50 @@ mod tests {
                 scope.spawn(move || (0..TURNS).for_each(|turn| cover(pool, 1 + turn % 12, 1 + turn % 3)));
             }
         });
+    }
+
+    #[test]
+    fn who_waits_is_asked_once() {
+        let room = Room::default();
+        let asker = Arc::new(Run::new(&|_| Continue(()), 1, 0, None));
+        assert_eq!(room.ask(&asker, 3), 0);
+        assert!(room.wait(Duration::ZERO).is_none());
+        for waiting in 1..=3 {
+            thread::scope(|scope| {
+                let wait = || room.wait(Duration::from_secs(1000)).is_some();
+                let found: Vec<_> = (0..waiting).map(|_| scope.spawn(wait)).collect();
+                while room.waiting.load(SeqCst) < waiting {
+                    thread::yield_now();
+                }
+                let asked = [room.ask(&asker, 1), room.ask(&asker, 5), room.ask(&asker, 5)];
+                assert_eq!(asked, [1, waiting - 1, 0]);
+                assert!(found.into_iter().all(|found| found.join().unwrap()));
+            });
+            assert!(room.take().is_none());
+            assert_eq!(Arc::strong_count(&asker), 1);
+        }
+    }
+
+    #[test]
+    fn no_asker_is_lost_where_waits_end() {
+        let (room, turns) = (Room::default(), 100 * TURNS);
+        let asker = Arc::new(Run::new(&|_| Continue(()), 1, 0, None));
+        let ended = AtomicBool::new(false);
+        let (asked, helped) = thread::scope(|scope| {
+            let wait = || {
+                let mut helped = 0;
+                while !ended.load(SeqCst) {
+                    helped += usize::from(room.wait(Duration::ZERO).is_some());
+                }
+                helped
+            };
+            let helped = [scope.spawn(wait), scope.spawn(wait)];
+            let asked: usize = (0..turns).map(|_| room.ask(&asker, 2)).sum();
+            ended.store(true, SeqCst);
+            (asked, helped.map(|helped| helped.join().unwrap()).iter().sum::<usize>())
+        });
+        assert_eq!(asked, helped);
+        assert_eq!((room.waiting.into_inner(), room.count.into_inner()), (0, 0));
     }
 
     #[test]

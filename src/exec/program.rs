@@ -1,6 +1,7 @@
 //! What runs: machine code or the interpreter, behind one description of its arrays and scalars.
 
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use smallvec::SmallVec;
 
@@ -29,6 +30,8 @@ pub(crate) struct Program {
 /// computed once a row.
 pub(crate) struct ByRows {
     make: Box<Make>,
+    /// How many elements it would have computed before it was made.
+    missed: AtomicUsize,
     /// For the first parameters that were asked for.
     made: OnceLock<Made>,
 }
@@ -38,15 +41,22 @@ struct Made {
     program: Option<Box<Program>>,
 }
 
+/// From so many elements on it is worth to make code for rows.
+const MANY: usize = 16 * 1024;
+
 type Make = dyn Fn(&[u32]) -> Option<Program> + Send + Sync;
 
 impl ByRows {
     /// `make` gives the program that takes these parameters as scalars.
     pub(crate) fn new(make: impl Fn(&[u32]) -> Option<Program> + Send + Sync + 'static) -> ByRows {
-        ByRows { make: Box::new(make), made: OnceLock::new() }
+        ByRows { make: Box::new(make), missed: AtomicUsize::new(0), made: OnceLock::new() }
     }
 
-    pub(super) fn program(&self, params: &[u32]) -> Option<&Program> {
+    /// The program that takes these parameters as scalars, which is made when it has been asked for enough elements.
+    pub(super) fn program(&self, params: &[u32], len: usize) -> Option<&Program> {
+        if self.made.get().is_none() && self.missed.fetch_add(len, Ordering::Relaxed).saturating_add(len) < MANY {
+            return None;
+        }
         let make = || Made { params: params.into(), program: (self.make)(params).map(Box::new) };
         let made = self.made.get_or_init(make);
         made.program.as_deref().filter(|_| *made.params == *params)

@@ -12,11 +12,12 @@ use smallvec::SmallVec;
 use super::feed;
 use super::float_env::FloatEnv;
 use super::fold::{BLOCK, Folder, LANES, folder};
+use super::pieces::{Bounds, Pieces};
 use super::plan::{Placed, Plan, Strides};
 use super::pool;
 use super::prefix::{Scanner, scanner};
 use super::program::Program;
-use super::run::{self, Input, LONGEST_CHUNK, Placing, Prepared, Report, Resources, Runner};
+use super::run::{self, Input, LONGEST_CHUNK, Placing, Prepared, Report, Resources, Runner, SHORTEST};
 use super::stream;
 use crate::dtype::DType;
 use crate::error::{Error, ErrorKind, Result};
@@ -52,6 +53,9 @@ const WIDE_TILE: usize = 2048;
 
 /// Elements of panels that go together where no code computes them.
 const LYING: usize = 4 * 1024;
+
+/// Blocks that code folds one after another before what they come to is looked at.
+const BATCH: usize = 16;
 
 /// Bytes that the second cache likely holds: totals of a tile of rows are read again at once.
 const SECOND_CACHE: usize = 1 << 20;
@@ -137,13 +141,11 @@ fn prepared<R>(
     resources: &Resources<'_>,
     act: impl FnOnce(&Reducer<'_>) -> Result<R>,
 ) -> Result<R> {
-    let layout = &program.layout;
-    let scalars: SmallVec<[u64; 8]> =
-        layout.scalars.iter().map(|(source, _)| run::scalar_of(*source, job.inputs, job.sizes)).collect();
     let written: SmallVec<[*mut u8; 8]> = job.outputs.iter_mut().map(|output| output.pointer()).collect();
     let placing = Placing { inputs: job.inputs, outputs: job.outputs, written: &written, domain: job.domain };
-    let arrays = || {
-        let read = program.read().map(|input| placing.input(input));
+    let arrays = |program: &Program, columns: &[u32]| {
+        let layout = &program.layout;
+        let read = run::columns_in(layout, columns).chain(program.read()).map(|input| placing.input(input));
         let outputs = (0..placing.outputs.len()).map(|k| placing.output(k, layout.outputs[k]));
         let kept = layout.outputs[placing.outputs.len()..].iter().map(|dtype| Placed {
             start: std::ptr::null_mut(),
@@ -151,12 +153,20 @@ fn prepared<R>(
             strides: &[],
             unit: dtype.size() as isize,
         });
-        read.chain(outputs).chain(kept)
+        read.chain(outputs).chain(kept).collect::<SmallVec<[Placed<'_>; 8]>>()
     };
-    let leader = arrays().zip(program.read()).filter(|(_, (source, _))| !matches!(source, Source::Index(_)));
+    let leader = arrays(program, &[])
+        .into_iter()
+        .zip(program.read())
+        .filter(|(_, (source, _))| !matches!(source, Source::Index(_)));
     let leader = leader.map(|(array, _)| array);
     let nest = Nest::new(job.domain, job.axes, leader);
-    let mut plan = Plan::nested(job.domain, &[&nest.outer, &nest.reduced, &nest.inner], arrays());
+    let (program, mut plan, columns) = run::by_rows(program, job.inputs, nest.inner.is_empty(), |program, columns| {
+        let arrays = arrays(program, columns).into_iter();
+        Plan::nested(job.domain, &[&nest.outer, &nest.reduced, &nest.inner], arrays)
+    });
+    let layout = &program.layout;
+    let scalars = run::scalars_of(layout, &columns, job.inputs, job.sizes);
     let of_feeds = feed::split(program, &mut plan);
     let given = feed::given(program, job.inputs, job.sizes);
     let feeds = feed::prepared(program, &given, resources);
@@ -196,9 +206,9 @@ fn prepared<R>(
         .collect();
     let wholes = run::wholes(layout, job.inputs);
     let repeats = resources.repeats(layout, job.inputs);
-    let is_in_place = job.inputs.iter().any(|input| matches!(input, Input::InPlace(_)));
-    let (scalars, wholes, streamed) = (&scalars[..], &wholes[..], &streamed[..]);
-    let run = Prepared { program, feeds: &feeds, scalars, wholes, streamed, resources, repeats, is_in_place };
+    let is_in_place = run::is_in_place(job.inputs);
+    let (scalars, columns, wholes, streamed) = (&scalars[..], &columns[..], &wholes[..], &streamed[..]);
+    let run = Prepared { program, feeds: &feeds, scalars, columns, wholes, streamed, resources, repeats, is_in_place };
     let mut runner = Runner::new(run, &plan);
     runner.feed_by(&of_feeds);
     let reducer = Reducer {
@@ -373,13 +383,15 @@ impl Reducer<'_> {
         body: &(dyn Fn(usize, usize) -> bool + Sync),
     ) -> Result<Report> {
         let layout = &self.program.layout;
+        let helpers = self.helpers(items, len).min(resources.pool.threads() - 1);
         let longest = resources.chunk.min(layout.thread_len.saturating_mul(LONGEST_CHUNK));
-        let at_once = longest.div_ceil(len).max(1);
-        let chunks = items.div_ceil(at_once);
-        let helpers = self.helpers(items, len);
+        let least = (layout.thread_len / SHORTEST).div_ceil(len);
+        let pieces = Pieces::new(items, helpers + 1, &Bounds { unit: 1, least, most: longest.div_ceil(len) });
+        let chunks = pieces.count();
         let stopped = AtomicBool::new(false);
         let one = |k: usize| {
-            if resources.stop.poll().is_break() || !body(k * at_once, items.min((k + 1) * at_once)) {
+            let Range { start, end } = pieces.range(k);
+            if resources.stop.poll().is_break() || start < end && !body(start, end) {
                 stopped.store(true, Ordering::Relaxed);
                 return ControlFlow::Break(());
             }
@@ -504,6 +516,10 @@ impl Reducer<'_> {
         let shared: SmallVec<[Shared; 4]> = partials.iter_mut().map(|all| Shared(all.as_mut_ptr().cast())).collect();
         let is_by_code = self.folds.iter().all(|fold| fold.by_code);
         let report = self.chunks(self.outer * blocks * tiles, rows * width, resources, &|from, to| {
+            let from = if is_by_code { self.whole_blocks(from, to, &shared) } else { from };
+            if from == to {
+                return true;
+            }
             let mut scratch = self.scratch(LANES * width, width, true);
             for item in from..to {
                 let (tile, block, outer) = (item % tiles, item / tiles % blocks, item / tiles / blocks);
@@ -611,6 +627,40 @@ impl Reducer<'_> {
         // What comes next is on its way while this is folded.
         self.runner.prefetch(rows.end);
         self.take_from_code(rows.len() % LANES, scratch);
+    }
+
+    /// Folds blocks `from..to` as far as they are whole, where all accumulators are code's and it reaches the arrays itself: gives the first
+    /// block that is left. What they come to goes to their places in `partials`.
+    fn whole_blocks(&self, from: usize, to: usize, partials: &[Shared]) -> usize {
+        let whole = to.min(self.reduced / BLOCK);
+        if partials.is_empty() || whole <= from || !self.runner.folds_in_place() {
+            return from;
+        }
+        let sizes = || self.folds.iter().map(|fold| fold.folder.size());
+        let mut accs: SmallVec<[Vec<u128>; 4]> = sizes().map(|size| memory(BATCH * LANES * size + 64)).collect();
+        let places: SmallVec<[*mut u8; 4]> = accs.iter_mut().map(|accs| aligned(accs)).collect();
+        let steps: SmallVec<[usize; 4]> = sizes().map(|size| LANES * size).collect();
+        for first in (from..whole).step_by(BATCH) {
+            let count = BATCH.min(whole - first);
+            for (fold, accs) in self.folds.iter().zip(&places) {
+                // SAFETY: there is room for the accumulators of a batch.
+                unsafe { fold.folder.reset(*accs, count * LANES) };
+            }
+            // SAFETY: as above.
+            unsafe { self.runner.fold_blocks(first * BLOCK, BLOCK, count, &places, &steps) };
+            for ((fold, accs), all) in self.folds.iter().zip(&places).zip(partials) {
+                let (folder, size) = (fold.folder, fold.folder.size());
+                for block in 0..count {
+                    let accs = accs.wrapping_add(block * LANES * size);
+                    // SAFETY: code has left sixteen accumulators there; each block has its own place among the partial results.
+                    unsafe {
+                        folder.halve_one(accs);
+                        all.0.add((first + block) * size).copy_from_nonoverlapping(accs, size);
+                    }
+                }
+            }
+        }
+        whole
     }
 
     /// The accumulators that code has, of no elements: those of whole groups, and behind them those of the last one.

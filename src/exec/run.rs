@@ -2,7 +2,7 @@
 #![expect(unsafe_code, reason = "elements are read and written through the addresses of checked views")]
 
 use std::mem::MaybeUninit;
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, Range};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 
@@ -13,6 +13,7 @@ use super::float_env::FloatEnv;
 use super::fold::LANES;
 use super::lines::{FEW_GROUPS, Lines};
 use super::neighbours;
+use super::pieces::{Bounds, Pieces};
 use super::plan::{Placed, Plan, Walk};
 use super::pool::{self, Pool};
 use super::program::{Layout, Machine, Program};
@@ -99,8 +100,7 @@ impl Resources<'_> {
 
     /// Whether groups may be computed twice, so that outputs must not lie where inputs do.
     pub(super) fn repeats(&self, layout: &Layout, inputs: &[Input<'_>]) -> bool {
-        let is_in_place = |input: &Input<'_>| matches!(input, Input::InPlace(_));
-        layout.counts_turns && self.budget.turns.is_some() && inputs.iter().any(is_in_place)
+        layout.counts_turns && self.budget.turns.is_some() && is_in_place(inputs)
     }
 }
 
@@ -111,10 +111,8 @@ pub(crate) struct Report {
     pub(crate) chunks: usize,
 }
 
-/// How many chunks a thread has at least, so that none waits long for the last one of another; but none is for that shorter than this
-/// part of what is worth a thread.
-const SHARES: usize = 16;
-const SHORTEST_SHARE: usize = 4;
+/// What this part of what is worth a thread takes is not cut any further, so that none waits long for the last chunk of another.
+pub(super) const SHORTEST: usize = 4;
 
 /// What a chunk takes at most, in times of what is worth a thread, so that a stop is seen within about a millisecond.
 pub(super) const LONGEST_CHUNK: usize = 25;
@@ -124,9 +122,6 @@ const STRIP_BYTES: usize = 16 * 1024;
 
 /// Elements of one strip at most.
 const STRIP_LEN: usize = 2048;
-
-/// From so many elements on it is worth to make code for rows.
-const MANY: usize = 16 * 1024;
 
 /// From this extent on the fastest axis is walked for itself, without buffers for arrays that lie right along it.
 const LONG_AXIS: usize = 256;
@@ -151,25 +146,10 @@ pub(crate) fn run(program: &Program, job: Job<'_, '_>, resources: &Resources<'_>
     let aside = looks_aside(program, &job);
     let repeats = resources.repeats(&program.layout, job.inputs);
     let placing = Placing { inputs: job.inputs, outputs: outputs_of, written: &outputs, domain };
-    let mut program = program;
-    let mut plan = placing.plan(program, &[], aside);
-    let mut columns: SmallVec<[Column; 4]> = SmallVec::new();
-    if let Some(by_rows) = program.by_rows.as_ref().filter(|_| !aside && plan.len >= MANY && plan.has_long_rows())
-        && let found = columns_of(program, &plan)
-        && !found.is_empty()
-        && let Some(other) = by_rows.program(&found)
-    {
-        program = other;
-        plan = placing.plan(program, &found, aside);
-        let walks: SmallVec<[Walk; 4]> = plan.walks.drain(..found.len()).collect();
-        columns = found.iter().zip(walks).map(|(param, walk)| Column::new(program, *param, walk)).collect();
-    }
+    let (program, mut plan, columns) =
+        by_rows(program, job.inputs, !aside, |program, columns| placing.plan(program, columns, aside));
     let layout = &program.layout;
-    let mut scalars: SmallVec<[u64; 8]> = SmallVec::new();
-    for (slot, (source, _)) in layout.scalars.iter().enumerate() {
-        let is_column = columns.iter().any(|column| column.slot == slot);
-        scalars.push(if is_column { 0 } else { scalar_of(*source, job.inputs, job.sizes) });
-    }
+    let scalars = scalars_of(layout, &columns, job.inputs, job.sizes);
     let in_place = |k: usize| job.inputs.iter().any(|input| matches!(input, Input::InPlace(output) if *output == k));
     // What reads beside its elements reads an array again and again: what counts is whether that stays in the cache.
     let beside = if aside { job.inputs.iter().map(bytes_of).max().unwrap_or(0) } else { 0 };
@@ -177,19 +157,24 @@ pub(crate) fn run(program: &Program, job: Job<'_, '_>, resources: &Resources<'_>
         .map(|k| len.saturating_mul(layout.outputs[k].size()).saturating_add(beside) > resources.cache && !in_place(k))
         .collect();
     let wholes = wholes(layout, job.inputs);
-    let is_in_place = job.inputs.iter().any(|input| matches!(input, Input::InPlace(_)));
+    let is_in_place = is_in_place(job.inputs);
     let (scalars, wholes, streamed) = (&scalars[..], &wholes[..], &streamed[..]);
     let given = feed::given(program, job.inputs, job.sizes);
     let feeds = feed::prepared(program, &given, resources);
-    let run = Prepared { program, feeds: &feeds, scalars, wholes, streamed, resources, repeats, is_in_place };
+    let columns = &columns[..];
+    let run = Prepared { program, feeds: &feeds, scalars, columns, wholes, streamed, resources, repeats, is_in_place };
     if aside {
         return neighbours::run(run, &plan, job.inputs, job.neighbours);
     }
     let of_feeds = feed::split(program, &mut plan);
     let mut runner = Runner::new(run, &plan);
-    runner.columns = &columns;
     runner.feed_by(&of_feeds);
     runner.run()
+}
+
+/// Whether an output lies where an input does.
+pub(super) fn is_in_place(inputs: &[Input<'_>]) -> bool {
+    inputs.iter().any(|input| matches!(input, Input::InPlace(_)))
 }
 
 fn bytes_of(input: &Input<'_>) -> usize {
@@ -215,6 +200,8 @@ pub(super) struct Prepared<'a> {
     /// The same of what runs before it.
     pub(super) feeds: &'a [Prepared<'a>],
     pub(super) scalars: &'a [u64],
+    /// What code takes as scalars, one for each row.
+    pub(super) columns: &'a [Column],
     pub(super) wholes: &'a [*mut u8],
     /// Of each output that is written to an array whether it is written past the caches.
     pub(super) streamed: &'a [bool],
@@ -225,6 +212,31 @@ pub(super) struct Prepared<'a> {
     pub(super) is_in_place: bool,
 }
 
+/// The program, its plan, and what it takes as scalars, one for each row. That is another program than the one given if arrays have one
+/// element for a row and this pays.
+///
+/// `plan_of` gives the walks of columns before those of the program's arrays.
+pub(super) fn by_rows<'p>(
+    program: &'p Program,
+    inputs: &[Input<'_>],
+    may: bool,
+    plan_of: impl Fn(&Program, &[u32]) -> Plan,
+) -> (&'p Program, Plan, SmallVec<[Column; 4]>) {
+    let plan = plan_of(program, &[]);
+    let is_in_place = is_in_place(inputs);
+    if let Some(by_rows) = program.by_rows.as_ref().filter(|_| may && plan.has_rows(program, is_in_place))
+        && let found = columns_of(program, &plan)
+        && !found.is_empty()
+        && let Some(other) = by_rows.program(&found, plan.len).filter(|other| plan.has_rows(other, is_in_place))
+    {
+        let mut plan = plan_of(other, &found);
+        let walks: SmallVec<[Walk; 4]> = plan.walks.drain(..found.len()).collect();
+        let columns = found.iter().zip(walks).map(|(param, walk)| Column::new(other, *param, walk));
+        return (other, plan, columns.collect());
+    }
+    (program, plan, SmallVec::new())
+}
+
 /// The parameters whose arrays have one element for a row.
 fn columns_of(program: &Program, plan: &Plan) -> SmallVec<[u32; 4]> {
     let inputs = program.layout.inputs.iter().zip(&plan.walks);
@@ -233,6 +245,12 @@ fn columns_of(program: &Program, plan: &Plan) -> SmallVec<[u32; 4]> {
         Source::Param(_) | Source::Index(_) | Source::Size(_) => None,
     };
     inputs.filter_map(of).collect()
+}
+
+/// Where `columns` are, in the order in which the program takes scalars.
+pub(super) fn columns_in<'a>(layout: &'a Layout, columns: &'a [u32]) -> impl Iterator<Item = (Source, DType)> + 'a {
+    let of = |param: &u32| layout.scalars.iter().find(|(source, _)| *source == Source::Param(*param));
+    columns.iter().map(move |param| *of(param).expect("a program by rows takes its columns as scalars"))
 }
 
 /// An array that has one element for a row, which code takes as a scalar.
@@ -246,6 +264,15 @@ impl Plan {
     /// Whether the fastest axis is walked for itself.
     fn has_long_rows(&self) -> bool {
         self.extents.len() > 1 && self.inner() >= LONG_AXIS
+    }
+
+    /// Whether rows are long enough to be walked one by one by code that takes what is the same for a row as a scalar.
+    fn has_rows(&self, program: &Program, is_in_place: bool) -> bool {
+        let (inner, group) = (self.inner(), program.layout.group);
+        let is_simple = |walk: &Walk| [0, walk.unit].contains(&self.step(walk));
+        let is_whole = !is_in_place || inner.is_multiple_of(group);
+        let is_worth_it = inner >= FEW_GROUPS * group && is_whole && self.walks.iter().all(is_simple);
+        self.has_long_rows() || self.extents.len() > 1 && is_worth_it
     }
 
     /// The lines along the fastest axis, of which code reaches every array.
@@ -268,6 +295,27 @@ impl Column {
         let slot = slot.expect("a program by rows takes its columns as scalars");
         Column { slot, dtype: scalars[slot].1, walk }
     }
+
+    /// Where it has the element of a row.
+    pub(super) fn address(&self, positions: &[usize]) -> *const u8 {
+        self.walk.address(positions).cast_const()
+    }
+
+    /// Bytes from a row's element to that of the next.
+    pub(super) fn step(&self) -> isize {
+        let strides = &self.walk.strides;
+        strides[strides.len() - 2]
+    }
+
+    /// Puts a row's element among the scalars.
+    ///
+    /// # Safety
+    /// It is there.
+    pub(super) unsafe fn take(&self, element: *const u8, scalars: &mut [u64]) {
+        // SAFETY: the caller's promise.
+        let bits = unsafe { read(element, self.dtype.size()) };
+        scalars[self.slot] = if self.dtype == DType::Bool { u64::from(bits != 0) } else { bits };
+    }
 }
 
 /// Where the arrays of a job lie.
@@ -283,9 +331,7 @@ impl<'a> Placing<'a, '_> {
     /// The walks of `columns`, then those of the program's arrays.
     fn plan(&self, program: &Program, columns: &[u32], in_order: bool) -> Plan {
         let layout = &program.layout;
-        let dtype = |param: &u32| layout.scalars.iter().find(|(source, _)| *source == Source::Param(*param));
-        let columns = columns.iter().map(|param| *dtype(param).expect("a column is a scalar of the program"));
-        let read = columns.chain(program.read()).map(|input| self.input(input));
+        let read = columns_in(layout, columns).chain(program.read()).map(|input| self.input(input));
         let arrays = read.chain((0..layout.outputs.len()).map(|k| self.output(k, layout.outputs[k])));
         if in_order { Plan::in_order(self.domain, arrays) } else { Plan::new(self.domain, arrays) }
     }
@@ -328,6 +374,20 @@ pub(super) fn scalar_of(source: Source, inputs: &[Input<'_>], sizes: &[i64]) -> 
         Source::Size(index) => sizes[index as usize] as u64,
         Source::Index(_) => unreachable!("an index is an array"),
     }
+}
+
+/// The scalars of a program; those that are columns are not known yet.
+pub(super) fn scalars_of(
+    layout: &Layout,
+    columns: &[Column],
+    inputs: &[Input<'_>],
+    sizes: &[i64],
+) -> SmallVec<[u64; 8]> {
+    let scalar = |(slot, (source, _)): (usize, &(Source, DType))| {
+        let is_column = columns.iter().any(|column| column.slot == slot);
+        if is_column { 0 } else { scalar_of(*source, inputs, sizes) }
+    };
+    layout.scalars.iter().enumerate().map(scalar).collect()
 }
 
 /// Stands where an array without elements is: a program reads the element at 0 there, and makes nothing of it.
@@ -374,8 +434,6 @@ pub(super) struct Runner<'a> {
     overlaps: bool,
     /// If rows are walked and of each code reaches every array itself: how.
     lines: Option<Lines>,
-    /// What code takes as scalars, one for each row.
-    columns: &'a [Column],
 }
 
 /// How one array is reached.
@@ -414,16 +472,20 @@ impl<'a> Runner<'a> {
         // Without buffers a row need not be long to be worth a call.
         let lies_in_rows = |walk: &Walk| plan.step(walk) == walk.unit;
         let has_index = layout.inputs.iter().any(|(source, _)| matches!(source, Source::Index(_)));
-        let is_simple = streamed.len() == layout.outputs.len() && !repeats && !run.is_in_place && !has_index;
-        let is_worth_it = is_simple && inner >= FEW_GROUPS * layout.group && plan.walks.iter().all(lies_in_rows);
-        let by_rows = is_even && (plan.has_long_rows() || plan.extents.len() > 1 && is_worth_it);
+        let is_simple = !layout.folds.contains(&true) && !repeats && !has_index;
         let inputs = layout.inputs.len();
+        let lie_in_rows = plan.walks[..inputs + streamed.len()].iter().all(lies_in_rows);
+        let is_worth_it = is_simple && inner >= FEW_GROUPS * layout.group && lie_in_rows;
+        let has_columns = !run.columns.is_empty();
+        let are_dense = !has_columns && plan.walks[..inputs + streamed.len()].iter().all(|walk| walk.dense);
+        let by_rows =
+            is_even && !are_dense && (has_columns || plan.has_long_rows() || plan.extents.len() > 1 && is_worth_it);
         let streams_from = if by_rows { None } else { streams_from(program, plan, streamed) };
         let lines = (by_rows && is_worth_it && run.feeds.is_empty()).then(|| plan.lines(program, streamed)).flatten();
         // What is written past the caches as a whole, and not by code, goes through buffers.
         let lies_whole = |(walk, streamed): (&Walk, &bool)| walk.dense && *streamed;
         let is_past = plan.walks[inputs..].iter().zip(streamed).any(lies_whole);
-        let lines = lines.filter(|lines| lines.streams || !is_past);
+        let lines = lines.filter(|lines| (lines.streams || !is_past) && !(run.is_in_place && lines.repeat()));
         let mut slots: SmallVec<[Slot; 8]> = SmallVec::new();
         for (k, walk) in plan.walks.iter().enumerate() {
             let is_output = k >= inputs;
@@ -452,43 +514,27 @@ impl<'a> Runner<'a> {
         // Only what code writes itself is sure to be the same a second time, and only where it does not lie on what it reads.
         let overlaps =
             !run.is_in_place && run.feeds.is_empty() && slots.iter().all(|slot| slot.direct || !slot.is_output);
-        Runner {
-            run,
-            plan,
-            levels: Vec::new(),
-            slots,
-            strip,
-            unit,
-            buffers,
-            by_rows,
-            streams_from,
-            overlaps,
-            lines,
-            columns: &[],
-        }
+        Runner { run, plan, levels: Vec::new(), slots, strip, unit, buffers, by_rows, streams_from, overlaps, lines }
     }
 
     fn run(&self) -> Result<Report> {
         let (layout, resources) = (&self.run.program.layout, self.run.resources);
         let helpers = (self.plan.len / layout.thread_len).min(resources.pool.threads() - 1);
-        let share = match helpers {
-            0 => usize::MAX,
-            _ => {
-                // As many for each thread.
-                let worth = self.plan.len / (layout.thread_len / SHORTEST_SHARE).max(1);
-                self.plan.len.div_ceil((helpers + 1) * (worth / (helpers + 1)).clamp(1, SHARES))
-            }
-        };
         let longest = layout.thread_len.saturating_mul(LONGEST_CHUNK);
-        let chunk = resources.chunk.min(longest).min(share).next_multiple_of(layout.group);
-        let chunks = self.plan.len.div_ceil(chunk);
+        let bounds =
+            Bounds { unit: layout.group, least: layout.thread_len / SHORTEST, most: resources.chunk.min(longest) };
+        let pieces = Pieces::new(self.plan.len, helpers + 1, &bounds);
+        let chunks = pieces.count();
         let stopped = AtomicBool::new(false);
         let body = |k: usize| {
             if resources.stop.poll().is_break() {
                 stopped.store(true, Ordering::Relaxed);
                 return ControlFlow::Break(());
             }
-            self.chunk(k * chunk, self.plan.len.min((k + 1) * chunk));
+            let Range { start, end } = pieces.range(k);
+            if start < end {
+                self.chunk(start, end);
+            }
             ControlFlow::Continue(())
         };
         let threads = pool::run(resources.pool, chunks, helpers.min(chunks - 1), &body);
@@ -529,11 +575,10 @@ impl<'a> Runner<'a> {
         }
         while at < end {
             let left = if self.by_rows { inner - at % inner } else { usize::MAX };
-            if let Some(lines) = self.lines.as_ref().filter(|_| left == inner && self.columns.is_empty()) {
-                let rows = self.rows_from(at).min((end - at) / inner);
+            if left == inner {
+                let rows = self.rows(at, end - at, buffers, 0);
+                at += rows;
                 if rows > 0 {
-                    self.rows(lines, at, rows);
-                    at += rows * inner;
                     continue;
                 }
             }
@@ -549,17 +594,36 @@ impl<'a> Runner<'a> {
         self.plan.extents[axes - 2] - at / self.plan.inner() % self.plan.extents[axes - 2]
     }
 
-    /// Computes whole rows of which code reaches every array itself.
-    fn rows(&self, lines: &Lines, at: usize, rows: usize) {
+    /// Computes whole rows of `count` elements from the beginning of one on, if code reaches every array itself; what is kept goes
+    /// behind `before` elements. Gives of how many.
+    fn rows(&self, at: usize, count: usize, buffers: *mut u8, before: usize) -> usize {
+        let Some(lines) = &self.lines else { return 0 };
+        let inner = self.plan.inner();
+        let rows = self.rows_from(at).min(count / inner);
+        if rows == 0 {
+            return 0;
+        }
         let positions = self.plan.positions(at);
-        let walks = || self.plan.walks.iter();
-        let starts: SmallVec<[*mut u8; 8]> = walks().map(|walk| walk.address(&positions)).collect();
-        let units: SmallVec<[isize; 8]> = walks().map(|walk| walk.unit).collect();
-        let steps: SmallVec<[isize; 8]> = walks().map(|walk| walk.strides[walk.strides.len() - 2]).collect();
-        // SAFETY: the rows are some of the plan, whose addresses stay in the views; no other thread has them.
-        if let Err(halt) = unsafe { lines.compute(&self.run, &starts, &units, &steps, rows) } {
+        let slots = || self.slots.iter().zip(&self.plan.walks);
+        let start = |(slot, walk): (&Slot, &Walk)| match slot.kept {
+            true => buffers.wrapping_add(slot.buffer + before * slot.size),
+            false => walk.address(&positions),
+        };
+        let step = |(slot, walk): (&Slot, &Walk)| match slot.kept {
+            true => (inner * slot.size) as isize,
+            false => walk.strides[walk.strides.len() - 2],
+        };
+        let starts: SmallVec<[*mut u8; 8]> = slots().map(start).collect();
+        let units: SmallVec<[isize; 8]> = self.slots.iter().map(|slot| slot.size as isize).collect();
+        let steps: SmallVec<[isize; 8]> = slots().map(step).collect();
+        let columns: SmallVec<[*const u8; 4]> =
+            self.run.columns.iter().map(|column| column.address(&positions)).collect();
+        // SAFETY: the rows are some of the plan, whose addresses stay in the views; no other thread has them. Buffers have room for a
+        // strip.
+        if let Err(halt) = unsafe { lines.compute(&self.run, &starts, &units, &steps, &columns, rows) } {
             self.run.resources.interrupt(halt);
         }
+        rows * inner
     }
 
     /// Computes `count` elements from `at` on into arrays and the buffers of what is kept, there behind `before` elements;
@@ -570,9 +634,45 @@ impl<'a> Runner<'a> {
         let mut done = 0;
         while done < count {
             let left = if self.by_rows { inner - (at + done) % inner } else { usize::MAX };
+            if left == inner {
+                let rows = self.rows(at + done, count - done, buffers, before + done);
+                done += rows;
+                if rows > 0 {
+                    continue;
+                }
+            }
             let span = left.min(count - done);
             self.span(at + done, span, buffers, before + done);
             done += span;
+        }
+    }
+
+    /// Whether code reaches every array itself and folds all that it computes.
+    pub(super) fn folds_in_place(&self) -> bool {
+        let lies = |slot: &Slot| if slot.is_output { slot.folds } else { slot.direct };
+        self.levels.is_empty() && !self.by_rows && self.slots.iter().all(lies)
+    }
+
+    /// Folds blocks of `len` elements, which are whole groups, from `at` on. The accumulators of the first are at `accs`, of each other one
+    /// `steps` bytes behind the one before.
+    ///
+    /// # Safety
+    /// Code [folds in place](Runner::folds_in_place); there are accumulators for all.
+    pub(super) unsafe fn fold_blocks(&self, at: usize, len: usize, count: usize, accs: &[*mut u8], steps: &[usize]) {
+        let Prepared { program, scalars, wholes, resources, .. } = self.run;
+        let inputs = program.layout.inputs.len();
+        let read = self.plan.walks[..inputs].iter().map(|walk| self.plan.address(walk, at));
+        let mut arrays: SmallVec<[*mut u8; 16]> = read.chain(accs.iter().copied()).collect();
+        arrays.extend_from_slice(wholes);
+        let widths = self.slots[..inputs].iter().map(|slot| len * slot.size);
+        let steps: SmallVec<[usize; 16]> = widths.chain(steps.iter().copied()).collect();
+        for _ in 0..count {
+            // SAFETY: the blocks are elements of the arrays, and the caller's promise.
+            if let Err(halt) = unsafe { compute(program, &arrays, scalars, len, resources.turns()) } {
+                resources.interrupt(halt);
+                return;
+            }
+            arrays.iter_mut().zip(&steps).for_each(|(array, step)| *array = array.wrapping_add(*step));
         }
     }
 
@@ -642,7 +742,7 @@ impl<'a> Runner<'a> {
         if !self.levels.is_empty() && !self.feed(at, count, buffers, done) {
             return;
         }
-        let Prepared { program, scalars, wholes, resources, .. } = self.run;
+        let Prepared { program, scalars, columns, wholes, resources, .. } = self.run;
         let mut arrays: SmallVec<[*mut u8; 16]> = SmallVec::new();
         let positions = self.plan.positions(at);
         for (slot, walk) in self.slots.iter().zip(&self.plan.walks) {
@@ -673,15 +773,14 @@ impl<'a> Runner<'a> {
         }
         arrays.extend_from_slice(wholes);
         let mut of_row: SmallVec<[u64; 8]> = SmallVec::new();
-        if !self.columns.is_empty() {
+        if !columns.is_empty() {
             of_row.extend_from_slice(scalars);
-            for Column { slot, dtype, walk } in self.columns {
-                // SAFETY: an element of the array, which the plan's walk stays within.
-                let bits = unsafe { read(self.plan.address(walk, at), dtype.size()) };
-                of_row[*slot] = if *dtype == DType::Bool { u64::from(bits != 0) } else { bits };
-            }
         }
-        let scalars = if self.columns.is_empty() { scalars } else { &of_row };
+        for column in columns {
+            // SAFETY: an element of the array, which the plan's walk stays within.
+            unsafe { column.take(column.address(&positions), &mut of_row) };
+        }
+        let scalars = if columns.is_empty() { scalars } else { &of_row };
         let is_whole = count == computed;
         if let Some(before) = self.streams_from
             && is_whole
