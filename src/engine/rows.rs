@@ -12,9 +12,9 @@ use crate::ir::Leaf;
 use crate::strip::Source;
 use crate::view::{View, ViewMut};
 
-/// Elements of a tile: few enough that what one stage reads is in the second cache for the next, and so many that beginning a
+/// Bytes of a tile: few enough that what one stage reads is in the second cache for the next, and so many that beginning a
 /// stage costs little beside them.
-const TILE: usize = 32 * 1024;
+const TILE: usize = 512 * 1024;
 
 /// Rows that are longer fill a cache by themselves.
 const LONGEST_ROW: usize = 128 * 1024;
@@ -60,7 +60,13 @@ impl Rows {
         }
         let longest = shapes.iter().zip(&rows.domains).filter(|(_, has_rows)| **has_rows);
         let longest = longest.map(|(shape, _)| shape[1..].iter().product::<usize>()).max()?;
-        rows.at_once = (TILE / longest.max(1)).clamp(1, count);
+        let read =
+            run.inputs.iter().zip(&rows.params).filter(|(_, has_rows)| **has_rows).map(|(input, _)| match input {
+                Input::Array(view) => view.dtype().size(),
+                Input::InPlace(_) | Input::Scalar(_) => 0,
+            });
+        let bytes: usize = read.chain(outputs.iter().map(|output| output.dtype().size())).sum();
+        rows.at_once = (TILE / (longest.max(1) * bytes.max(1))).clamp(1, count);
         (longest <= LONGEST_ROW && rows.at_once < count).then_some(rows)
     }
 

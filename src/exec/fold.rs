@@ -218,17 +218,35 @@ unsafe fn rows<R: Rule>(elements: *const R::Element, len: usize, rows: usize, re
             3 => short_rows::<R, 3>(elements, rows, results),
             4 => short_rows::<R, 4>(elements, rows, results),
             8 => short_rows::<R, 8>(elements, rows, results),
-            _ => (0..rows).for_each(|at| results.add(at).write_unaligned(row::<R>(elements.add(at * len), len))),
+            _ => {
+                for first in (0..rows).step_by(TOGETHER) {
+                    let count = TOGETHER.min(rows - first);
+                    let mut quarters = [[R::NOTHING; 4]; TOGETHER];
+                    for (at, quarter) in quarters.iter_mut().enumerate().take(count) {
+                        *quarter = row::<R>(elements.add((first + at) * len), len);
+                    }
+                    let mut totals = [R::finish(R::NOTHING); TOGETHER];
+                    for (total, [a, b, c, d]) in totals.iter_mut().zip(quarters) {
+                        *total = R::finish(R::merge(R::merge(a, c), R::merge(b, d)));
+                    }
+                    let totals = totals.as_ptr().cast::<u8>();
+                    let results = results.add(first).cast::<u8>();
+                    results.copy_from_nonoverlapping(totals, count * size_of::<R::Total>());
+                }
+            }
         }
     }
 }
 
-/// What one row comes to.
+/// Rows whose last four accumulators are folded together, each in a lane of its own.
+const TOGETHER: usize = 8;
+
+/// What one row comes to, but for the last two halvings.
 ///
 /// # Safety
 /// There are `len` elements.
 #[inline(always)]
-unsafe fn row<R: Rule>(elements: *const R::Element, len: usize) -> R::Total {
+unsafe fn row<R: Rule>(elements: *const R::Element, len: usize) -> [R::Acc; 4] {
     let whole = len / LANES * LANES;
     let mut lanes = [R::NOTHING; LANES];
     // SAFETY: the caller's promise.
@@ -247,7 +265,7 @@ unsafe fn row<R: Rule>(elements: *const R::Element, len: usize) -> R::Total {
             lanes = rest;
         }
     }
-    R::finish(halved::<R>(lanes))
+    quartered::<R>(lanes)
 }
 
 /// # Safety
@@ -274,8 +292,9 @@ unsafe fn columns<R: Rule>(
     true
 }
 
+/// The sixteen by halves to four.
 #[inline(always)]
-fn halved<R: Rule>(mut lanes: [R::Acc; LANES]) -> R::Acc {
+fn quartered<R: Rule>(mut lanes: [R::Acc; LANES]) -> [R::Acc; 4] {
     let mut fold = |half: usize| {
         for k in 0..half {
             lanes[k] = R::merge(lanes[k], lanes[k + half]);
@@ -283,9 +302,13 @@ fn halved<R: Rule>(mut lanes: [R::Acc; LANES]) -> R::Acc {
     };
     fold(8);
     fold(4);
-    fold(2);
-    fold(1);
-    lanes[0]
+    [lanes[0], lanes[1], lanes[2], lanes[3]]
+}
+
+#[inline(always)]
+fn halved<R: Rule>(lanes: [R::Acc; LANES]) -> R::Acc {
+    let [a, b, c, d] = quartered::<R>(lanes);
+    R::merge(R::merge(a, c), R::merge(b, d))
 }
 
 /// A few elements: accumulators that nothing was taken into change nothing, and are left out.
